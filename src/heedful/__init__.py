@@ -1,0 +1,54 @@
+"""heedful: does a text classifier's attention explain its predictions, and if not, what does?
+
+The public surface, loaded lazily: `import heedful` costs milliseconds, torch comes with the first classifier.
+"""
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heedful import data, errors, games, methods, metrics, models, planted
+    from heedful.app import compare, explain, load
+    from heedful.classifier import Classifier
+    from heedful.explanation import Comparison, Explanation
+
+__version__ = _version("heedful")
+
+_HOME = {
+    "Classifier": "heedful.classifier",
+    "Comparison": "heedful.explanation",
+    "Explanation": "heedful.explanation",
+    "compare": "heedful.app",
+    "explain": "heedful.app",
+    "load": "heedful.app",
+}
+_MODULES = ("data", "errors", "games", "methods", "metrics", "models", "planted")
+
+__all__ = [
+    "Classifier",
+    "Comparison",
+    "Explanation",
+    "compare",
+    "data",
+    "errors",
+    "explain",
+    "games",
+    "load",
+    "methods",
+    "metrics",
+    "models",
+    "planted",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return import_module(f"heedful.{name}")
+    raise AttributeError(f"module 'heedful' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
