@@ -1,0 +1,199 @@
+"""Explanation and Comparison: frozen, honest round trips, views that change nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heedful.errors import InputError, SettingError
+from heedful.explanation import Comparison, Explanation
+
+REAL = st.floats(allow_nan=True, allow_infinity=True)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@st.composite
+def field_values(draw: st.DrawFn) -> dict[str, Any]:
+    # Built into an Explanation outside the strategy: the shape checks sample container items at random.
+    n = draw(st.integers(0, 4))
+    spans = tuple(tuple((i, i + 1) for i in range(draw(st.integers(1, 2)))) for _ in range(n))
+    return dict(
+        text=draw(TEXT),
+        units=tuple(draw(TEXT) for _ in range(n)),
+        spans=spans,
+        scores=np.array([draw(REAL) for _ in range(n)]),
+        target=draw(st.integers(0, 5)),
+        target_name=draw(TEXT),
+        output="logit",
+        prediction=draw(REAL),
+        base_value=draw(st.none() | REAL),
+        method="lime",
+        settings=draw(st.dictionaries(TEXT, st.none() | st.integers() | st.booleans() | TEXT, max_size=3)),
+        signed=draw(st.booleans()),
+        additive=draw(st.booleans()),
+        unit="word",
+        masking=draw(st.none() | st.just("unk")),
+        std_error=draw(st.none() | st.just(np.full(n, np.nan)) | st.just(np.arange(float(n)))),
+        error_bound=draw(st.none() | REAL),
+        n_forward=draw(st.integers(0, 10)),
+        seconds=draw(st.floats(0, 10)),
+        seed=draw(st.none() | st.integers(0, 2**63)),
+        versions={"heedful": "0"},
+        model=draw(TEXT),
+        cut=((0, 1),) if draw(st.booleans()) else (),
+        details=draw(st.dictionaries(TEXT, REAL, max_size=2)),
+    )
+
+
+def example(**changes: object) -> Explanation:
+    base = Explanation(
+        text="good, not bad",
+        units=("good", "not", "bad"),
+        spans=(((0, 4),), ((6, 9),), ((10, 13),)),
+        scores=np.array([1.0, -3.0, 3.0]),
+        target=1,
+        target_name="positive",
+        output="logit",
+        prediction=1.5,
+        base_value=0.5,
+        method="lime",
+        settings={"n_samples": 10},
+        signed=True,
+        additive=False,
+        unit="word_type",
+        masking="unk",
+        std_error=np.array([0.1, 0.2, 0.3]),
+        error_bound=None,
+        n_forward=1,
+        seconds=0.1,
+        seed=0,
+        versions={"heedful": "0"},
+        model="m",
+    )
+    return dataclasses.replace(base, **changes)
+
+
+@given(field_values())
+def test_json_round_trip_is_exact(values: dict[str, Any]) -> None:
+    explanation = Explanation(**values)
+    again = Explanation.from_json(explanation.to_json())
+    assert again == explanation
+    assert hash(again) == hash(explanation)
+    assert np.array_equal(again.scores, explanation.scores, equal_nan=True)
+    assert again.to_json() == explanation.to_json()
+    assert Explanation.from_json(explanation.to_json(indent=2)) == explanation
+
+
+@given(field_values(), field_values())
+def test_comparison_round_trip(values: dict[str, Any], other: dict[str, Any]) -> None:
+    first = Explanation(**values)
+    shared = {name: getattr(first, name) for name in ("text", "units", "spans", "target", "output", "model")}
+    second = Explanation(**(other | shared | {"scores": first.scores, "std_error": None}))
+    comparison = Comparison(explanations=(first, second))
+    assert Comparison.from_json(comparison.to_json()) == comparison
+
+
+def test_json_is_strict_and_keeps_text_readable() -> None:
+    text = example(text="né 👍", scores=np.array([np.nan, np.inf, 1.0])).to_json()
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert "né 👍" in text
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Explanation)])
+def test_nothing_can_be_changed_and_every_field_counts(field: str) -> None:
+    explanation = example()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(explanation, field, None)
+    data = explanation.to_dict()
+    del data[field]
+    with pytest.raises(InputError, match=field):
+        Explanation.from_dict(data)
+
+
+def test_scores_are_the_objects_own() -> None:
+    scores = np.array([1.0, 2.0, 3.0])
+    explanation = example(scores=scores)
+    scores[0] = 9
+    assert explanation.scores[0] == 1
+    with pytest.raises(ValueError, match="read-only"):
+        explanation.scores[0] = 9
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "other"}', "null", "not json"])
+def test_other_json_is_refused_in_one_line(text: str) -> None:
+    for kind in (Explanation, Comparison):
+        with pytest.raises(InputError) as error:
+            kind.from_json(text)
+        assert "\n" not in str(error.value)
+
+
+def test_top_sorts_by_size_and_keeps_the_texts_order_in_ties() -> None:
+    assert example().top(2) == [("not", -3.0), ("bad", 3.0)]
+    assert len(example().top(99)) == 3
+    with pytest.raises(SettingError):
+        example().top(0)
+
+
+def test_lengths_must_agree() -> None:
+    with pytest.raises(InputError, match="differ in length"):
+        example(scores=np.zeros(2), std_error=None)
+
+
+def test_frame_has_a_row_a_unit() -> None:
+    pytest.importorskip("pandas", reason="pandas is in the extra 'frame'")
+    frame = example().to_frame()
+    assert frame["unit"].tolist() == ["good", "not", "bad"]
+    assert frame["score"].tolist() == [1, -3, 3]
+    assert frame["std_error"].tolist() == [0.1, 0.2, 0.3]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".html"])
+def test_save_writes_whole_files(tmp_path, suffix: str) -> None:
+    path = tmp_path / f"result{suffix}"
+    assert example().save(path) == path
+    assert Comparison(explanations=(example(),)).save(tmp_path / f"two{suffix}").stat().st_size
+    assert len(list(tmp_path.iterdir())) == 2
+    if suffix == ".json":
+        assert Explanation.from_json(path.read_text("utf-8")) == example()
+
+
+def test_save_refuses_what_it_cannot_write(tmp_path) -> None:
+    with pytest.raises(SettingError, match=r"\.json or \.html"):
+        example().save(tmp_path / "result.pkl")
+    with pytest.raises(InputError, match="cannot write"):
+        example().save(tmp_path / "missing" / "result.json")
+
+
+def test_comparison_only_of_the_same_prediction() -> None:
+    with pytest.raises(InputError, match="target"):
+        Comparison(explanations=(example(), example(target=0)))
+    with pytest.raises(InputError, match="at least one"):
+        Comparison(explanations=())
+
+
+def test_comparison_finds_by_method() -> None:
+    comparison = Comparison(explanations=(example(), example(method="random")))
+    assert comparison["random"].method == "random"
+    assert [e.method for e in comparison] == ["lime", "random"]
+    with pytest.raises(KeyError, match="lime, random"):
+        comparison["shap"]
+
+
+def test_import_and_help_load_no_torch() -> None:
+    code = "import sys, heedful, heedful.cli; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_optional_libraries_are_not_needed() -> None:
+    block = "import sys; sys.modules |= dict.fromkeys('pandas datasets lime captum sklearn shap matplotlib'.split())\n"
+    code = block + "import heedful; [getattr(heedful, n) for n in heedful.__all__]; import heedful.cli, heedful.demo"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
