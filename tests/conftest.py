@@ -1,0 +1,54 @@
+"""Shared fixtures, and shape checks at run time on every module but the compiled kernels."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+SOURCE = Path(__file__).parents[1] / "src"
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+CACHE = Path(tempfile.gettempdir()) / f"heedful-tests-{RUN}"
+
+# The hook takes everything below a package too, so name the leaves; transformers builds configurations its own way.
+install_import_hook(
+    [
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+        for path in (SOURCE / "heedful").rglob("*.py")
+        if path.stem not in {"kernels", "__init__", "configuration"}
+    ],
+    "beartype.beartype",
+)
+os.environ["HEEDFUL_CACHE"] = str(CACHE)
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import torch  # noqa: E402 - after the hook
+
+from factory import make_classifier  # noqa: E402
+from heedful.classifier import Classifier  # noqa: E402
+
+torch.set_num_threads(1)  # the tests run in parallel themselves
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(CACHE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    return make_classifier()
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Folder of the public data sets; tests that need it are marked `data`."""
+    folder = os.environ.get("HEEDFUL_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("set HEEDFUL_DATA to the folder of the public data sets")
+    return Path(folder)
