@@ -1,0 +1,7 @@
+"""Games: what a prediction is worth when only part of the text is kept."""
+
+from heedful.games.output import Output
+from heedful.games.protocol import Game
+from heedful.games.ratio import RatioGame, Terms
+
+__all__ = ["Game", "Output", "RatioGame", "Terms"]

@@ -1,0 +1,109 @@
+"""ModelGame: masks evaluated by forward passes of any classifier, on token ids, never on text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float64, Int
+
+from heedful.classifier import Classifier, Encoded
+from heedful.errors import SettingError
+from heedful.games.output import Output
+from heedful.units import Units
+
+
+class ModelGame:
+    """A classifier's output as units are removed from one text.
+
+    Equal masks are evaluated once; the rest runs in batches of similar length, bounded by tokens, and halved when
+    memory runs out.
+
+    Args:
+        classifier: the classifier.
+        encoded: the text.
+        units: its units.
+        masking: "unk", "mask", "pad", "delete" or "ignore".
+        output: what is explained.
+        batch_tokens: most tokens a forward pass may hold, padding included.
+
+    Raises:
+        SettingError: masking "ignore" on a model that attends to its padding: its mask cannot tell the two apart.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        encoded: Encoded,
+        units: Units,
+        masking: str,
+        output: Output,
+        batch_tokens: int = 16_384,
+    ) -> None:
+        self._classifier, self._encoded, self._units, self._output = classifier, encoded, units, output
+        self._masking = classifier.masking(masking)
+        if self._masking == "ignore" and getattr(classifier.model.config, "attend_padding", False):
+            raise SettingError(
+                f"{classifier.name} attends to its padding, so it cannot ignore words: use masking 'unk'"
+            )
+        self._batch_tokens = batch_tokens
+        self._n_forward = 0
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self._units)
+
+    @property
+    def n_forward(self) -> int:
+        """Texts pushed through the model so far."""
+        return self._n_forward
+
+    def __call__(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, " n"]:
+        """Values of the masks; True keeps a unit."""
+        return self._output(self.logits(masks)) if len(masks) else np.zeros(0)
+
+    def logits(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, "n classes"]:
+        """Logits of the masked texts."""
+        packed, first, inverse = np.unique(np.packbits(masks, axis=1), axis=0, return_index=True, return_inverse=True)
+        kept = self._kept_tokens(masks[first])
+        lengths = kept.sum(1) if self._masking == "delete" else np.full(len(kept), len(self._encoded))
+        values = np.empty((len(packed), len(self._classifier.labels)))
+        for batch in self._batches(lengths):
+            values[batch] = self._forward(kept[batch])
+        return values[inverse.ravel()]
+
+    def _kept_tokens(self, masks: Bool[np.ndarray, "n units"]) -> Bool[np.ndarray, "n tokens"]:
+        always = np.ones((len(masks), 1), dtype=bool)
+        return np.concatenate([masks, always], axis=1)[:, self._units.of_token]  # unit -1 is the column behind the last
+
+    def _batches(self, lengths: Int[np.ndarray, " n"]) -> Iterator[np.ndarray]:
+        """Row indices in batches of similar length."""
+        order = np.argsort(lengths, kind="stable")
+        start = 0
+        while start < len(order):
+            stop = start + 1
+            while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= self._batch_tokens:
+                stop += 1
+            yield order[start:stop]
+            start = stop
+
+    def _forward(self, kept: Bool[np.ndarray, "n tokens"]) -> Float64[np.ndarray, "n classes"]:
+        try:
+            values = self._classifier.logits(*self._rows(kept))
+        except torch.OutOfMemoryError:
+            if len(kept) == 1:
+                raise
+            half = len(kept) // 2
+            return np.concatenate([self._forward(kept[:half]), self._forward(kept[half:])])
+        self._n_forward += len(kept)
+        return values
+
+    def _rows(self, kept: Bool[np.ndarray, "n tokens"]) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
+        ids, replacement = self._encoded.input_ids, self._classifier.replacement_id(self._masking)
+        if replacement is not None:
+            return list(np.where(kept, ids, replacement)), None
+        if self._masking == "delete":
+            return [ids[row] for row in kept], None
+        return [ids] * len(kept), list(kept)

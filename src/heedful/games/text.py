@@ -1,0 +1,91 @@
+"""From one text to its game: on look-up tables for the paper's classifier, by forward passes for every other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from heedful.classifier import Classifier, Encoded
+from heedful.games.deletion import DeletionGame
+from heedful.games.model import ModelGame
+from heedful.games.output import Output
+from heedful.games.protocol import Game
+from heedful.games.ratio import RatioGame, Terms
+from heedful.models.modeling import FoldedTables
+from heedful.units import Units
+
+
+@dataclass(frozen=True, eq=False)
+class TableGame:
+    """A game played on look-up tables: no forward pass.
+
+    Attributes:
+        scores: linear outputs (n, outputs) of masks: the output itself, or all logits.
+        output: None where `scores` is the output itself; else what makes it from the logits.
+    """
+
+    scores: DeletionGame | RatioGame
+    output: Output | None
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return self.scores.n_units
+
+    @property
+    def n_forward(self) -> int:
+        """Always 0."""
+        return 0
+
+    def __call__(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, " n"]:
+        """Values of the masks; True keeps a unit."""
+        scores = self.scores(masks)
+        return scores[:, 0] if self.output is None else self.output(scores)
+
+
+def play(classifier: Classifier, encoded: Encoded, units: Units, masking: str, output: Output) -> Game:
+    """The fastest game that gives this output of this text exactly."""
+    model = classifier.paper_model
+    if model is None or model.config.normaliser != "softmax":
+        return ModelGame(classifier, encoded, units, masking, output)
+    n_classes = len(classifier.labels)
+    mix = output.cotangent(np.zeros(n_classes))[None] if output.linear else np.eye(n_classes)
+    tables = model.tables().outputs(mix)
+    padding_id = model.config.unk_token_id if model.config.attend_padding else None
+    if masking == "delete":
+        scores: DeletionGame | RatioGame = DeletionGame(tables, encoded.input_ids, units, padding_id)
+    else:
+        scores = ratio_game(tables, encoded, units, classifier.replacement_id(masking), padding_id)
+    return TableGame(scores, None if output.linear else output)
+
+
+def ratio_game(
+    tables: FoldedTables, encoded: Encoded, units: Units, replacement_id: int | None, padding_id: int | None = None
+) -> RatioGame:
+    """Ratio game of a text: removed tokens become `replacement_id` in place, or lose their weight (None).
+
+    Tokens of no unit, [CLS] among them, and padding that is attended to are the fixed part.
+    """
+    n_tokens, owner = len(encoded), units.of_token
+    kept = _terms(tables.token(encoded.input_ids) + tables.position[:n_tokens])
+    if replacement_id is None:
+        removed = Terms.none(*kept.log_weight.shape)
+    else:
+        removed = _terms(tables.token(np.array([replacement_id])) + tables.position[:n_tokens])
+    rest = [tables.token(encoded.input_ids[owner < 0]) + tables.position[:n_tokens][owner < 0]]
+    if padding_id is not None:
+        rest.append(tables.token(np.array([padding_id])) + tables.position[n_tokens:])
+    fixed = _terms(np.concatenate(rest))
+    whole = fixed.grouped(np.zeros(fixed.log_weight.shape[1], dtype=np.int64), 1)
+    return RatioGame(
+        kept.grouped(owner, len(units)),
+        removed.grouped(owner, len(units)),
+        Terms(whole.log_weight[:, 0], whole.value[:, 0]),
+    )
+
+
+def _terms(rows: Float64[np.ndarray, "tokens heads columns"]) -> Terms:
+    """Rows of the look-up tables as terms, heads first."""
+    return Terms(rows[..., 0].T, rows[..., 1:].swapaxes(0, 1))
