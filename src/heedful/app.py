@@ -1,0 +1,221 @@
+"""The front door: load a classifier, explain its predictions, compare explanations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
+
+from heedful import methods as registry
+from heedful.classifier import Classifier
+from heedful.errors import ModelError, SettingError
+from heedful.explanation import Comparison, Explanation
+from heedful.games.output import Output
+from heedful.loading import from_pretrained
+from heedful.methods.base import Method, Question
+from heedful.progress import track
+from heedful.units import find
+
+DEMO = "demo"
+DEFAULT_METHODS = (
+    "attention-mean",
+    "attention-max",
+    "gradient-mean",
+    "gradient-l1",
+    "gradient-l2",
+    "gradient-x-input",
+    "lime",
+    "occlusion",
+    "random",
+)
+
+
+def load(
+    source: str | Path | Pipeline | PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    *,
+    device: str | None = None,
+) -> Classifier:
+    """A classifier from a hub id, a local folder, "demo", a text-classification pipeline, or a model and tokenizer.
+
+    A model or pipeline is used as it is: never moved, retyped or switched for good.
+
+    Args:
+        source: where the model comes from; "demo" builds the small built-in model once and caches it.
+        tokenizer: needed with a model object, and only then.
+        device: where to put a model that is loaded here, such as "cuda".
+
+    Raises:
+        ModelError: not a text classifier, or a broken one.
+        SettingError: arguments that do not go together.
+
+    Example:
+        >>> load("demo").labels
+        ('negative', 'positive')
+    """
+    if isinstance(source, (str, Path)):
+        if tokenizer is not None:
+            raise SettingError("a tokenizer goes with a model object; a folder or hub id brings its own")
+        if source == DEMO:
+            from heedful.demo import demo_folder
+
+            return from_pretrained(demo_folder(), device, name=DEMO)
+        return from_pretrained(source, device)
+    if device is not None:
+        raise SettingError("a model object stays on its device: move it yourself, or give a folder or hub id")
+    if isinstance(source, PreTrainedModel):
+        if tokenizer is None:
+            raise ModelError("a model object needs its tokenizer: load(model, tokenizer)")
+        return Classifier(source, tokenizer, _name(source))
+    model, own = getattr(source, "model", None), getattr(source, "tokenizer", None)
+    if not isinstance(model, PreTrainedModel) or own is None:
+        raise ModelError(
+            f"cannot load a {type(source).__name__}: give a hub id, a folder, a pipeline, or a model and tokenizer"
+        )
+    return Classifier(model, own, _name(model))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What the caller wants explained, and how."""
+
+    target: int | str = "predicted"
+    output: str = "logit"
+    unit: str = "word_type"
+    masking: str = "auto"
+    seed: int = 0
+
+
+@overload
+def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str, and is taken as one text
+    clf: Classifier, text: str, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    unit: str = ..., masking: str = ..., seed: int = ..., progress: bool = ...,
+) -> Explanation: ...  # fmt: skip
+@overload
+def explain(
+    clf: Classifier, text: Sequence[str], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    unit: str = ..., masking: str = ..., seed: int = ..., progress: bool = ...,
+) -> list[Explanation]: ...  # fmt: skip
+def explain(  # noqa: PLR0913 - the front door names every choice
+    clf: Classifier,
+    text: str | Sequence[str],
+    method: str | Method = "lime",
+    *,
+    target: int | str = "predicted",
+    output: str = "logit",
+    unit: str = "word_type",
+    masking: str = "auto",
+    seed: int = 0,
+    progress: bool = False,
+) -> Explanation | list[Explanation]:
+    """Explain the prediction on one text, or on each of several.
+
+    Args:
+        clf: the classifier, from `load`.
+        text: a text, or several; a text alone and among others gets the same scores.
+        method: a registered name, with settings as in "lime:n_samples=1000", or a method object.
+        target: class index, class name, or "predicted".
+        output: "logit", "probability", or "logit_difference" (target minus the best other class).
+        unit: "word_type" (all occurrences of a word together), "word", "token" or "sentence".
+        masking: how units are removed: "unk", "mask", "pad" (replaced, positions kept), "delete" (positions close
+            up), "ignore" (no attention, positions kept), or "auto" for the classifier's own.
+        seed: for methods that draw random numbers; equal seeds give equal results, text by text.
+        progress: show a progress bar over several texts, on stderr.
+
+    Raises:
+        TextError, TargetError, SettingError: text, target or settings cannot be used; the message says what to do.
+
+    Example:
+        >>> explain(load("demo"), "The acting was wonderful.", "occlusion").top(1)[0][0]
+        'wonderful'
+    """
+    asked = _Asked(target=target, output=output, unit=unit, masking=masking, seed=seed)
+    chosen = registry.get(method)
+    if isinstance(text, str):
+        return _answer(_ask(clf, text, asked), chosen)
+    return [_answer(_ask(clf, one, asked), chosen) for one in track(text, "explaining", shown=progress)]
+
+
+def compare(  # noqa: PLR0913 - the same choices as explain
+    clf: Classifier,
+    text: str,
+    methods: Sequence[str | Method] = DEFAULT_METHODS,
+    *,
+    target: int | str = "predicted",
+    output: str = "logit",
+    unit: str = "word_type",
+    masking: str = "auto",
+    seed: int = 0,
+    progress: bool = False,
+) -> Comparison:
+    """Explain one prediction by several methods, over the same units; arguments as in `explain`.
+
+    Example:
+        >>> compare(load("demo"), "The acting was wonderful.", ["lime", "occlusion"]).agreement("kendall").shape
+        (2, 2)
+    """
+    chosen = [registry.get(method) for method in methods]
+    if not chosen:
+        raise SettingError("compare needs at least one method")
+    question = _ask(clf, text, _Asked(target=target, output=output, unit=unit, masking=masking, seed=seed))
+    return Comparison(
+        explanations=tuple(_answer(question, method) for method in track(chosen, "comparing", shown=progress))
+    )
+
+
+def _ask(clf: Classifier, text: str, asked: _Asked) -> Question:
+    """The question every method answers: one text, one class, one quantity."""
+    encoded = clf.encode(text)
+    logits = clf.logits([encoded.input_ids])[0]
+    if not np.isfinite(logits).all():
+        raise ModelError(f"{clf.name} gives NaN or infinite logits for this text")
+    output = Output.of(asked.output, clf.target(asked.target, logits), logits)
+    units = find(text, encoded.offsets, asked.unit)
+    return Question(clf, encoded, units, output, clf.masking(asked.masking), logits, asked.seed)
+
+
+def _answer(question: Question, method: Method) -> Explanation:
+    """Let a method answer, and write down everything about it."""
+    started = time.perf_counter()
+    answer = method.answer(question)
+    seconds = time.perf_counter() - started
+    card, output = method.card, question.output
+    settings = method.settings() | dict(answer.settings)
+    if output.other is not None:
+        settings["other_class"] = question.classifier.labels[output.other]
+    return Explanation(
+        text=question.encoded.text,
+        units=question.units.strings,
+        spans=question.units.spans,
+        scores=answer.scores,
+        target=output.target,
+        target_name=question.classifier.labels[output.target],
+        output=output.kind,
+        prediction=question.prediction,
+        base_value=answer.base_value,
+        method=card.name,
+        settings=settings,
+        signed=card.signed,
+        additive=card.additive,
+        unit=question.units.kind,
+        masking=question.masking if card.removes else None,
+        std_error=answer.std_error,
+        error_bound=answer.error_bound,
+        n_forward=answer.n_forward + 1,
+        seconds=seconds,
+        seed=question.seed if card.random else None,
+        versions={name: version(name) for name in ("heedful", "numpy", "torch", "transformers")},
+        model=question.classifier.name,
+        cut=question.encoded.cut,
+        details=answer.details,
+    )
+
+
+def _name(model: PreTrainedModel) -> str:
+    return model.config.name_or_path or type(model).__name__

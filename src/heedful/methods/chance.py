@@ -1,0 +1,25 @@
+"""Random scores: the baseline every comparison needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from heedful.methods.base import Answer, Card, Method, Question
+
+
+@dataclass(frozen=True)
+class Random(Method):
+    """Independent standard normal scores that know nothing of the text.
+
+    Example:
+        >>> Random().card.access
+        'nothing'
+    """
+
+    card = Card("random", (), "baseline", True, "nothing", "none", "no source: a control", random=True)
+
+    def answer(self, question: Question) -> Answer:
+        """Draw one score a unit from the question's seed."""
+        return Answer(scores=np.random.default_rng(question.seed).standard_normal(len(question.units)))

@@ -1,0 +1,64 @@
+"""LIME's samples: their distribution, lime's own masks, and the weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heedful.methods.neighbourhood import draw, draw_as_lime, weigh
+
+sklearn_metrics = pytest.importorskip("sklearn.metrics.pairwise", reason="scikit-learn is in the extra 'bench'")
+
+
+@given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_the_first_row_keeps_all_and_every_other_removes_some(n_samples: int, n_units: int, seed: int) -> None:
+    for sampler in (draw, draw_as_lime):
+        masks = sampler(n_samples, n_units, seed)
+        assert masks.shape == (n_samples, n_units)
+        assert masks[0].all()
+        assert not masks[1:].all(axis=1).any()
+        assert np.array_equal(masks, sampler(n_samples, n_units, seed))
+
+
+def test_lime_masks_are_those_of_the_package() -> None:
+    from lime.lime_text import LimeTextExplainer
+
+    seen: list[str] = []
+
+    def record(texts: list[str]) -> np.ndarray:
+        seen.extend(texts)
+        return np.zeros((len(texts), 2))
+
+    words = ["one", "two", "three", "four", "five", "six", "seven"]
+    LimeTextExplainer(random_state=11).explain_instance(" ".join(words), record, num_samples=40)
+    kept = [[word in text.split() for word in words] for text in seen]
+    assert np.array_equal(draw_as_lime(40, 7, 11), kept)
+
+
+@pytest.mark.parametrize("n_units", [1, 2, 6])
+def test_sizes_are_uniform_and_subsets_uniform_given_the_size(n_units: int) -> None:
+    n = 60_000
+    masks = draw(n + 1, n_units, seed=0)[1:]
+    removed = (~masks).sum(axis=1)
+    counts = np.bincount(removed, minlength=n_units + 1)
+    assert counts[0] == 0
+    # 5 standard deviations of a binomial count
+    expected = n / n_units
+    assert np.abs(counts[1:] - expected).max() <= 5 * np.sqrt(expected)
+    for size in range(1, n_units):
+        rows = masks[removed == size]
+        share = (~rows).mean(axis=0)
+        assert np.abs(share - size / n_units).max() < 5 * np.sqrt(0.25 / len(rows))
+
+
+@given(st.integers(1, 40), st.integers(0, 1000), st.floats(0.05, 5))
+def test_weights_are_the_kernel_of_the_cosine_distance(n_units: int, seed: int, width: float) -> None:
+    masks = draw(30, n_units, seed)
+    distance = sklearn_metrics.cosine_distances(masks.astype(float), np.ones((1, n_units))).ravel()
+    assert weigh(masks, width) == pytest.approx(np.exp(-(distance**2) / (2 * width**2)), rel=1e-9, abs=1e-300)
+
+
+def test_an_infinite_width_weighs_all_alike() -> None:
+    assert np.array_equal(weigh(draw(20, 5, 0), np.inf), np.ones(20))

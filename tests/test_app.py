@@ -1,0 +1,151 @@
+"""The front door: explain and compare, and what they do with bad input."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import heedful
+from factory import make_classifier
+from heedful import methods
+from heedful.classifier import Classifier
+from heedful.errors import InputError, ModelError, SettingError, TargetError, TextError
+
+TEXT = "The plot was not good, but the acting was very good!"
+
+
+@pytest.mark.parametrize("output", ["logit", "probability", "logit_difference"])
+def test_every_method_explains_the_same_quantity(classifier: Classifier, output: str) -> None:
+    comparison = heedful.compare(classifier, TEXT, methods.names(), target=2, output=output, seed=1)
+    logits = classifier.logits([classifier.encode(TEXT).input_ids])[0]
+    stated = {"logit": logits[2], "probability": np.exp(logits[2]) / np.exp(logits).sum()}
+    stated["logit_difference"] = logits[2] - max(logits[:2])
+    for explanation in comparison:
+        assert explanation.prediction == pytest.approx(stated[output], rel=1e-12)
+        assert (explanation.target, explanation.output) == (2, output)
+        assert explanation.units == comparison.explanations[0].units
+
+
+def test_compare_equals_explain_one_by_one(classifier: Classifier) -> None:
+    comparison = heedful.compare(classifier, TEXT, ["lime:n_samples=100", "occlusion", "random"], seed=4)
+    for explanation, spec in zip(comparison, ["lime:n_samples=100", "occlusion", "random"], strict=True):
+        alone = heedful.explain(classifier, TEXT, spec, seed=4)
+        assert np.array_equal(alone.scores, explanation.scores)
+
+
+def test_target_by_index_name_and_default(classifier: Classifier) -> None:
+    names = classifier.labels
+    predicted = heedful.explain(classifier, TEXT, "occlusion")
+    by_name = heedful.explain(classifier, TEXT, "occlusion", target=names[predicted.target])
+    by_index = heedful.explain(classifier, TEXT, "occlusion", target=predicted.target)
+    assert predicted.target_name == names[predicted.target]
+    assert np.array_equal(predicted.scores, by_name.scores)
+    assert np.array_equal(predicted.scores, by_index.scores)
+
+
+def test_the_prediction_explained_is_the_models_own(classifier: Classifier) -> None:
+    with torch.no_grad():
+        own = classifier.model(**classifier.tokenizer(TEXT, return_tensors="pt")).logits[0]
+    result = heedful.explain(classifier, TEXT, "alpha-avg")
+    assert result.target == int(own.argmax())
+    assert result.prediction == pytest.approx(float(own.max()), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"target": 3}, TargetError, "no class 3; the classes are 0 'LABEL_0'"),
+        ({"target": -1}, TargetError, "no class -1"),
+        ({"target": "label_0"}, TargetError, "'LABEL_0', 1 'LABEL_1', 2 'LABEL_2'"),
+        ({"output": "odds"}, SettingError, "logit, probability, logit_difference"),
+        ({"unit": "letter"}, SettingError, "word_type, word, token, sentence"),
+        ({"masking": "hide"}, SettingError, "unk, mask, pad, delete, ignore"),
+        ({"method": "lymph"}, SettingError, "unknown method 'lymph'"),
+        ({"text": ""}, TextError, "empty"),
+        ({"text": " \n\t"}, TextError, "empty"),
+        ({"text": "\u200b"}, TextError, "no word"),
+        ({"text": "xyzzy plugh"}, TextError, "no word of the text is in the vocabulary"),
+        ({"text": "a \ud800 film"}, TextError, "lone surrogate"),
+        ({"text": "!!"}, TextError, "nothing to explain"),
+    ],
+)
+def test_bad_input_is_one_clear_line(classifier: Classifier, changes: dict, error: type, message: str) -> None:
+    arguments = {"text": TEXT, "method": "occlusion"} | changes
+    with pytest.raises(error, match=message) as raised:
+        heedful.explain(classifier, **arguments)
+    assert isinstance(raised.value, InputError)
+    assert "\n" not in str(raised.value)
+
+
+def test_compare_needs_a_method(classifier: Classifier) -> None:
+    with pytest.raises(SettingError, match="at least one method"):
+        heedful.compare(classifier, TEXT, [])
+
+
+def test_nan_logits_are_the_models_fault() -> None:
+    classifier = make_classifier()
+    with torch.no_grad():
+        classifier.model.readout[0, 0] = float("nan")
+    with pytest.raises(ModelError, match="NaN"):
+        heedful.explain(classifier, TEXT, "occlusion")
+    with pytest.raises(ModelError, match="readout holds NaN"):
+        heedful.load(classifier.model, classifier.tokenizer)
+
+
+def test_a_long_text_is_explained_up_to_the_limit_and_says_so() -> None:
+    classifier = make_classifier(max_position_embeddings=8)
+    result = heedful.explain(classifier, TEXT, "lime:n_samples=50", unit="word")
+    assert result.units == ("The", "plot", "was", "not", "good", "but", "the")
+    assert [TEXT[a:b] for a, b in result.cut] == ["acting was very good!"]
+    assert heedful.explain(classifier, "the plot", "occlusion").cut == ()
+
+
+HOSTILE = "good 👩‍👩‍👧 e\u0301te\u0301 שלום <script>film</script> \x1b[31mplot\x1b[0m a\u200bb \u202edull & \x00 the"
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_hostile_text_comes_out_right(classifier: Classifier, name: str) -> None:
+    result = heedful.explain(classifier, HOSTILE, name, unit="word")
+    assert result.text == HOSTILE
+    assert all(HOSTILE[a:b] == unit for unit, ((a, b),) in zip(result.units, result.spans, strict=True))
+    assert heedful.Explanation.from_json(result.to_json()) == result
+    assert "<script>" not in result.to_html()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.text(max_size=30))
+def test_any_text_is_explained_or_refused(text: str) -> None:
+    classifier = make_classifier()
+    try:
+        result = heedful.explain(classifier, "film " + text, "occlusion", unit="word")
+    except TextError:
+        return
+    assert len(result) >= 1
+    assert np.isfinite(result.scores).all()
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_the_model_is_left_as_it_came(name: str) -> None:
+    classifier = make_classifier(word_dropout=0.5)
+    model = classifier.model.train()
+    before = copy.deepcopy(model.state_dict())
+    heedful.explain(classifier, TEXT, name)
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+
+
+def test_attention_cannot_speak_against_but_lime_can() -> None:
+    """The paper's point, on the built-in model: one word against the prediction."""
+    clf = heedful.load("demo")
+    text = "The plot was dull and tedious, but the soundtrack was charming."
+    comparison = heedful.compare(clf, text, ["alpha-avg", "lime", "occlusion"], target="negative")
+    charming = comparison.explanations[0].units.index("charming")
+    assert comparison["attention-mean"].scores.min() >= 0
+    assert comparison["lime"].scores[charming] < 0
+    assert comparison["occlusion"].scores[charming] < 0
