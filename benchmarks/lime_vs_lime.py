@@ -1,0 +1,127 @@
+"""LIME on look-up tables against the lime package on plain forwards: the same masks, one document, one run.
+
+    python benchmarks/lime_vs_lime.py [--model DIR] [--samples 5000] [--words 180]
+
+Without --model the classifier has the paper's sizes and random weights: time does not depend on what it learned.
+lime gets the plain forward (queries, keys, values as the paper writes them) in batches of 256 texts, tokenised in
+one call a batch. Both explain the logit of the same class over the same 5,000 masks (lime's own sampler), so the
+coefficients must agree; the speed of heedful's default sampler is printed beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from lime.lime_text import LimeTextExplainer
+
+import heedful
+from heedful.methods import Lime
+from heedful.models import AttentionPoolingConfig, AttentionPoolingForSequenceClassification, build_tokenizer
+
+BATCH = 256
+
+
+def main() -> None:
+    """Time both and print the ratio and the largest coefficient difference."""
+    options = _options()
+    document = " ".join(f"word{i}" for i in np.random.default_rng(0).permutation(options.words))
+    classifier = heedful.load(options.model) if options.model else _random_classifier(document)
+    if options.model:
+        document = _known_words(classifier, options.words)
+
+    forwards = Stopwatch(lambda texts: plain_logits(classifier, texts))
+    started = time.perf_counter()
+    theirs = LimeTextExplainer(random_state=0).explain_instance(
+        document, forwards, labels=(1,), num_features=options.words, num_samples=options.samples
+    )
+    their_seconds = time.perf_counter() - started
+
+    def ours(sampler: str) -> heedful.Explanation:
+        method = Lime(n_samples=options.samples, sampler=sampler)
+        return heedful.explain(classifier, document, method, target=1, masking="delete", seed=0)
+
+    exact = ours("lime")
+    ours("fast")  # compiles once a process
+    seconds = {sampler: _best_median(lambda s=sampler: ours(s), options.repeats) for sampler in ("fast", "lime")}
+    lime_scores = dict(theirs.as_list(label=1))
+    difference = max(abs(score - lime_scores[unit]) for unit, score in zip(exact.units, exact.scores, strict=True))
+    largest = max(abs(score) for score in lime_scores.values())
+
+    print(f"machine: {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads")
+    print(f"document: {len(exact.units)} distinct words; samples: {options.samples}; heads: {_heads(classifier)}")
+    print(f"lime, plain forward, batches of {BATCH}:  {their_seconds:9.3f} s  ({forwards.seconds:.3f} s in forwards)")
+    for sampler, name in (("fast", "default sampler"), ("lime", "lime's sampler ")):
+        ratio = their_seconds / seconds[sampler]
+        print(f"heedful, tables, {name}:       {seconds[sampler]:9.4f} s  ratio {ratio:7.0f}x")
+    print(f"largest coefficient difference, same masks: {difference:.2e} ({difference / largest:.2e} of the largest)")
+
+
+class Stopwatch:
+    """A function that adds up the time spent in it."""
+
+    def __init__(self, function: Callable[[list[str]], np.ndarray]) -> None:
+        self._function = function
+        self.seconds = 0.0
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        """Call and time."""
+        started = time.perf_counter()
+        result = self._function(texts)
+        self.seconds += time.perf_counter() - started
+        return result
+
+
+def plain_logits(classifier: heedful.Classifier, texts: list[str]) -> np.ndarray:
+    """Logits by the plain forward, in batches, as a caller of lime would write it."""
+    rows = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), BATCH):
+            batch = classifier.tokenizer(
+                texts[start : start + BATCH], truncation=True, padding=True, return_tensors="pt"
+            )
+            rows.append(classifier.model.plain(batch["input_ids"], batch["attention_mask"]).double().numpy())
+    return np.concatenate(rows)
+
+
+def _random_classifier(document: str) -> heedful.Classifier:
+    tokenizer = build_tokenizer([document], min_frequency=1)
+    torch.manual_seed(0)
+    model = AttentionPoolingForSequenceClassification(AttentionPoolingConfig(vocab_size=len(tokenizer)))
+    return heedful.load(model.eval(), tokenizer)
+
+
+def _known_words(classifier: heedful.Classifier, n: int) -> str:
+    """Frequent words of a trained classifier that lime splits as the tokenizer does."""
+    vocabulary = sorted(classifier.tokenizer.get_vocab().items(), key=lambda item: item[1])
+    return " ".join([word for word, _ in vocabulary if word.isascii() and word.isalpha()][:n])
+
+
+def _heads(classifier: heedful.Classifier) -> int:
+    return int(classifier.model.config.num_attention_heads)
+
+
+def _best_median(run: Callable[[], object], repeats: int) -> float:
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", help="a trained model folder instead of random weights")
+    parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--words", type=int, default=180)
+    parser.add_argument("--repeats", type=int, default=15)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

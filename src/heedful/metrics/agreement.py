@@ -1,0 +1,182 @@
+"""How far two explanations of the same prediction agree: on the order of the units, on the largest, on the signs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from heedful.errors import InputError, SettingError
+from heedful.explanation import Explanation
+
+MEASURES = ("kendall", "spearman", "top5", "sign")
+
+
+def kendall_tau_b(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " units"]) -> float:
+    """Kendall's rank correlation with ties counted as in tau-b (Kendall 1945), exact in integers, O(n log^2 n).
+
+    Returns:
+        A number in [-1, 1]; not-a-number where it is undefined: constant scores, fewer than two units, a score that is
+        not a number.
+
+    Example:
+        >>> round(kendall_tau_b(np.array([1.0, 2.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0, 3.0])), 3)
+        0.8
+    """
+    if np.isnan(a).any() or np.isnan(b).any():
+        return math.nan
+    ranks_a, ranks_b = _dense_ranks(a), _dense_ranks(b)
+    pairs = math.comb(len(a), 2)
+    tied_a, tied_b = _tied_pairs(ranks_a), _tied_pairs(ranks_b)
+    tied_both = _tied_pairs(ranks_a * len(b) + ranks_b)
+    # Sorted by a, then b: a pair is out of order in b exactly if a and b order it in opposite ways.
+    discordant = _inversions(ranks_b[np.lexsort((ranks_b, ranks_a))])
+    untied = (pairs - tied_a) * (pairs - tied_b)
+    if untied == 0:
+        return math.nan
+    return (pairs - tied_a - tied_b + tied_both - 2 * discordant) / math.sqrt(untied)
+
+
+def spearman(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " units"]) -> float:
+    """Spearman's rank correlation: Pearson's correlation of the ranks, tied scores sharing their mean rank.
+
+    Returns:
+        A number in [-1, 1]; not-a-number where it is undefined, as for `kendall_tau_b`.
+
+    Example:
+        >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([3.0, 2.0, 1.0]))
+        -1.0
+    """
+    if len(a) == 0 or np.isnan(a).any() or np.isnan(b).any():
+        return math.nan
+    x, y = (_mean_ranks(scores) - (len(scores) + 1) / 2 for scores in (a, b))
+    spread = math.sqrt((x @ x) * (y @ y))
+    return float(np.clip((x @ y) / spread, -1.0, 1.0)) if spread > 0 else math.nan
+
+
+def top_k_overlap(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " units"], k: int) -> float:
+    """Share of the k units with the largest absolute scores that two explanations have in common.
+
+    Units tied at the k-th place share the places left equally, so the order of the text plays no part. With k or fewer
+    units the overlap is 1.
+
+    Returns:
+        A number in [0, 1]; not-a-number without units or with a score that is not a number.
+
+    Raises:
+        SettingError: k is below 1.
+
+    Example:
+        >>> top_k_overlap(np.array([3.0, -2.0, 0.0, 1.0]), np.array([1.0, 0.0, 5.0, 9.0]), k=2)
+        0.0
+        >>> top_k_overlap(np.array([3.0, -2.0, 0.0, 1.0]), np.array([9.0, 0.0, 5.0, 1.0]), k=2)
+        0.5
+    """
+    if k < 1:
+        raise SettingError(f"top_k_overlap needs k >= 1, got {k}")
+    if len(a) == 0 or np.isnan(a).any() or np.isnan(b).any():
+        return math.nan
+    k = min(k, len(a))
+    return min(1.0, float(np.minimum(_membership(a, k), _membership(b, k)).sum()) / k)
+
+
+def sign_agreement(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " units"]) -> float:
+    """Share of units with the same sign in both, among those that both score other than zero.
+
+    Returns:
+        A number in [0, 1]; not-a-number if there is no such unit, or with a score that is not a number.
+
+    Example:
+        >>> sign_agreement(np.array([1.0, -2.0, 0.0]), np.array([0.5, 1.0, 4.0]))
+        0.5
+    """
+    if np.isnan(a).any() or np.isnan(b).any():
+        return math.nan
+    both = (a != 0) & (b != 0)
+    return float(np.mean(np.sign(a[both]) == np.sign(b[both]))) if both.any() else math.nan
+
+
+def pairwise(explanations: Sequence[Explanation], measure: str = "kendall") -> Float64[np.ndarray, "methods methods"]:
+    """Agreement of every two explanations over the same units.
+
+    When either of two methods is unsigned (`Explanation.signed`), their absolute scores are compared, else the signed
+    scores. Two consequences: "top5" looks at absolute scores in either case, and "sign" is undefined unless both
+    methods are signed.
+
+    Args:
+        explanations: explanations of one prediction, over the same units.
+        measure: "kendall" (tau-b), "spearman", "top5" (or any "top" and a number of units) or "sign".
+
+    Returns:
+        Symmetric float64 array (methods, methods): 1 on the diagonal, not-a-number where the measure is undefined,
+        as it is for constant scores.
+
+    Raises:
+        SettingError: unknown measure.
+        InputError: the explanations differ in their number of units.
+    """
+    compare = _measure(measure)
+    if len({len(e) for e in explanations}) > 1:
+        raise InputError("agreement needs explanations over the same units, but their numbers of units differ")
+    table = np.eye(len(explanations))
+    for i, one in enumerate(explanations):
+        for j, other in enumerate(explanations[:i]):
+            signed = one.signed and other.signed
+            a, b = (one.scores, other.scores) if signed else (np.abs(one.scores), np.abs(other.scores))
+            table[i, j] = table[j, i] = math.nan if measure == "sign" and not signed else compare(a, b)
+    return table
+
+
+def _measure(name: str) -> Callable[[np.ndarray, np.ndarray], float]:
+    named = {"kendall": kendall_tau_b, "spearman": spearman, "sign": sign_agreement}
+    if name in named:
+        return named[name]
+    k = name.removeprefix("top")
+    if name.startswith("top") and k.isdecimal() and int(k) > 0:
+        return lambda a, b: top_k_overlap(a, b, int(k))
+    raise SettingError(f"unknown measure {name!r}: use one of {', '.join(MEASURES)} (or top with another number)")
+
+
+def _dense_ranks(scores: Float64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:
+    """0 for the smallest score, 1 for the next larger value, and so on; equal scores have equal ranks."""
+    return np.unique(scores, return_inverse=True)[1].astype(np.int64)
+
+
+def _mean_ranks(scores: Float64[np.ndarray, " units"]) -> Float64[np.ndarray, " units"]:
+    """Ranks from 1; tied scores share the mean of theirs."""
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    mean: np.ndarray = np.cumsum(counts) - (counts - 1) / 2
+    return mean[inverse]
+
+
+def _tied_pairs(ranks: Int64[np.ndarray, " units"]) -> int:
+    counts = np.unique(ranks, return_counts=True)[1]
+    return int((counts * (counts - 1) // 2).sum())
+
+
+def _inversions(ranks: Int64[np.ndarray, " units"]) -> int:
+    """Number of pairs i < j with ranks[i] > ranks[j].
+
+    Two numbers are ordered by the highest bit in which they differ: for every bit, count ones that stand before zeros
+    among the numbers that agree in all higher bits.
+    """
+    total = 0
+    for bit in range(int(ranks.max(initial=0)).bit_length()):
+        higher = ranks >> (bit + 1)
+        order = np.argsort(higher, kind="stable")
+        higher, ones = higher[order], (ranks[order] >> bit) & 1
+        before = np.cumsum(ones) - ones
+        in_group = before - before[np.searchsorted(higher, higher)]
+        total += int(in_group[ones == 0].sum())
+    return total
+
+
+def _membership(scores: Float64[np.ndarray, " units"], k: int) -> Float64[np.ndarray, " units"]:
+    """1 for units among the k largest absolute scores, 0 for the others; ties at the k-th place share what is left."""
+    size = np.abs(scores)
+    least = np.partition(size, -k)[-k]
+    above, tied = size > least, size == least
+    share: np.ndarray = np.where(tied, (k - above.sum()) / tied.sum(), above.astype(np.float64))
+    return share

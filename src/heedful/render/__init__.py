@@ -1,0 +1,1 @@
+"""Explanations as people see them: HTML and terminal. Nothing here computes a score."""

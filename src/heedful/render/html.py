@@ -1,0 +1,206 @@
+"""HTML without scripts or network: every method a row of the same text, as in Figure 1 of the paper.
+
+Jinja2 escapes everything that comes out of an explanation; characters that act on a display are made visible first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from heedful.explanation import Explanation
+from heedful.metrics.agreement import pairwise
+from heedful.render import view
+from heedful.render.colour import AGREEMENT, HUES, HUES_ON_DARK, Shade, full_scale, shade
+from heedful.render.visible import visible
+
+_TOP = 10
+_LONG = 400  # characters from which a row is a paragraph and not a line
+_MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A piece of text or a number with its shade and the note on hover; `shade` None: no unit, `cut`: never seen."""
+
+    text: str
+    shade: Shade | None
+    hover: str = ""
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One explanation."""
+
+    label: str
+    column: str
+    paper_name: str | None
+    kinds: tuple[str, str]
+    scale: tuple[str, str]
+    base: str | None
+    sentence: list[Mark]
+    scores: list[Mark]
+    top: list[tuple[str, Mark]]
+    notes: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Explanations of one prediction."""
+
+    target: str
+    output: str
+    prediction: str
+    facts: list[tuple[str, str]]
+    signed: bool
+    unsigned: bool
+    long: bool
+    rows: list[Row]
+    units: list[str]
+    agreement: list[list[Mark]]
+
+
+def page(explanations: Sequence[Explanation]) -> str:
+    """A whole HTML page: self-contained, offline, without scripts.
+
+    Args:
+        explanations: any number; runs of explanations of the same prediction share one set of rows.
+
+    Example:
+        >>> page([]).splitlines()[0]
+        '<!doctype html>'
+    """
+    return _render("page.html.j2", explanations)
+
+
+def fragment(explanations: Sequence[Explanation]) -> str:
+    """The same as a piece of HTML with its own style sheet, for notebooks.
+
+    Example:
+        >>> fragment([]).splitlines()[0]
+        '<style>'
+    """
+    return _render("fragment.html.j2", explanations)
+
+
+def _render(template: str, explanations: Sequence[Explanation]) -> str:
+    sections = [_section(group) for group in view.groups(explanations)]
+    return _environment().get_template(template).render(sections=sections, hues=HUES, hues_on_dark=HUES_ON_DARK)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("heedful.render"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["visible"] = visible
+    return environment
+
+
+def _section(explanations: list[Explanation]) -> Section:
+    first = explanations[0]
+    labels = [visible(label) for label in view.labels(explanations)]
+    columns = [visible(column) for column in view.columns(explanations)]
+    return Section(
+        target=first.target_name,
+        output=view.words(first.output),
+        prediction=_number(first.prediction),
+        facts=view.facts(explanations),
+        signed=any(e.signed for e in explanations),
+        unsigned=not all(e.signed for e in explanations),
+        long=len(first.text) > _LONG,
+        rows=[_row(*named) for named in zip(explanations, labels, columns, strict=True)],
+        units=list(first.units),
+        agreement=_agreement(explanations, labels) if len(explanations) > 1 else [],
+    )
+
+
+def _row(explanation: Explanation, label: str, column: str) -> Row:
+    scale = full_scale(explanation.scores)
+    order = view.ranking(explanation)
+    places = {unit: place for place, unit in enumerate(order, 1)}
+    scores = [_score(explanation, unit, places[unit], scale) for unit in range(len(explanation))]
+    return Row(
+        label=label,
+        column=column,
+        paper_name=view.PAPER_NAMES.get(explanation.method),
+        kinds=view.kinds(explanation),
+        scale=(_number(-scale) if explanation.signed else "0", _number(scale, signed=explanation.signed)),
+        base=None if explanation.base_value is None else _number(explanation.base_value),
+        sentence=[_piece(explanation, piece, scores, scale) for piece in view.pieces(explanation)],
+        scores=scores,
+        top=[(explanation.units[unit], scores[unit]) for unit in order[:_TOP]],
+        notes=_notes(explanation),
+    )
+
+
+def _score(explanation: Explanation, unit: int, place: int, scale: float) -> Mark:
+    value = float(explanation.scores[unit])
+    text = _number(value, signed=explanation.signed)
+    error = "" if explanation.std_error is None else f" ± {_number(explanation.std_error[unit], signed=False)}"
+    hover = f"{text}{error} · rank {place} of {len(explanation)}"
+    return Mark(text, shade(value, scale, view.kinds(explanation)), hover)
+
+
+def _piece(explanation: Explanation, piece: view.Piece, scores: list[Mark], scale: float) -> Mark:
+    text = visible(piece.text, keep_newlines=True)
+    if not piece.units:
+        return Mark(text, None, cut=piece.cut)
+    if len(piece.units) == 1:
+        only = scores[piece.units[0]]
+        return Mark(text, only.shade, only.hover)
+    total = sum(float(explanation.scores[unit]) for unit in piece.units)
+    parts = " and ".join(scores[unit].text for unit in piece.units)
+    hover = f"{_number(total, signed=explanation.signed)}: {len(piece.units)} units overlap here, {parts}"
+    return Mark(text, shade(total, scale, view.kinds(explanation)), hover)
+
+
+def _notes(explanation: Explanation) -> list[tuple[str, str]]:
+    """How the scores came about, as (name, value)."""
+    lines: dict[str, Any] = {
+        "settings": _pairs(explanation.settings),
+        "details": _pairs({key: view.number(value) for key, value in explanation.details.items()}),
+        "masking": explanation.masking or "removes nothing",
+        "additive": "yes: base value and scores add up to the output" if explanation.additive else "no",
+        "certified error": None if explanation.error_bound is None else _number(explanation.error_bound, signed=False),
+        "seed": explanation.seed,
+        "forward passes": f"{explanation.n_forward:,}",
+        "time": view.duration(explanation.seconds),
+        "versions": _pairs(explanation.versions, " "),
+    }
+    return [(name, str(value)) for name, value in lines.items() if value not in (None, "")]
+
+
+def _pairs(mapping: Any, sign: str = " = ") -> str:
+    return ", ".join(f"{key}{sign}{value}" for key, value in mapping.items())
+
+
+def _agreement(explanations: list[Explanation], labels: list[str]) -> list[list[Mark]]:
+    table = pairwise(explanations, "kendall").tolist()
+    return [
+        [_tau(tau, f"{one} and {other}") for other, tau in zip(labels, line, strict=True)]
+        for one, line in zip(labels, table, strict=True)
+    ]
+
+
+def _tau(tau: float, pair: str) -> Mark:
+    defined = not math.isnan(tau)
+    return Mark(
+        f"{tau:.2f}".replace("-", _MINUS) if defined else "–",
+        shade(tau, 1.0, AGREEMENT),
+        pair if defined else f"{pair}: undefined, constant scores",
+    )
+
+
+def _number(value: float, *, signed: bool = True) -> str:
+    return view.number(value, signed=signed).replace("-", _MINUS)

@@ -1,0 +1,180 @@
+"""The command line, in this process: what is printed where, and the exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from heedful import cli, planted
+from heedful.demo import REVIEW, demo_folder
+from heedful.explanation import Comparison, Explanation
+
+ESCAPE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path):
+    demo_folder()  # so that no test sees it being trained
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+        stream = io.TextIOWrapper(io.BytesIO(stdin or b""), encoding="utf-8")
+        stream.isatty = lambda: stdin is None  # type: ignore[method-assign]
+        monkeypatch.setattr(sys, "stdin", stream)
+        monkeypatch.setattr(sys, "argv", ["heedful", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def one_line(err: str) -> str:
+    lines = err.strip().splitlines()
+    assert len(lines) == 1, err
+    assert lines[0].startswith("heedful: ")
+    return lines[0]
+
+
+def test_demo_writes_the_report_and_prints_the_table(run, tmp_path: Path) -> None:
+    code, out, err = run("demo")
+    assert code == 0, err
+    report = (tmp_path / "report.html").read_text("utf-8")
+    assert "charming" in report
+    assert "report.html" in err
+    assert all(word in out for word in ("alpha-avg", "lime", "random", "charming", "Kendall"))
+    assert not ESCAPE.search(out.replace("\n", ""))
+
+
+def test_explain_json_is_the_explanation(run) -> None:
+    code, out, err = run("explain", "demo", REVIEW, "--method", "lime:n_samples=200", "--seed", "3", "--json")
+    result = Explanation.from_json(out)
+    assert (code, result.method, result.seed, result.model) == (0, "lime", 3, "demo")
+    assert result.text == REVIEW
+
+
+def test_text_comes_from_argument_file_or_stdin(run, tmp_path: Path) -> None:
+    path = tmp_path / "review.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + REVIEW.encode() + b"\n")
+    first, *others = (
+        json.loads(run("explain", "demo", *arguments, "--method", "occlusion", "--json", stdin=stdin)[1])
+        for arguments, stdin in (
+            ([REVIEW], None),
+            (["--file", path], None),
+            (["-"], REVIEW.encode()),
+            ([], (REVIEW + "\n").encode()),
+        )
+    )
+    for other in others:
+        assert (other["text"], other["scores"]) == (first["text"], first["scores"])
+
+
+def test_compare_saves_by_suffix(run, tmp_path: Path) -> None:
+    code, out, _ = run("compare", "demo", REVIEW, "-m", "lime:n_samples=50", "-m", "random", "-o", "c.json", "--json")
+    assert code == 0
+    saved = Comparison.from_json((tmp_path / "c.json").read_text("utf-8"))
+    assert saved == Comparison.from_json(out)
+    assert [e.method for e in saved] == ["lime", "random"]
+
+
+def test_methods_lists_every_method(run) -> None:
+    from heedful.methods import METHODS
+
+    code, out, _ = run("methods")
+    assert code == 0
+    for method in METHODS:
+        assert method.card.name in out
+        assert method.card.source.split(",")[0] in out
+    cards = json.loads(run("methods", "--json")[1])
+    assert {"family", "signed", "scope", "agnostic", "cost", "source"} <= set(cards[0])
+
+
+def test_train_then_explain(run, tmp_path: Path) -> None:
+    rows = [{"text": r.text, "label": planted.LABELS[r.label]} for r in planted.generate(300, seed=1)]
+    (tmp_path / "train.jsonl").write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
+    code, out, err = run("train", "--data", tmp_path / "train.jsonl", "--out", tmp_path / "m", "--heads", "2")
+    assert code == 0, err
+    assert "validation accuracy" in out
+    assert "epoch 1" in err
+    assert json.loads((tmp_path / "m" / "metrics.json").read_text("utf-8"))["n_train"] == 270
+    code, out, _ = run("explain", tmp_path / "m", "The plot was good.", "-m", "G-l2", "--json")
+    assert (code, json.loads(out)["target_name"] in planted.LABELS) == (0, True)
+    code, _, err = run("train", "--data", tmp_path / "train.jsonl", "--out", tmp_path / "m")
+    assert code == 2
+    assert "already holds a trained model" in one_line(err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["explain", "demo", ""], "empty"),
+        (["explain", "demo", "   "], "empty"),
+        (["explain", "demo", "xyzzy"], "no word"),
+        (["explain", "demo", "good", "--target", "positiv"], "the classes are 0 'negative', 1 'positive'"),
+        (["explain", "demo", "good", "--target", "7"], "no class 7"),
+        (["explain", "demo", "good", "--method", "lime:n_samples=0"], "n_samples must be at least 1"),
+        (["explain", "demo", "good", "--masking", "burn"], "unknown masking"),
+        (["explain", "demo", "good", "--out", "x.pdf"], "cannot save as '.pdf'"),
+        (["explain", "demo", "good", "--file", "x.txt"], "not both"),
+        (["explain", "demo", "--file", "missing.txt"], "cannot read missing.txt"),
+        (["explain", "demo"], "no text"),
+        (["explain", "./nowhere", "good"], "no model folder"),
+        (["compare", "demo", "good", "-m", "lime", "-m", "nope"], "unknown method"),
+        (["train", "--data", "./nowhere", "--out", "m"], "nowhere"),
+        (["train", "--data", "./nowhere", "--out", "m", "--preset", "fast"], "paper, default"),
+        (["demo", "--out", "missing/report.html"], "cannot write"),
+        (["explain", "demo", "good \x1b[31m", "--target", "\x1b[31mred"], "no class"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(run, tmp_path: Path, arguments: list[str], message: str) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    line = one_line(err)
+    assert message in line
+    assert not ESCAPE.search(line)
+    assert not any(path.suffix in {".html", ".pdf", ".part"} for path in tmp_path.rglob("*"))
+
+
+def test_a_file_that_is_not_text(run, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_bytes(b"good \xff film")
+    code, _, err = run("explain", "demo", "--file", "x.txt")
+    assert code == 2
+    assert "not UTF-8" in one_line(err)
+
+
+def test_a_folder_that_is_no_model(run, tmp_path: Path) -> None:
+    code, _, err = run("explain", tmp_path, "good")
+    assert code == 2
+    assert "no config.json" in one_line(err)
+
+
+def test_usage_errors_exit_2(run) -> None:
+    assert run("explain")[0] == 2
+    assert run("nonsense")[0] == 2
+    assert run("--help")[0] == 0
+
+
+def test_our_own_faults_exit_1_with_a_traceback(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_load", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("explain", "demo", "good")
+
+
+@pytest.mark.parametrize("command", [["explain"], ["compare", "-m", "lime", "-m", "occlusion"]])
+def test_hostile_text_cannot_steer_the_terminal(run, command: list[str]) -> None:
+    name, *options = command
+    code, out, err = run(name, "demo", "good \x1b[2J\x07 [red]plot[/red] \u202edull <b>", *options)
+    assert code == 0, err
+    assert not ESCAPE.search(out.replace("\n", ""))
+    assert "\u202e" not in out
+    assert "[red]" in out
