@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import overload
@@ -210,11 +211,16 @@ def _answer(question: Question, method: Method) -> Explanation:
         n_forward=answer.n_forward + 1,
         seconds=seconds,
         seed=question.seed if card.random else None,
-        versions={name: version(name) for name in ("heedful", "numpy", "torch", "transformers")},
+        versions=_versions(),
         model=question.classifier.name,
         cut=question.encoded.cut,
         details=answer.details,
     )
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("heedful", "numpy", "torch", "transformers")}
 
 
 def _name(model: PreTrainedModel) -> str:

@@ -46,7 +46,7 @@ def weigh(masks: Masks, kernel_width: float) -> Float64[np.ndarray, " n"]:
 
     Example:
         >>> weigh(np.array([[True, True], [True, False]]), 0.25).round(6)
-        array([1.      , 0.503386])
+        array([1.     , 0.50344])
     """
     distance = 1.0 - np.sqrt(masks.mean(axis=1))
     return np.exp(-0.5 * (distance / kernel_width) ** 2)
