@@ -21,7 +21,8 @@ TEXT = "The plot was not good, but the acting was very good!"
 
 @pytest.mark.parametrize("output", ["logit", "probability", "logit_difference"])
 def test_every_method_explains_the_same_quantity(classifier: Classifier, output: str) -> None:
-    comparison = heedful.compare(classifier, TEXT, methods.names(), target=2, output=output, seed=1)
+    able = [m.card.name for m in methods.METHODS if output != "probability" or m.card.family != "exact"]
+    comparison = heedful.compare(classifier, TEXT, able, target=2, output=output, seed=1)
     logits = classifier.logits([classifier.encode(TEXT).input_ids])[0]
     stated = {"logit": logits[2], "probability": np.exp(logits[2]) / np.exp(logits).sum()}
     stated["logit_difference"] = logits[2] - max(logits[:2])

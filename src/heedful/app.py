@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import overload
 
-import numpy as np
 from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 
 from heedful import methods as registry
 from heedful.classifier import Classifier
 from heedful.errors import ModelError, SettingError
 from heedful.explanation import Comparison, Explanation
-from heedful.games.output import Output
 from heedful.loading import from_pretrained
-from heedful.methods.base import Method, Question
+from heedful.methods.base import Method
 from heedful.progress import track
-from heedful.units import find
+from heedful.question import Choices, Question, ask
 
 DEMO = "demo"
 DEFAULT_METHODS = (
@@ -82,17 +79,6 @@ def load(
     return Classifier(model, own, _name(model))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Asked:
-    """What the caller wants explained, and how."""
-
-    target: int | str = "predicted"
-    output: str = "logit"
-    unit: str = "word_type"
-    masking: str = "auto"
-    seed: int = 0
-
-
 @overload
 def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str, and is taken as one text
     clf: Classifier, text: str, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
@@ -136,11 +122,11 @@ def explain(  # noqa: PLR0913 - the front door names every choice
         >>> explain(load("demo"), "The acting was wonderful.", "occlusion").top(1)[0][0]
         'wonderful'
     """
-    asked = _Asked(target=target, output=output, unit=unit, masking=masking, seed=seed)
+    choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
     chosen = registry.get(method)
     if isinstance(text, str):
-        return _answer(_ask(clf, text, asked), chosen)
-    return [_answer(_ask(clf, one, asked), chosen) for one in track(text, "explaining", shown=progress)]
+        return _answer(ask(clf, text, choices), chosen)
+    return [_answer(ask(clf, one, choices), chosen) for one in track(text, "explaining", shown=progress)]
 
 
 def compare(  # noqa: PLR0913 - the same choices as explain
@@ -164,21 +150,10 @@ def compare(  # noqa: PLR0913 - the same choices as explain
     chosen = [registry.get(method) for method in methods]
     if not chosen:
         raise SettingError("compare needs at least one method")
-    question = _ask(clf, text, _Asked(target=target, output=output, unit=unit, masking=masking, seed=seed))
+    question = ask(clf, text, Choices(target=target, output=output, unit=unit, masking=masking, seed=seed))
     return Comparison(
         explanations=tuple(_answer(question, method) for method in track(chosen, "comparing", shown=progress))
     )
-
-
-def _ask(clf: Classifier, text: str, asked: _Asked) -> Question:
-    """The question every method answers: one text, one class, one quantity."""
-    encoded = clf.encode(text)
-    logits = clf.logits([encoded.input_ids])[0]
-    if not np.isfinite(logits).all():
-        raise ModelError(f"{clf.name} gives NaN or infinite logits for this text")
-    output = Output.of(asked.output, clf.target(asked.target, logits), logits)
-    units = find(text, encoded.offsets, asked.unit)
-    return Question(clf, encoded, units, output, clf.masking(asked.masking), logits, asked.seed)
 
 
 def _answer(question: Question, method: Method) -> Explanation:

@@ -8,12 +8,13 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from heedful.classifier import Classifier, Encoded
+from heedful.errors import SettingError
 from heedful.games.deletion import DeletionGame
 from heedful.games.model import ModelGame
 from heedful.games.output import Output
 from heedful.games.protocol import Game
 from heedful.games.ratio import RatioGame, Terms
-from heedful.models.modeling import FoldedTables
+from heedful.models.modeling import AttentionPoolingForSequenceClassification, FoldedTables
 from heedful.units import Units
 
 
@@ -45,20 +46,47 @@ class TableGame:
         return scores[:, 0] if self.output is None else self.output(scores)
 
 
+def exact_game(classifier: Classifier, encoded: Encoded, units: Units, masking: str, output: Output) -> RatioGame:
+    """A text's ratio game with a single output, for the exact engine.
+
+    Raises:
+        SettingError: the classifier, the masking or the output makes no ratio game; the message says what to use.
+    """
+    model = classifier.paper_model
+    instead = "use the sampled methods permutation-shap, kernel-shap or lime"
+    if model is None:
+        raise SettingError(f"exact values need softmax pooling, which {classifier.name} is not: {instead}")
+    if model.config.normaliser != "softmax":
+        raise SettingError(f"exact values need softmax attention, not {model.config.normaliser}: {instead}")
+    if masking == "delete":
+        raise SettingError(f"deletion moves the words behind it, so it has no exact values: take 'unk', or {instead}")
+    if not output.linear:
+        raise SettingError(f"a {output.kind} has no exact values: take 'logit' or 'logit_difference', or {instead}")
+    tables = _tables(model, output)
+    return ratio_game(tables, encoded, units, classifier.replacement_id(masking), _padding_id(model))
+
+
 def play(classifier: Classifier, encoded: Encoded, units: Units, masking: str, output: Output) -> Game:
     """The fastest game that gives this output of this text exactly."""
     model = classifier.paper_model
     if model is None or model.config.normaliser != "softmax":
         return ModelGame(classifier, encoded, units, masking, output)
-    n_classes = len(classifier.labels)
-    mix = output.cotangent(np.zeros(n_classes))[None] if output.linear else np.eye(n_classes)
-    tables = model.tables().outputs(mix)
-    padding_id = model.config.unk_token_id if model.config.attend_padding else None
+    tables, padding_id = _tables(model, output), _padding_id(model)
     if masking == "delete":
         scores: DeletionGame | RatioGame = DeletionGame(tables, encoded.input_ids, units, padding_id)
     else:
         scores = ratio_game(tables, encoded, units, classifier.replacement_id(masking), padding_id)
     return TableGame(scores, None if output.linear else output)
+
+
+def _tables(model: AttentionPoolingForSequenceClassification, output: Output) -> FoldedTables:
+    """Look-up tables of the output itself where it is linear in the logits, else of all logits."""
+    n_classes = model.config.num_labels
+    return model.tables().outputs(output.cotangent(np.zeros(n_classes))[None] if output.linear else np.eye(n_classes))
+
+
+def _padding_id(model: AttentionPoolingForSequenceClassification) -> int | None:
+    return model.config.unk_token_id if model.config.attend_padding else None
 
 
 def ratio_game(

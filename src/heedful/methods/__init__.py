@@ -7,11 +7,13 @@ from typing import Any
 
 from heedful.errors import SettingError
 from heedful.methods.attention import AttentionHead, AttentionMax, AttentionMean
-from heedful.methods.base import Answer, Card, Method, Question
+from heedful.methods.base import Answer, Card, Method
 from heedful.methods.chance import Random
+from heedful.methods.exact import BanzhafExact, LimeExact, ShapleyExact
 from heedful.methods.gradient import GradientL1, GradientL2, GradientMean, GradientXInput
 from heedful.methods.lime import Lime
 from heedful.methods.occlusion import Occlusion
+from heedful.question import Question
 
 METHODS: tuple[type[Method], ...] = (
     AttentionMean,
@@ -23,6 +25,9 @@ METHODS: tuple[type[Method], ...] = (
     GradientXInput,
     Lime,
     Occlusion,
+    ShapleyExact,
+    BanzhafExact,
+    LimeExact,
     Random,
 )
 
@@ -82,16 +87,19 @@ __all__ = [
     "AttentionHead",
     "AttentionMax",
     "AttentionMean",
+    "BanzhafExact",
     "Card",
     "GradientL1",
     "GradientL2",
     "GradientMean",
     "GradientXInput",
     "Lime",
+    "LimeExact",
     "Method",
     "Occlusion",
     "Question",
     "Random",
+    "ShapleyExact",
     "get",
     "names",
 ]

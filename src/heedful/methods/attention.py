@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from heedful.errors import SettingError
-from heedful.methods.base import Answer, Card, Method, Question
+from heedful.methods.base import Answer, Card, Method
+from heedful.question import Question
 
 _SOURCE = "Lopardo, Precioso, Garreau 2024, section 3"
 

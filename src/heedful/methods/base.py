@@ -1,61 +1,15 @@
-"""Question, Answer and Method: what is asked of every method, and what it gives back."""
+"""Method, Answer and Card: how a method answers a question, and what kind of method it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float64
 
-from heedful.classifier import Classifier, Encoded
-from heedful.errors import TextError
-from heedful.games.output import Output
-from heedful.games.protocol import Game
-from heedful.games.text import play
-from heedful.units import Units
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """One prediction to be explained: the same for every method, so that their answers can be compared.
-
-    Attributes:
-        classifier: the classifier.
-        encoded: the text as the classifier sees it.
-        units: what gets a score.
-        output: the explained quantity and class.
-        masking: how units are removed.
-        logits: the classifier's logits for the whole text.
-        seed: seed of this call.
-    """
-
-    classifier: Classifier
-    encoded: Encoded
-    units: Units
-    output: Output
-    masking: str
-    logits: Float64[np.ndarray, " classes"]
-    seed: int
-
-    @cached_property
-    def prediction(self) -> float:
-        """The output for the whole text."""
-        return float(self.output(self.logits[None])[0])
-
-    def game(self) -> Game:
-        """The output as a function of which units are kept: on look-up tables where they exist, else by forwards.
-
-        Raises:
-            TextError: there is nothing to remove.
-        """
-        if len(self.units) == 0:
-            raise TextError(
-                f"nothing to explain: the text has no {self.units.kind.replace('_', ' ')} the classifier sees"
-            )
-        return play(self.classifier, self.encoded, self.units, self.masking, self.output)
+from heedful.question import Question
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -19,9 +19,10 @@ from jaxtyping import Float64
 
 from heedful.classifier import Encoded
 from heedful.errors import SettingError
-from heedful.methods.base import Answer, Card, Method, Question
+from heedful.methods.base import Answer, Card, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.normalisers import normalise, slope
+from heedful.question import Question
 
 ENGINES = ("auto", "closed-form", "autograd")
 _SOURCE = "Lopardo, Precioso, Garreau 2024, section 4"

@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from heedful.errors import SettingError
-from heedful.methods.base import Answer, Card, Method, Question
+from heedful.methods.base import Answer, Card, Method
 from heedful.methods.neighbourhood import draw, draw_as_lime, weigh
 from heedful.methods.ridge import WeightedMasks
+from heedful.question import Question
 
 SAMPLERS = {"fast": draw, "lime": draw_as_lime}
 SELECTIONS = ("auto", "forward_selection", "highest_weights", "none")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heedful.methods.base import Answer, Card, Method, Question
+from heedful.methods.base import Answer, Card, Method
+from heedful.question import Question
 
 
 @dataclass(frozen=True)

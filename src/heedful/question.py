@@ -1,0 +1,96 @@
+"""Question: one prediction to be explained, put the same way to every method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float64
+
+from heedful.classifier import Classifier, Encoded
+from heedful.errors import ModelError, TextError
+from heedful.games.output import Output
+from heedful.games.protocol import Game
+from heedful.games.ratio import RatioGame
+from heedful.games.text import exact_game, play
+from heedful.units import Units, find
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What the caller wants explained, and how; see `heedful.explain`."""
+
+    target: int | str = "predicted"
+    output: str = "logit"
+    unit: str = "word_type"
+    masking: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One prediction to be explained: the same for every method, so that their answers can be compared.
+
+    Attributes:
+        classifier: the classifier.
+        encoded: the text as the classifier sees it.
+        units: what gets a score.
+        output: the explained quantity and class.
+        masking: how units are removed.
+        logits: the classifier's logits for the whole text.
+        seed: seed of this call.
+    """
+
+    classifier: Classifier
+    encoded: Encoded
+    units: Units
+    output: Output
+    masking: str
+    logits: Float64[np.ndarray, " classes"]
+    seed: int
+
+    @cached_property
+    def prediction(self) -> float:
+        """The output for the whole text."""
+        return float(self.output(self.logits[None])[0])
+
+    def game(self) -> Game:
+        """The output as a function of which units are kept: on look-up tables where they exist, else by forwards.
+
+        Raises:
+            TextError: there is nothing to remove.
+        """
+        self._check_units()
+        return play(self.classifier, self.encoded, self.units, self.masking, self.output)
+
+    def ratio_game(self) -> RatioGame:
+        """The same as a ratio game with one output, for the exact engine.
+
+        Raises:
+            TextError: there is nothing to remove.
+            SettingError: the question is not a ratio game; the message says what to use instead.
+        """
+        self._check_units()
+        return exact_game(self.classifier, self.encoded, self.units, self.masking, self.output)
+
+    def _check_units(self) -> None:
+        if len(self.units) == 0:
+            kind = self.units.kind.replace("_", " ")
+            raise TextError(f"nothing to explain: the text has no {kind} the classifier sees")
+
+
+def ask(classifier: Classifier, text: str, choices: Choices) -> Question:
+    """The question about one text.
+
+    Raises:
+        TextError, TargetError, SettingError: text, target or settings cannot be used.
+        ModelError: the classifier gives NaN or infinite logits.
+    """
+    encoded = classifier.encode(text)
+    logits = classifier.logits([encoded.input_ids])[0]
+    if not np.isfinite(logits).all():
+        raise ModelError(f"{classifier.name} gives NaN or infinite logits for this text")
+    output = Output.of(choices.output, classifier.target(choices.target, logits), logits)
+    units = find(text, encoded.offsets, choices.unit)
+    return Question(classifier, encoded, units, output, classifier.masking(choices.masking), logits, choices.seed)
