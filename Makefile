@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-CHECKED := src tests benchmarks docs
 
 .PHONY: demo test check format bench clean
 .DELETE_ON_ERROR:

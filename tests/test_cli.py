@@ -57,7 +57,7 @@ def test_demo_writes_the_report_and_prints_the_table(run, tmp_path: Path) -> Non
 
 
 def test_explain_json_is_the_explanation(run) -> None:
-    code, out, err = run("explain", "demo", REVIEW, "--method", "lime:n_samples=200", "--seed", "3", "--json")
+    code, out, _ = run("explain", "demo", REVIEW, "--method", "lime:n_samples=200", "--seed", "3", "--json")
     result = Explanation.from_json(out)
     assert (code, result.method, result.seed, result.model) == (0, "lime", 3, "demo")
     assert result.text == REVIEW

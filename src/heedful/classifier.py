@@ -160,7 +160,8 @@ class Classifier:
         """
         ids = torch.from_numpy(encoded.input_ids)[None].to(self.model.device)
         with self.undisturbed(), torch.no_grad():
-            attentions = self.model(input_ids=ids, output_attentions=True).attentions
+            out = self.model(input_ids=ids, attention_mask=torch.ones_like(ids), output_attentions=True)
+        attentions = out.attentions
         if not attentions or attentions[-1] is None:
             raise ModelError(f"{self.name} returns no attention weights; load it with attn_implementation='eager'")
         return attentions[-1][0, :, 0, : len(encoded)].double().cpu().numpy()

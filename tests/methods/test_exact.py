@@ -7,9 +7,9 @@ from math import factorial
 
 import numpy as np
 import pytest
-from factory import make_classifier
 
 import heedful
+from factory import make_classifier
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
 from heedful.methods import LimeExact, ShapleyExact

@@ -112,6 +112,11 @@ def test_names_and_aliases_are_unique_and_found() -> None:
     assert all(isinstance(methods.get(n), methods.Method) for n in every)
 
 
+def test_settings_are_read_by_their_type() -> None:
+    assert methods.get("kernel-shap:paired=false,n_samples=64") == methods.KernelShap(n_samples=64, paired=False)
+    assert methods.get("lime:kernel_width=inf,n_features=3") == methods.Lime(kernel_width=np.inf, n_features=3)
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -121,6 +126,7 @@ def test_names_and_aliases_are_unique_and_found() -> None:
         ("lime:kernel_width=wide", "kernel_width must be a number"),
         ("lime:n_samples", "n_samples must be a whole number"),
         ("random:x=1", "it has none"),
+        ("kernel-shap:paired=yes", "paired must be true or false"),
     ],
 )
 def test_misspelt_methods_say_what_there_is(spec: str, message: str) -> None:

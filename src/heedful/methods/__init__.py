@@ -13,6 +13,7 @@ from heedful.methods.exact import BanzhafExact, LimeExact, ShapleyExact
 from heedful.methods.gradient import GradientL1, GradientL2, GradientMean, GradientXInput
 from heedful.methods.lime import Lime
 from heedful.methods.occlusion import Occlusion
+from heedful.methods.shap import KernelShap, PermutationShap
 from heedful.question import Question
 
 METHODS: tuple[type[Method], ...] = (
@@ -25,6 +26,8 @@ METHODS: tuple[type[Method], ...] = (
     GradientXInput,
     Lime,
     Occlusion,
+    PermutationShap,
+    KernelShap,
     ShapleyExact,
     BanzhafExact,
     LimeExact,
@@ -74,6 +77,10 @@ def _read(value: str, default: object, where: str) -> str | int | float:
     """A setting's text as the type of its default; an optional setting (default None) is a whole number."""
     if isinstance(default, str):
         return value
+    if isinstance(default, bool):
+        if value not in ("true", "false"):
+            raise SettingError(f"{where} must be true or false, got {value!r}")
+        return value == "true"
     try:
         return float(value) if isinstance(default, float) else int(value)
     except ValueError:
@@ -93,10 +100,12 @@ __all__ = [
     "GradientL2",
     "GradientMean",
     "GradientXInput",
+    "KernelShap",
     "Lime",
     "LimeExact",
     "Method",
     "Occlusion",
+    "PermutationShap",
     "Question",
     "Random",
     "ShapleyExact",

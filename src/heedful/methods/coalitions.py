@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import chain, combinations
+from functools import cached_property
+from itertools import chain, combinations, islice
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -17,60 +18,7 @@ SAMPLINGS = ("kernel", "leverage")
 
 Masks = Bool[np.ndarray, "n units"]
 PerSize = Float64[np.ndarray, " sizes"]
-
-
-@dataclass(frozen=True, eq=False)
-class Strata:
-    """The sizes of coalitions, neither empty nor full. In pairs, the smaller of two complements stands for both.
-
-    Attributes:
-        size: units in a coalition, 1, 2, ...; up to half of the units in pairs.
-        population: coalitions (or pairs) of each size.
-        mass: total Shapley kernel weight of each size (Lundberg and Lee 2017, theorem 2).
-        members: sizes behind each stratum: 2 in pairs, but 1 for the pairs of two halves.
-    """
-
-    size: Int64[np.ndarray, " sizes"]
-    population: tuple[int, ...]
-    mass: PerSize
-    members: PerSize
-
-    @classmethod
-    def of(cls, n_units: int, *, paired: bool) -> Strata:
-        """Strata of a number of units.
-
-        Example:
-            >>> strata = Strata.of(4, paired=True)
-            >>> strata.size, strata.population, strata.mass
-            (array([1, 2]), (4, 3), array([2.  , 0.75]))
-        """
-        size = np.arange(1, (n_units // 2 if paired else n_units - 1) + 1)
-        members = np.full(len(size), 2.0 if paired else 1.0)
-        if paired and n_units % 2 == 0:
-            members[-1] = 1.0
-        population = [math.comb(n_units, s) for s in size.tolist()]
-        if paired and n_units % 2 == 0:
-            population[-1] //= 2
-        return cls(size, tuple(population), members * (n_units - 1) / (size * (n_units - size)), members)
-
-    def allocate(self, n_rows: int, sampling: str) -> Int64[np.ndarray, " sizes"]:
-        """How many coalitions of each size to draw: at least 2 where there are 2, never more than there are.
-
-        Between these bounds the numbers are in proportion to the kernel's mass (sampling "kernel"), or to the total
-        leverage scores of the regression, which are the same for every size ("leverage"; Musco and Witter 2025,
-        lemma 3.2).
-        """
-        share = self.mass if sampling == "kernel" else self.members
-        most = np.array([min(population, n_rows) for population in self.population], dtype=np.float64)
-        least = np.minimum(most, 2.0)
-        # the total is piecewise linear in the common factor, so it is known from its corners
-        corners = np.sort(np.concatenate([least / share, most / share]))
-        totals = np.clip(corners[:, None] * share, least, most).sum(1)
-        wanted = np.clip(np.interp(n_rows, totals, corners) * share, least, most)
-        counts = np.floor(wanted + 1e-9).astype(np.int64)
-        missing = min(n_rows, sum(self.population)) - int(counts.sum())
-        counts[np.argsort(counts - wanted, kind="stable")[: max(missing, 0)]] += 1
-        return counts
+Counts = Int64[np.ndarray, " sizes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,47 +34,99 @@ class Coalitions:
 
     masks: Masks
     weight: Float64[np.ndarray, " n"]
-    counts: Int64[np.ndarray, " sizes"]
+    counts: Counts
     missed: PerSize
 
 
-def draw(
-    strata: Strata, counts: Int64[np.ndarray, " sizes"], n_units: int, generator: np.random.Generator
-) -> Coalitions:
-    """Draw `counts` coalitions of each size, uniformly and without replacement.
+@dataclass(frozen=True)
+class Strata:
+    """Coalitions by size, neither empty nor full; in pairs, the smaller of two complements stands for both.
+
+    Of a pair of halves, the one with the first unit stands for both.
 
     Example:
-        >>> strata = Strata.of(3, paired=True)
-        >>> draw(strata, np.array([3]), 3, np.random.default_rng(0)).masks
-        array([[ True, False, False],
-               [False,  True, False],
-               [False, False,  True]])
+        >>> strata = Strata(4, paired=True)
+        >>> strata.size, strata.population, strata.mass
+        (array([1, 2]), [4, 3], array([2.  , 0.75]))
+        >>> strata.draw(np.array([2, 3]), np.random.default_rng(0)).masks[2:]
+        array([[ True,  True, False, False],
+               [ True, False,  True, False],
+               [ True, False, False,  True]])
     """
-    parts = [np.empty((0, n_units), dtype=bool)]
-    for size, population, count in zip(strata.size.tolist(), strata.population, counts.tolist(), strict=True):
-        if population < math.comb(n_units, size):  # pairs of two halves: the half with the first unit
-            rest = _subsets(n_units - 1, size - 1, count, generator)
-            parts.append(np.insert(rest, 0, True, axis=1))
-        else:
-            parts.append(_subsets(n_units, size, count, generator))
-    missed = np.array([1 - count / all_ for count, all_ in zip(counts.tolist(), strata.population, strict=True)])
-    return Coalitions(np.concatenate(parts), np.repeat(strata.mass / counts, counts), counts, missed)
 
+    n_units: int
+    paired: bool
 
-def _subsets(n_units: int, size: int, count: int, generator: np.random.Generator) -> Masks:
-    """`count` different subsets of one size, every set of so many subsets equally likely."""
-    population = math.comb(n_units, size)
-    if population <= 4 * count:
-        rows = chain.from_iterable(combinations(range(n_units), size))
+    @cached_property
+    def size(self) -> Counts:
+        """Units in a coalition of each stratum."""
+        return np.arange(1, (self.n_units // 2 if self.paired else self.n_units - 1) + 1)
+
+    @cached_property
+    def members(self) -> PerSize:
+        """Sizes of coalitions in each stratum: 2 in pairs, but 1 for the pairs of two halves."""
+        return np.where(self.paired & (2 * self.size < self.n_units), 2.0, 1.0)
+
+    @cached_property
+    def population(self) -> list[int]:
+        """Coalitions, or pairs of them, in each stratum."""
+        whole = [math.comb(self.n_units, size) for size in self.size.tolist()]
+        return [*whole[:-1], whole[-1] // 2] if self.paired and self.n_units % 2 == 0 else whole
+
+    @cached_property
+    def mass(self) -> PerSize:
+        """Shapley kernel weight of each stratum, all its coalitions together (Lundberg and Lee 2017, theorem 2)."""
+        return self.members * (self.n_units - 1) / (self.size * (self.n_units - self.size))
+
+    def allocate(self, n_rows: int, sampling: str) -> Counts:
+        """How many to draw from each stratum: at least 2 where there are 2, never more than there are.
+
+        Between these bounds the numbers are in proportion to the kernel's mass (sampling "kernel"), or to the leverage
+        scores of the regression, which add up to the same for every size ("leverage"; Musco and Witter 2025).
+        """
+        share = self.mass if sampling == "kernel" else self.members
+        most = np.array([min(population, n_rows) for population in self.population], dtype=np.float64)
+        least = np.minimum(most, 2.0)
+        # the total is piecewise linear in the common factor, so it is known from its corners
+        corners = np.sort(np.concatenate([[0.0], least / share, most / share]))
+        totals = np.clip(corners[:, None] * share, least, most).sum(1)
+        wanted = np.clip(np.interp(n_rows, totals, corners) * share, least, most)
+        counts = np.floor(wanted + 1e-9).astype(np.int64)
+        missing = min(n_rows, sum(self.population)) - int(counts.sum())
+        counts[np.argsort(counts - wanted, kind="stable")[: max(missing, 0)]] += 1
+        return counts
+
+    def draw(self, counts: Counts, generator: np.random.Generator) -> Coalitions:
+        """Draw `counts` coalitions from each stratum, uniformly and without replacement."""
+        size = np.repeat(self.size, counts)
+        # lists are short: sizes of which a quarter or more is wanted
+        listed = np.array([n <= 4 * count for n, count in zip(self.population, counts.tolist(), strict=True)], bool)
+        masks = np.empty((len(size), self.n_units), dtype=bool)
+        for k in np.flatnonzero(listed).tolist():
+            masks[size == self.size[k]] = self._choose(k, int(counts[k]), generator)
+        rest = ~np.repeat(listed, counts)
+        masks[rest] = self._different(size[rest], generator)
+        missed = np.array([1 - n / all_ for n, all_ in zip(counts.tolist(), self.population, strict=True)])
+        return Coalitions(masks, np.repeat(self.mass / counts, counts), counts, missed)
+
+    def _choose(self, stratum: int, count: int, generator: np.random.Generator) -> Masks:
+        """Some of the list of all; the list begins with those that have the first unit, so halves need no more."""
+        size, population = int(self.size[stratum]), self.population[stratum]
+        rows = chain.from_iterable(islice(combinations(range(self.n_units), size), population))
         members = np.fromiter(rows, dtype=np.int64, count=population * size).reshape(population, size)
-        if count < population:
-            members = members[generator.choice(population, count, replace=False)]
-        masks = np.zeros((count, n_units), dtype=bool)
-        np.put_along_axis(masks, members, True, axis=1)
+        masks = np.zeros((count, self.n_units), dtype=bool)
+        chosen = np.sort(generator.choice(population, count, replace=False))
+        np.put_along_axis(masks, members[chosen], True, axis=1)
         return masks
-    first = np.arange(n_units) < size
-    found = np.empty((0, -(-n_units // 8)), dtype=np.uint8)
-    while len(found) < count:  # at most a quarter is taken: most draws are new ones
-        more = generator.permuted(np.tile(first, (count - len(found), 1)), axis=1)
-        found = np.unique(np.concatenate([found, np.packbits(more, axis=1)]), axis=0)
-    return np.unpackbits(found, axis=1, count=n_units).astype(bool)
+
+    def _different(self, size: Int64[np.ndarray, " n"], generator: np.random.Generator) -> Masks:
+        """Random coalitions of given sizes, drawn again until all differ."""
+        first = np.arange(self.n_units) < size[:, None]
+        masks, again = first.copy(), np.arange(len(size))
+        while len(again):
+            masks[again] = generator.permuted(first[again], axis=1)
+            if self.paired:
+                masks[again] ^= (2 * size[again] == self.n_units)[:, None] & ~masks[again, :1]
+            _, found = np.unique(np.packbits(masks, axis=1), axis=0, return_index=True)
+            again = np.setdiff1d(np.arange(len(size)), found)
+        return masks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heedful.games.protocol import Game
-from heedful.methods.base import Answer, Card, Method, Question
+from heedful.methods.base import Answer, Card, Method
 from heedful.methods.shapley_sampling import (
     Sampled,
     check_permutations,
@@ -13,6 +13,7 @@ from heedful.methods.shapley_sampling import (
     kernel_shapley,
     permutation_shapley,
 )
+from heedful.question import Question
 
 
 @dataclass(frozen=True)
@@ -116,5 +117,8 @@ def _answer(game: Game, sampled: Sampled) -> Answer:
         base_value=sampled.base_value,
         std_error=sampled.std_error,
         n_forward=game.n_forward,
-        details={"n_evaluations": sampled.n_evaluations, "degrees_of_freedom": sampled.degrees_of_freedom},
+        details={
+            "n_evaluations": float(sampled.n_evaluations),
+            "degrees_of_freedom": float(sampled.degrees_of_freedom),
+        },
     )

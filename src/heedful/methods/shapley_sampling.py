@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int64
 
 from heedful.errors import SettingError
 from heedful.games.protocol import Game
-from heedful.methods.coalitions import SAMPLINGS, Coalitions, Strata, draw
+from heedful.methods.coalitions import SAMPLINGS, Coalitions, Strata
 
 _CELLS = 1 << 22  # masks x units held at once
 
@@ -57,10 +57,13 @@ def check_sampling(n_samples: int, sampling: str) -> None:
 def permutation_shapley(game: Game, n_permutations: int = 20, *, antithetic: bool = True, seed: int = 0) -> Sampled:
     """Unbiased Shapley values: the mean change by each unit when units enter one by one, in random order.
 
-    Every permutation takes d - 1 evaluations and its changes sum to f(all) - f(none). With `antithetic`, every other
-    one is the one before in reverse: two walks that err in opposite directions where effects depend on how much is
-    there already. Standard errors are those of the mean over independent (pairs of) permutations. Memory does not
-    grow with their number. A unit that never moves the value gets exactly 0.
+    Every permutation takes d - 1 evaluations and its changes sum to f(all) - f(none). With `antithetic` each is walked
+    in reverse too: what any two units do together goes once to the one and once to the other, so a game without
+    interactions of three or more is exact. Memory does not grow with their number. A unit that never moves the value
+    gets exactly 0.
+
+    Standard errors are those of the mean over independent (pairs of) permutations. Where one unit outweighs all
+    others, large changes are rare, and intervals from fewer than some 200 permutations tend to be too short.
 
     Args:
         game: the game.
@@ -72,7 +75,7 @@ def permutation_shapley(game: Game, n_permutations: int = 20, *, antithetic: boo
         SettingError: no permutation, an odd number of them with `antithetic`, or a game of several outputs.
 
     Source:
-        Castro, Gomez, Tejada 2009; in reverse: Mitchell, Cooper, Frank, Holmes 2022, section 4.1.
+        Castro, Gomez, Tejada 2009; in reverse: Mitchell, Cooper, Frank, Holmes 2022.
 
     Example:
         >>> from heedful.games import RatioGame, Terms
@@ -124,7 +127,8 @@ def kernel_shapley(
     Nearness is weighted by the Shapley kernel, and the fit is exact for no unit and for all (the constraint is solved
     for, not weighted). Coalitions are drawn without replacement, a fixed number of each size, so the result is exact
     once `n_samples` reaches 2^d. An additive game is exact from any sample. With `paired`, a coalition comes with
-    its complement: of the values only half their difference matters then, and effects of even order cancel.
+    its complement: only the difference of their values matters then, and for two units that act together it is
+    additive, so a game without interactions of three or more is exact too.
 
     Standard errors come from the sandwich estimator for stratified sampling: the spread within each size of what a
     coalition (or pair) adds to the fit, times the share not drawn; residuals are divided by sqrt(1 - leverage), for
@@ -156,9 +160,9 @@ def kernel_shapley(
     least = min(1 << d, 2 * d + 2)
     if n_samples < least:
         raise SettingError(f"{n_samples} samples cannot tell {d} units apart: give n_samples of at least {least}")
-    strata = Strata.of(d, paired=paired)
+    strata = Strata(d, paired)
     counts = strata.allocate((n_samples - 2) // (2 if paired else 1), sampling)
-    drawn = draw(strata, counts, d, np.random.default_rng(seed))
+    drawn = strata.draw(counts, np.random.default_rng(seed))
     fit = _Regression(drawn)
     nothing, everything = _ends(game)
     total, share = everything - nothing, drawn.masks.sum(1) / d

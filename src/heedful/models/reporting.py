@@ -41,5 +41,9 @@ class EpochReport(TrainerCallback):
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Take the bar away."""
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away, also from a run that failed."""
         self._bar.stop()
         self._task = None

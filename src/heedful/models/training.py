@@ -9,7 +9,7 @@ import random
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +41,7 @@ from heedful.progress import quiet_transformers
 METRICS = "metrics.json"
 _RUN = "run.json"
 _CHECKPOINTS = "checkpoints"
+_CHECKPOINT = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 
 
 @dataclass(frozen=True)
@@ -74,20 +75,23 @@ def train(
         What stands in `metrics.json`.
 
     Raises:
-        SettingError: `out` holds a finished model, or an unfinished run of other settings.
+        SettingError: `out` holds a finished model, an unfinished run of other settings or anything else, or a setting
+            is out of its range.
         DataError: too few texts to hold any out.
     """
     out = Path(out)
+    if not 0 <= seed < 2**32:
+        raise SettingError(f"the seed must lie in 0..{2**32 - 1}, got {seed}")
     run = {"preset": asdict(preset), "sizes": asdict(sizes), "seed": seed, "data": _fingerprint(splits)}
-    _claim(out, run)
+    _refuse_what_is_taken(out, run)
     fitting, validation = splits.train, splits.validation
     if validation is None:
         fitting, validation = splits.train.split(preset.validation_share, seed)
-    preset = preset.lengthened(len(fitting))
-    if not len(validation):
+    if not len(fitting) or not len(validation):
         raise DataError(
             f"{len(splits.train)} texts are too few to hold {preset.validation_share:.0%} out for validation"
         )
+    preset = preset.lengthened(len(fitting))
     started = time.perf_counter()
     with _seeded(seed), quiet_transformers():
         tokenizer = build_tokenizer(
@@ -99,9 +103,12 @@ def train(
             pad_with_unknown=preset.attend_padding,
         )
         model = AttentionPoolingForSequenceClassification(_config(tokenizer, preset, sizes, fitting.label_names))
-        trainer = _trainer(model, tokenizer, fitting, validation, _arguments(out, preset, seed), preset, progress)
-        checkpoint = get_last_checkpoint(str(out / _CHECKPOINTS))
-        trainer.train(resume_from_checkpoint=checkpoint)
+        _take(out, run)
+        with closing(EpochReport(shown=progress)) as report:
+            callbacks = [EarlyStoppingCallback(preset.patience), report]
+            trainer = _trainer(model, tokenizer, fitting, validation, _arguments(out, preset, seed), callbacks)
+            checkpoint = _last_checkpoint(out / _CHECKPOINTS)
+            trainer.train(resume_from_checkpoint=checkpoint)
         history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
         metrics = run | {
             "n_train": len(fitting),
@@ -160,6 +167,7 @@ def _arguments(out: Path, preset: Preset, seed: int) -> TrainingArguments:
         save_strategy="epoch",
         logging_strategy="epoch",
         save_total_limit=1,
+        restore_callback_states_from_checkpoint=True,  # how long early stopping has been waiting
         load_best_model_at_end=True,
         metric_for_best_model="accuracy",
         greater_is_better=True,
@@ -177,10 +185,8 @@ def _trainer(
     fitting: Dataset,
     validation: Dataset,
     arguments: TrainingArguments,
-    preset: Preset,
-    progress: bool,
+    callbacks: list[TrainerCallback],
 ) -> Trainer:
-    callbacks: list[TrainerCallback] = [EarlyStoppingCallback(preset.patience), EpochReport(shown=progress)]
     trainer = Trainer(
         model=model,
         args=arguments,
@@ -238,24 +244,43 @@ def _fingerprint(splits: Splits) -> str:
     return digest.hexdigest()[:16]
 
 
-def _claim(out: Path, run: dict[str, Any]) -> None:
-    """Take `out` for this run, or go on with the same run in it; never overwrite anything else."""
+def _refuse_what_is_taken(out: Path, run: dict[str, Any]) -> None:
+    """Let a run only into a new or empty folder, or back into its own unfinished one."""
     if (out / METRICS).exists():
         raise SettingError(f"{out} already holds a trained model: choose another folder or delete it")
-    record = out / _RUN
-    if record.exists():
-        if json.loads(record.read_text("utf-8")) != json.loads(json.dumps(run)):
+    if (out / _RUN).exists():
+        try:
+            same = json.loads((out / _RUN).read_text("utf-8")) == json.loads(json.dumps(run))
+        except ValueError:
+            same = False
+        if not same:
             raise SettingError(
                 f"{out} holds an unfinished run with other data or settings: choose another folder or delete it"
             )
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingError(f"{out} is not an empty folder: choose another")
+
+
+def _take(out: Path, run: dict[str, Any]) -> None:
+    """Make the folder and write down whose it is."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot create {out}: {error.strerror}") from None
-    write_whole(record, json.dumps(run, indent=2))
+    write_whole(out / _RUN, json.dumps(run, indent=2))
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """The last checkpoint that was written to its end; what a kill has left half-written is deleted."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        try:
+            json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))  # the last file to be written
+            complete = all((checkpoint / name).exists() for name in _CHECKPOINT)
+        except (OSError, ValueError):
+            complete = False
+        if not complete:
+            shutil.rmtree(checkpoint)
+    return get_last_checkpoint(str(folder))
 
 
 def _finish(

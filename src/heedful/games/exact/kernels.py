@@ -1,0 +1,199 @@
+"""Compiled inner loops: everything that costs (quadrature nodes) x (units).
+
+For one node u of the Laplace integral, unit j enters with the decays A = exp(-u a) while kept and B = exp(-u b) while
+removed, both divided by the larger of the two, and with the numerators n A = u a v A and m B = u b w B. The tables hold
+
+    factor = B    factor_step = A - B    part = m B    part_step = n A - m B    cross = (n - m) A B
+    base = u times the fixed numerator
+
+With every unit kept with chance p, M = B + p (A - B) and total = base + sum over units of (m B + p (n A - m B)) / M,
+
+    the expected value is               scale * prod(M) * total
+    its derivative by unit j's chance   scale * prod(M) * (cross_j / M_j + factor_step_j * total) / M_j
+
+Sums may be reordered so that they vectorise. Products are not fused where equal terms must cancel to exactly zero.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+_REORDER = {"reassoc", "nsz", "nnan"}
+_FUSE = {"reassoc", "nsz", "nnan", "contract", "arcp"}
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_REORDER)
+def _factors(kept_high, decay, loss, factor, factor_step):
+    """Fill factors; give sums and sums of squares of the losses, heavier kept then heavier removed, and the largest."""
+    on, on2, off, off2, largest = 0.0, 0.0, 0.0, 0.0, 0.0
+    for j in range(len(loss)):
+        lost = loss[j]
+        lost_on = lost if kept_high[j] else 0.0
+        lost_off = lost - lost_on
+        factor[j] = 1.0 if kept_high[j] else decay[j]
+        factor_step[j] = lost_off - lost_on
+        on += lost_on
+        on2 += lost_on * lost_on
+        off += lost_off
+        off2 += lost_off * lost_off
+        largest = max(largest, lost)
+    return on, on2, off, off2, largest
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_REORDER)
+def _parts(kept_high, weights, values, part, part_step, cross):
+    """Fill numerators; give sum |m B|, sum |n A| and the largest |part_step|."""
+    high, light, decay, loss = weights
+    heavy_value, light_value, excess = values
+    sum_m, sum_n, largest = 0.0, 0.0, 0.0
+    for j in range(len(part)):
+        heavy = high[j] * decay[j]
+        more, less = heavy * heavy_value[j], light[j] * light_value[j]
+        # the same difference, without cancellation where the decay is small
+        step = high[j] * (excess[j] - loss[j] * heavy_value[j]) if loss[j] < 0.5 else more - less
+        part[j] = less if kept_high[j] else more
+        part_step[j] = step if kept_high[j] else -step
+        cross[j] = heavy * excess[j] if kept_high[j] else -heavy * excess[j]
+        sum_m += abs(part[j])
+        sum_n += abs(more if kept_high[j] else less)
+        largest = max(largest, abs(step))
+    return sum_m, sum_n, largest
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def fill(head, weights, game):
+    """Tables of a block of nodes, and what `_factors` (per node) and `_parts` (per node and output) give.
+
+    `weights` holds u times the larger and the smaller weight, exp(-u * difference), and 1 minus that, each per node and
+    unit. `game` holds whether a unit weighs more while kept, the values that go with its larger and its smaller weight,
+    and the excess of the one numerator over the other, divided by the larger weight.
+    """
+    high, light, decay, loss = weights
+    kept_high, heavy_value, light_value, excess = game
+    nodes, units = high.shape
+    outputs = excess.shape[1]
+    factor, factor_step = np.empty((nodes, units)), np.empty((nodes, units))
+    shape = (nodes, outputs, units)
+    part, part_step, cross = np.empty(shape), np.empty(shape), np.empty(shape)
+    stats, sums = np.empty((nodes, 5)), np.empty((nodes, outputs, 3))
+    for k in range(nodes):
+        h = head[k]
+        found = _factors(kept_high[h], decay[k], loss[k], factor[k], factor_step[k])
+        stats[k, 0], stats[k, 1], stats[k, 2], stats[k, 3], stats[k, 4] = found
+        of = (high[k], light[k], decay[k], loss[k])
+        for c in range(outputs):
+            values = (heavy_value[h, c], light_value[h, c], excess[h, c])
+            found_parts = _parts(kept_high[h], of, values, part[k, c], part_step[k, c], cross[k, c])
+            sums[k, c, 0], sums[k, c, 1], sums[k, c, 2] = found_parts
+    return (factor, factor_step, part, part_step, cross), stats, sums
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+def _product(factor, factor_step, p, inverse):
+    """Product of all M, and 1 / M of every unit."""
+    product = 1.0
+    for j in range(len(inverse)):
+        M = factor[j] + p * factor_step[j]
+        product *= M
+        inverse[j] = 1.0 / M
+    return product
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+def _total(part, part_step, p, inverse):
+    """Sum over units of numerator / M."""
+    total = 0.0
+    for j in range(len(inverse)):
+        total += (part[j] + p * part_step[j]) * inverse[j]
+    return total
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+def marginals(tables, rule):
+    """Sums of weight * derivative, (outputs, units), and the expected values per column of p, (outputs, columns)."""
+    factor, factor_step, part, part_step, cross, base, scale = tables
+    chance, weight, start, stop = rule
+    units, outputs = factor.shape[1], base.shape[1]
+    slope, mean = np.zeros((outputs, units)), np.zeros((outputs, chance.shape[1]))
+    inverse = np.empty(units)
+    for k in range(len(scale)):
+        for i in range(start[k], stop[k]):
+            p = chance[k, i]
+            product = scale[k] * _product(factor[k], factor_step[k], p, inverse)
+            for c in range(outputs):
+                total = base[k, c] + _total(part[k, c], part_step[k, c], p, inverse)
+                mean[c, i] += product * total
+                _add_slope(slope[c], product * weight[k, i], inverse, cross[k, c], factor_step[k], total)
+    return slope, mean
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+def _add_slope(slope, tilt, inverse, cross, factor_step, total):
+    for j in range(len(slope)):
+        slope[j] += tilt * inverse[j] * (cross[j] * inverse[j] + factor_step[j] * total)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+def pair_rows(tables, rule):
+    """One row a (node, p): second derivatives by two units' chances are sums of left_j right_k + right_j left_k."""
+    factor, factor_step, part, part_step, cross, base, scale = tables
+    chance, weight, start, stop = rule
+    units, outputs = factor.shape[1], base.shape[1]
+    rows = (stop - start).sum()
+    left, right = np.empty((rows, units)), np.empty((outputs, rows, units))
+    inverse = np.empty(units)
+    row = 0
+    for k in range(len(scale)):
+        for i in range(start[k], stop[k]):
+            p = chance[k, i]
+            product = scale[k] * weight[k, i] * _product(factor[k], factor_step[k], p, inverse)
+            left[row] = factor_step[k] * inverse
+            for c in range(outputs):
+                half = 0.5 * (base[k, c] + _total(part[k, c], part_step[k, c], p, inverse))
+                right[c, row] = product * inverse * (cross[k, c] * inverse + factor_step[k] * half)
+            row += 1
+    return left, right
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_REORDER)
+def size_means(tables):
+    """Means over all subsets of each size, (outputs, units + 1): unit i is in a random k-set of i with chance k / i."""
+    factor, factor_step, part, part_step, _, base, scale = tables
+    units, outputs = factor.shape[1], base.shape[1]
+    mean = np.zeros((outputs, units + 1))
+    product, numerator = np.empty(units + 1), np.empty(units + 1)
+    for k in range(len(scale)):
+        for c in range(outputs):
+            product[0], numerator[0] = scale[k], 0.0
+            for j in range(units):
+                product[j + 1], numerator[j + 1] = 0.0, 0.0
+                gone, stay = factor[k, j], factor[k, j] + factor_step[k, j]
+                m, n = part[k, c, j], part[k, c, j] + part_step[k, c, j]
+                for size in range(j + 1, -1, -1):
+                    absent = (j + 1 - size) / (j + 1)
+                    q, s = absent * gone * product[size], absent * (gone * numerator[size] + m * product[size])
+                    if size > 0:
+                        present = size / (j + 1)
+                        q += present * stay * product[size - 1]
+                        s += present * (stay * numerator[size - 1] + n * product[size - 1])
+                    product[size], numerator[size] = q, s
+            for size in range(units + 1):
+                mean[c, size] += base[k, c] * product[size] + numerator[size]
+    return mean
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def binomial(n, p):
+    """Binomial probabilities (n + 1, len(p)), outwards from the mode: accurate where sums of logarithms are not."""
+    table = np.zeros((n + 1, len(p)))
+    for i in range(len(p)):
+        odds = p[i] / (1.0 - p[i])
+        mode = min(n, int((n + 1) * p[i]))
+        table[mode, i] = 1.0
+        for k in range(mode, n):
+            table[k + 1, i] = table[k, i] * odds * (n - k) / (k + 1)
+        for k in range(mode, 0, -1):
+            table[k - 1, i] = table[k, i] * k / ((n - k + 1) * odds)
+        table[:, i] /= table[:, i].sum()
+    return table

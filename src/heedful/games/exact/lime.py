@@ -1,0 +1,172 @@
+"""LIME in the limit of infinitely many samples, at any kernel width, and its expected normal equations with ridge.
+
+LIME draws the number of removed units uniformly from 1..d, then which ones; a sample's weight depends on that number
+alone. So the normal equations need the sums of weight * f and weight * z_j * f over all masks by size: with the size
+weights written as a mixture of binomials these are product expectations. The matrix of the equations has one value on
+its diagonal and one off it, which gives the solution in closed form (Mardaoui and Garreau, AISTATS 2021).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import numpy as np
+from jaxtyping import Float64
+
+from heedful.errors import SettingError
+from heedful.games.exact import bounds, engine, rules
+from heedful.games.exact.laplace import exponential_sum
+from heedful.games.exact.prepared import Prepared, prepare
+from heedful.games.exact.sizes import Mixture, mixture
+from heedful.games.ratio import Array, Number, RatioGame
+
+
+@dataclass(frozen=True, eq=False)
+class LimeFit:
+    """Coefficients of the weighted linear fit.
+
+    Attributes:
+        values: coefficients, (units,) or (units, outputs).
+        intercept: the fit's value with every unit removed, () or (outputs,).
+        error_bound: largest absolute error of any coefficient.
+        nodes: quadrature points evaluated.
+    """
+
+    values: Float64[np.ndarray, "units ..."]
+    intercept: Array
+    error_bound: float
+    nodes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """LIME's weights of the mask sizes, and the moments its normal equations need.
+
+    Attributes:
+        sizes: columns of weights of all masks that keep k units together, k = 0..d: the samples' weights q(k), relative
+            to exp(log_scale), and q(k) times (k - mean) / d.
+        log_scale: logarithm of the largest sample weight.
+        total: sum of q.
+        mean: mean number of kept units.
+        between: weight of the differences between units, sum of q(k) k (d - k) / (d (d - 1)).
+        along: weight of the number of kept units, sum of q(k) (k - mean)^2 / d.
+    """
+
+    sizes: Float64[np.ndarray, "sizes 2"]
+    log_scale: float
+    total: float
+    mean: float
+    between: float
+    along: float
+
+
+@lru_cache(maxsize=4096)
+def weights(d: int, kernel_width: float) -> Weights:
+    """LIME's weights for d units: q(k) = exp(-(1 - sqrt(k / d))^2 / (2 width^2)) / d for k = 0..d-1 kept units.
+
+    Raises:
+        SettingError: the width is not positive, or so small that masks of a single size get all the weight.
+    """
+    if not kernel_width > 0:
+        raise SettingError(f"kernel_width must be positive, or infinite, got {kernel_width}")
+    k = np.arange(d + 1.0)
+    log_weight = -((1.0 - np.sqrt(k / d)) ** 2) / (2.0 * kernel_width**2)
+    log_scale = float(log_weight[:d].max())
+    q = np.append(np.exp(log_weight[:d] - log_scale) / d, 0.0)
+    total = float(q.sum())
+    # k minus its mean, as sums of positive terms: where one size has nearly all the weight the difference would cancel
+    below, above = (np.append(0.0, np.cumsum(np.cumsum(row))[:-1]) for row in (q, q[::-1]))
+    off_mean = (below - above[::-1]) / total
+    along = float(q @ off_mean**2) / d
+    if d > 1 and along < 1e-280:
+        raise SettingError(f"kernel_width {kernel_width} gives all weight to masks of one size: use a larger one")
+    between = float(q @ (k * (d - k))) / (d * max(1, d - 1))
+    return Weights(np.column_stack([q, q * off_mean / d]), log_scale, total, float(q @ k) / total, between, along)
+
+
+@lru_cache(maxsize=4096)
+def _mixture(d: int, kernel_width: float, target: float) -> Mixture:
+    return mixture(weights(d, kernel_width).sizes, target, ends=True)
+
+
+def lime(
+    game: RatioGame,
+    kernel_width: Number = 0.25,
+    n_samples: int | None = None,
+    ridge: Number = 1.0,
+    tolerance: Number = 1e-9,
+) -> LimeFit:
+    """LIME's coefficients on a ratio game, without sampling.
+
+    With a single unit every sample removes it, and there is nothing to fit: the limit then takes the line through the
+    values of the empty and of the whole text, and with ridge the coefficient is 0.
+
+    Args:
+        game: the ratio game.
+        kernel_width: width of the kernel on the cosine distance 1 - sqrt(kept / d), in [0, 1]; the package `lime`
+            scales distances by 100 and its default 25 is 0.25 here. Infinity weighs all samples the same.
+        n_samples: None for infinitely many samples and no ridge; otherwise the expected normal equations of that many
+            random samples with ridge / n_samples added to the diagonal. The package's first sample, the unmasked text,
+            is not among them.
+        ridge: penalty on the coefficients (not on the intercept) for finite `n_samples`; the package uses 1.
+        tolerance: largest error bound allowed, as a share of the largest absolute coefficient of each output.
+
+    Raises:
+        SettingError: a setting is out of range, or the value of some mask is undefined (see `RatioGame.empty`).
+        PrecisionError: the tolerance cannot be met.
+
+    Example:
+        >>> from heedful.games import Terms
+        >>> kept = Terms(np.log([[1.0, 3.0, 1.0]]), np.array([[2.0, -2.0, 0.0]]))
+        >>> game = RatioGame(kept, Terms.none(1, 3), Terms(np.zeros(1), np.ones(1)))
+        >>> lime(game).values.round(6), lime(game, n_samples=5000).values.round(6)
+        (array([ 0.456461, -1.722584, -0.086775]), array([ 0.459219, -1.715924, -0.083044]))
+    """
+    if n_samples is not None and n_samples < 1:
+        raise SettingError(f"n_samples must be at least 1, or None for the limit, got {n_samples}")
+    if not 0.0 <= ridge < math.inf:
+        raise SettingError(f"ridge must be finite and not negative, got {ridge}")
+    prepared = prepare(game)
+    penalty = 0.0 if n_samples is None else float(ridge) / n_samples
+    result = engine.refine(partial(_attempt, prepared, float(kernel_width), penalty), tolerance)
+    values = result.values.T.reshape(game.n_units, *game.outputs)
+    return LimeFit(values, result.offset.reshape(game.outputs), float(result.bound.max()), result.nodes)
+
+
+def _attempt(game: Prepared, kernel_width: float, penalty: float, target: float) -> engine.Attempt:
+    d, of = game.n_units, weights(game.n_units, kernel_width)
+    nothing, centre = game.values.nothing.mean(0), game.values.centre.mean(0)
+    if d == 1:
+        quadrature, rounding = np.zeros_like(nothing), bounds.of_values(game, exponential_sum(target))[1]
+        slope = -nothing if penalty == 0 else 0.0 * nothing
+        return engine.Attempt(slope[:, None], quadrature, rounding, 0, nothing + centre)
+    ridge = penalty * math.exp(min(-of.log_scale, 700.0))
+    along, between = of.along + ridge, of.between + ridge
+    found = _mixture(d, kernel_width, 0.1 * target)
+    chances = rules.Chances(found.p, found.weight[:, 0] * found.p * (1.0 - found.p))
+    done = engine.run(game, target, partial(rules.mixed, chances=chances))
+    # sums over all masks of q f and of q (k - mean) / d f; the whole text has value 0 here
+    average, tilt = (done.mean @ found.weight + np.outer(nothing, found.ends[0])).T
+    own = done.slope - done.slope.mean(1, keepdims=True)
+    coefficients = (tilt / along)[:, None] + own / between
+    intercept = average / of.total - of.mean * tilt / along + centre
+    quadrature, rounding = _bounds(game, found, done, (along, between))
+    return engine.Attempt(coefficients, quadrature, rounding, done.points, intercept)
+
+
+def _bounds(
+    game: Prepared, found: Mixture, done: engine.Pass, pivots: tuple[float, float]
+) -> tuple[engine.PerOutput, engine.PerOutput]:
+    """Error of the common slope, and of each unit's difference from it, divided by their pivots."""
+    along, between = pivots
+    swing, reach = game.bounds.swing.mean(0), bounds.first_scale(game)
+    total, tilt_total = found.total
+    value, value_noise = bounds.of_values(game, done.recipe)
+    difference, difference_noise = bounds.of_differences(game, done.recipe)
+    common = tilt_total * (value + done.missed_mean) + found.missed[1] * swing
+    # a difference between two units is one of first differences; k (d - k) / d^2 and p (1 - p) are at most 1/4
+    own = 0.5 * (total * (difference + done.missed) + found.missed[0] * reach)
+    noise = tilt_total * value_noise / along + 0.5 * total * difference_noise / between
+    return common / along + own / between, noise

@@ -1,0 +1,166 @@
+"""Which chances p of being kept to evaluate at each node u, and what that misses at most.
+
+With the losses t = 1 - exp(-u |a - b|), the product of a node is at most exp(-(p on + (1 - p) off)), on and off being
+the sums of t over the units that are heavier kept and heavier removed: where that is negligible nothing is evaluated.
+For complex p, |1 - z| <= exp(-Re z + |z|^2 / 2) bounds the product on the ellipses that Gauss-Legendre's error needs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int
+
+from heedful.games.exact.laplace import MOST, gauss_legendre
+from heedful.games.exact.tables import Tables
+
+_ELLIPSES = np.array([1.3, 2.0, 3.0, 4.5, 8.0, 20.0])  # sums of their semi-axes
+_OUT_REAL, _OUT_COMPLEX = 3.0, 1.5  # leaving three units out raises the bounds by at most these exponents
+_DROPPED = 0.1  # share of the allowance that parts left out may use
+
+PerNode = Float64[np.ndarray, " nodes"]
+NodesColumns = Float64[np.ndarray, "nodes columns"]
+PerNodeInt = Int[np.ndarray, " nodes"]
+PerOutput = Float64[np.ndarray, " outputs"]
+
+
+@dataclass(frozen=True, eq=False)
+class Allowance:
+    """How much a rule may miss.
+
+    Attributes:
+        difference: scale of the differences that are averaged, one an output.
+        mean: scale of the expected values.
+        share: what one node may miss, as a share of either.
+        order: 1 for differences by one unit, 2 for differences by pairs.
+    """
+
+    difference: PerOutput
+    mean: PerOutput
+    share: float
+    order: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Chances:
+    """Chances of being kept, ascending, strictly between 0 and 1, and their weights."""
+
+    p: Float64[np.ndarray, " columns"]
+    weight: Float64[np.ndarray, " columns"]
+
+
+HALF = Chances(np.array([0.5]), np.ones(1))
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """Columns start..stop of each node's row of (p, weight).
+
+    Over these nodes, `missed` bounds the error of a sum of differences whose weights add up to 1, and `missed_mean`
+    that of an expected value at a single p.
+    """
+
+    p: Float64[np.ndarray, "nodes columns"]
+    weight: Float64[np.ndarray, "nodes columns"]
+    start: Int[np.ndarray, " nodes"]
+    stop: Int[np.ndarray, " nodes"]
+    missed: PerOutput
+    missed_mean: PerOutput
+
+    @property
+    def points(self) -> int:
+        """Number of evaluations."""
+        return int((self.stop - self.start).sum())
+
+    @property
+    def arrays(self) -> tuple[NodesColumns, NodesColumns, PerNodeInt, PerNodeInt]:
+        """What the compiled loops read."""
+        return self.p, self.weight, self.start, self.stop
+
+
+def uniform(block: Tables, allow: Allowance) -> Rule:
+    """The integral over p from 0 to 1 by Gauss and Legendre, on the part where a node's product is not negligible."""
+    size = allow.order * block.steepest
+    need = _need(size, allow.difference, allow.share)
+    low, high = _support(block, _reach(need))
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    count, log_error = _count(block, middle, half, need)
+    exact = (block.n_units - allow.order + 2) // 2
+    log_error[count >= exact] = -np.inf
+    count = np.where(half > 0, np.minimum(count, exact), 0)
+    nodes, weights = gauss_legendre()
+    columns = max(1, int(count.max()))
+    p = middle[:, None] + half[:, None] * nodes[count, :columns]
+    relative = np.where(half > 0, np.exp(log_error), 0.0) + _left_out(need)
+    missed = relative @ size
+    return Rule(p, half[:, None] * weights[count, :columns], np.zeros_like(count), count, missed, missed)
+
+
+def mixed(block: Tables, allow: Allowance, chances: Chances) -> Rule:
+    """The same chances at every node, without those at which its product is negligible."""
+    size = allow.order * block.steepest
+    need = np.maximum(_need(size, allow.difference, allow.share), _need(block.mass, allow.mean, allow.share))
+    low, high = _support(block, _reach(need))
+    start, stop = np.searchsorted(chances.p, low), np.searchsorted(chances.p, high, side="right")
+    p, weight = (np.repeat(row[None], len(need), axis=0) for row in (chances.p, chances.weight))
+    relative = _left_out(need)
+    return Rule(p, weight, start, np.maximum(start, stop), relative @ size, relative @ block.mass)
+
+
+def _need(size: Float64[np.ndarray, "nodes outputs"], scale: PerOutput, share: float) -> PerNode:
+    """Logarithm of the factor by which each node's integrand exceeds what may be missed; minus infinity for nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        worst = np.where(scale > 0, size / scale, 0.0).max(1)
+        need: PerNode = np.log(worst / share)
+    return need
+
+
+def _reach(need: PerNode) -> PerNode:
+    """The exponent beyond which a product counts as negligible."""
+    return need + _OUT_REAL - math.log(_DROPPED)
+
+
+def _left_out(need: PerNode) -> PerNode:
+    """What the parts beyond that exponent hold at most, relative to the node's size."""
+    return np.where(np.isneginf(need), 0.0, _DROPPED * np.exp(-need))
+
+
+def _support(block: Tables, reach: PerNode) -> tuple[PerNode, PerNode]:
+    """The interval of p on which p on + (1 - p) off <= reach; its upper end lies below its lower one if it is empty."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crossing = (reach - block.off) / (block.on - block.off)
+    low = np.where(block.off > block.on, crossing, 0.0)
+    high = np.where(block.on > block.off, crossing, 1.0)
+    high = np.where(np.minimum(block.on, block.off) > reach, -1.0, high)
+    return np.clip(low, 0.0, 1.0), np.clip(high, -1.0, 1.0)
+
+
+def _count(block: Tables, middle: PerNode, half: PerNode, need: PerNode) -> tuple[Int[np.ndarray, " nodes"], PerNode]:
+    """Gauss-Legendre nodes needed, and the logarithm of the relative error they leave.
+
+    n nodes on an interval of half width w miss at most w (16/3) sup|f| rho^(-2n) / (1 - rho^-2), the supremum being
+    over the ellipse around it whose semi-axes sum to rho w (Trefethen, SIAM Review 2008, section 4). The bound's
+    exponent is a convex quadratic in the cosine along the ellipse: it is largest at one of the two real vertices.
+    """
+    rho = _ELLIPSES
+    vertex = half[:, None] * (rho + 1.0 / rho) / 2.0
+    log_bound = np.full_like(vertex, -np.inf)
+    for end in (middle[:, None] - vertex, middle[:, None] + vertex):
+        other = 1.0 - end
+        exponent = -end * block.on[:, None] - other * block.off[:, None]
+        exponent += 0.5 * (end**2 * block.on2[:, None] + other**2 * block.off2[:, None])
+        np.maximum(log_bound, exponent, out=log_bound)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        constant = np.log(half * 16.0 / 3.0)[:, None] + _OUT_COMPLEX - np.log1p(-(rho**-2.0))
+        # chances of modulus above 1 enlarge the numerators
+        log_bound += constant + np.log(
+            np.maximum(1.0, np.maximum(vertex + middle[:, None], vertex + 1.0 - middle[:, None]))
+        )
+        wanted = (log_bound + need[:, None]) / (2.0 * np.log(rho))
+    wanted = np.where(np.isfinite(wanted), wanted, 1.0)
+    best = wanted.argmin(1)
+    rows = np.arange(len(best))
+    count = np.clip(np.ceil(wanted[rows, best]), 1, MOST).astype(np.int64)
+    return count, log_bound[rows, best] - 2.0 * count * np.log(rho[best])

@@ -1,0 +1,279 @@
+"""Games of one text: on look-up tables, by forward passes, and by hand."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from factory import make_bert, make_classifier
+from heedful.classifier import MASKINGS, Classifier
+from heedful.errors import SettingError
+from heedful.games import Game, Output
+from heedful.games.deletion import DeletionGame
+from heedful.games.model import ModelGame
+from heedful.games.output import KINDS
+from heedful.games.text import TableGame, exact_game, play
+from heedful.models import FoldedTables
+from heedful.units import KINDS as UNITS
+from heedful.units import Units, find
+
+TEXT = "The plot was not good, but the acting was very good! Unheard of: a slow film. The end was dull!"
+
+every_masking = pytest.mark.parametrize("masking", MASKINGS)
+every_unit = pytest.mark.parametrize("unit", UNITS)
+every_output = pytest.mark.parametrize("output", KINDS)
+both_paddings = pytest.mark.parametrize("attend_padding", [False, True], ids=["masked", "attended"])
+
+
+PAPER = {attend: make_classifier(1, attend_padding=attend, max_position_embeddings=40) for attend in (False, True)}
+BERT = make_bert()
+
+
+def pose(classifier, unit="word_type", output="logit", target=1):
+    encoded = classifier.encode(TEXT)
+    logits = classifier.logits([encoded.input_ids])[0]
+    return encoded, find(TEXT, encoded.offsets, unit), Output.of(output, target, logits)
+
+
+def draw_masks(n_units, n=20, seed=0):
+    """Random masks, the whole text first and nothing of it second."""
+    masks = np.random.default_rng(seed).random((n, n_units)) < 0.5
+    masks[0], masks[1] = True, False
+    return masks
+
+
+def by_hand(classifier, encoded, units, masking, mask):
+    """Logits of one masked text: the ids edited token by token, and a forward pass of its own."""
+    replacement = {"unk": 1, "mask": 3, "pad": classifier.tokenizer.pad_token_id}
+    ids, attended = [], []
+    for token, unit in zip(encoded.input_ids, units.of_token, strict=True):
+        removed = unit >= 0 and not mask[unit]
+        if masking == "delete" and removed:
+            continue
+        ids.append(replacement[masking] if removed and masking in replacement else token)
+        attended.append(not (removed and masking == "ignore"))
+    with torch.no_grad():
+        out = classifier.model(torch.tensor([ids]), attention_mask=torch.tensor([attended]).long())
+    return out.logits[0].numpy()
+
+
+def close(found, expected, tolerance=1e-12):
+    """Equal but for rounding: logits here are of order 1 to 10, and each is a sum of some hundred products."""
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@every_masking
+@every_unit
+@every_output
+@both_paddings
+def test_tables_and_forwards_play_the_same_game(masking, unit, output, attend_padding):
+    classifier = PAPER[attend_padding]
+    encoded, units, stated = pose(classifier, unit, output)
+    game = play(classifier, encoded, units, masking, stated)
+    assert isinstance(game, TableGame)
+    assert isinstance(game, Game)
+    masks = draw_masks(len(units))
+    if masking == "ignore" and attend_padding:
+        with pytest.raises(SettingError, match="attends to its padding, so it cannot ignore words: use masking 'unk'"):
+            ModelGame(classifier, encoded, units, masking, stated)
+        masks = masks[masks[:, units.of_token[-1]]]  # a mask can hide words in the middle from such a model
+        expected = stated(np.array([by_hand(classifier, encoded, units, masking, mask) for mask in masks]))
+    else:
+        expected = ModelGame(classifier, encoded, units, masking, stated)(masks)
+    assert game.n_units == len(units) > 1
+    close(game(masks), expected)
+    assert game.n_forward == 0
+
+
+@every_masking
+@pytest.mark.parametrize("normaliser", ["sparsemax", "entmax"])
+def test_sparse_attention_is_played_by_forwards(normaliser, masking):
+    classifier = make_classifier(2, normaliser=normaliser)
+    encoded, units, output = pose(classifier)
+    game = play(classifier, encoded, units, masking, output)
+    assert isinstance(game, ModelGame)
+    masks = draw_masks(len(units), n=8)
+    close(game(masks), output(np.array([by_hand(classifier, encoded, units, masking, mask) for mask in masks])))
+
+
+@every_masking
+@every_unit
+def test_forwards_of_any_classifier_are_those_of_the_edited_texts(masking, unit):
+    encoded, units, output = pose(BERT, unit)
+    game = play(BERT, encoded, units, masking, output)
+    assert isinstance(game, ModelGame)
+    masks = draw_masks(len(units), n=8)
+    close(game.logits(masks), np.array([by_hand(BERT, encoded, units, masking, mask) for mask in masks]))
+
+
+@every_masking
+@every_output
+@pytest.mark.parametrize("classifier", [PAPER[False], PAPER[True], BERT], ids=["paper", "attended padding", "bert"])
+def test_the_full_mask_gives_the_classifiers_own_output(classifier, masking, output):
+    encoded, units, stated = pose(classifier, output=output)
+    with torch.no_grad():
+        own = classifier.model(**classifier.tokenizer(TEXT, return_tensors="pt")).logits.numpy()
+    game = play(classifier, encoded, units, masking, stated)
+    close(game(np.ones((1, len(units)), dtype=bool)), stated(own))
+    assert game(np.ones((0, len(units)), dtype=bool)).shape == (0,)
+
+
+@pytest.mark.parametrize("masking", ["unk", "mask", "pad", "ignore"])
+@pytest.mark.parametrize("output", ["logit", "logit_difference"])
+@both_paddings
+def test_the_exact_engine_gets_the_game_that_is_played(masking, output, attend_padding):
+    classifier = PAPER[attend_padding]
+    encoded, units, stated = pose(classifier, output=output)
+    exact = exact_game(classifier, encoded, units, masking, stated)
+    masks = draw_masks(len(units))
+    assert (exact.n_units, exact.outputs) == (len(units), (1,))
+    close(exact(masks)[:, 0], play(classifier, encoded, units, masking, stated)(masks))
+
+
+@pytest.mark.parametrize(
+    ("classifier", "masking", "output", "message"),
+    [
+        (BERT, "unk", "logit", "exact values need softmax pooling, which bert is not"),
+        (make_classifier(normaliser="sparsemax"), "unk", "logit", "exact values need softmax attention, not sparsemax"),
+        (PAPER[False], "delete", "logit", "deletion moves the words behind it"),
+        (PAPER[False], "unk", "probability", "a probability has no exact values: take 'logit' or 'logit_difference'"),
+    ],
+    ids=["architecture", "normaliser", "masking", "output"],
+)
+def test_what_has_no_exact_values_is_refused_with_a_way_out(classifier, masking, output, message):
+    encoded, units, stated = pose(classifier, output=output)
+    with pytest.raises(SettingError, match=message) as raised:
+        exact_game(classifier, encoded, units, masking, stated)
+    assert "use the sampled methods permutation-shap, kernel-shap or lime" in str(raised.value)
+
+
+def test_deletion_in_several_blocks_and_threads():
+    encoded, units, output = pose(PAPER[False])
+    masks = draw_masks(len(units), n=300)
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        values = play(PAPER[False], encoded, units, "delete", output)(masks)
+    finally:
+        torch.set_num_threads(n_threads)
+    close(values, ModelGame(PAPER[False], encoded, units, "delete", output)(masks))
+
+
+def tables_of(token, position):
+    """Look-up tables with these entries: one word vector a word, each a unit vector."""
+    return FoldedTables(torch.eye(len(token)).double(), torch.from_numpy(token.reshape(len(token), -1).T), position)
+
+
+def in_log_space(token, position, ids):
+    """Mean over heads of the softmax-pooled values of the words `ids` at positions 0, 1, ..."""
+    rows = token[ids] + position[: len(ids)]
+    weights = np.exp(rows[..., 0] - np.logaddexp.reduce(rows[..., 0], axis=0))
+    return (weights[..., None] * rows[..., 1:]).sum(0).mean(0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    spread=st.sampled_from([0.0, 1.0, 30.0, 300.0, 700.0, 2000.0]),
+    n_tokens=st.integers(1, 9),
+    padding=st.booleans(),
+)
+def test_deletion_stands_any_spread_of_the_weights(seed, spread, n_tokens, padding):
+    rng = np.random.default_rng(seed)
+    token, position = rng.uniform(-1, 1, (6, 2, 3)), rng.uniform(-1, 1, (9, 2, 3))
+    token[..., 0] *= spread / 2
+    position[..., 0] *= spread / 2
+    ids = rng.integers(0, 6, n_tokens)
+    ids[0] = 0  # only there
+    ids[1:] += ids[1:] == 0
+    n = n_tokens - 1
+    units = Units("token", ("w",) * n, ((),) * n, tuple((t,) for t in range(1, n_tokens)), n_tokens)
+    game = DeletionGame(tables_of(token, position), ids, units, 5 if padding else None)
+    masks = rng.random((12, n)) < 0.5
+    values = game(masks)
+    for mask, value in zip(masks, values, strict=True):
+        left = ids[np.concatenate([[True], mask])]
+        if padding:
+            left = np.concatenate([left, np.full(9 - len(left), 5)])
+        # log weights up to 2,000 are rounded to 2e-13, which is then the relative error of a weight
+        np.testing.assert_allclose(value, in_log_space(token, position, left), rtol=0, atol=1e-11)
+
+
+def test_deletion_refuses_more_tokens_than_positions():
+    rng = np.random.default_rng(0)
+    tables = tables_of(rng.random((3, 1, 2)), rng.random((4, 1, 2)))
+    units = Units("token", (), (), (), 5)
+    with pytest.raises(ValueError, match="5 tokens, but there are 4 positions"):
+        DeletionGame(tables, np.zeros(5, dtype=np.int64), units)
+
+
+class Watch:
+    """Stands in for `Classifier.logits`: notes the shape of every batch, and runs out of memory above a size."""
+
+    def __init__(self, monkeypatch, most_rows=10**9):
+        self.batches = []
+        original = Classifier.logits
+
+        def logits(classifier, ids, attended=None):
+            self.batches.append((len(ids), max(map(len, ids))))
+            if len(ids) > most_rows:
+                raise torch.OutOfMemoryError
+            return original(classifier, ids, attended)
+
+        monkeypatch.setattr(Classifier, "logits", logits)
+
+
+def test_equal_masks_are_evaluated_once(monkeypatch):
+    encoded, units, output = pose(BERT)
+    masks = draw_masks(len(units), n=10)
+    game = ModelGame(BERT, encoded, units, "unk", output)
+    alone = game(masks)
+    watch = Watch(monkeypatch)
+    game = ModelGame(BERT, encoded, units, "unk", output)
+    order = np.random.default_rng(0).integers(0, 10, 50)
+    np.testing.assert_array_equal(game(masks[order]), alone[order])
+    distinct = len(np.unique(masks[order], axis=0))
+    assert game.n_forward == sum(rows for rows, _ in watch.batches) == distinct <= 10
+    game(masks[:3])
+    assert game.n_forward == distinct + 3
+
+
+@every_masking
+@pytest.mark.parametrize("batch_tokens", [1, 60, 200, 10**6])
+def test_batches_are_bounded_by_tokens_and_change_nothing(monkeypatch, masking, batch_tokens):
+    encoded, units, output = pose(BERT)
+    masks = draw_masks(len(units), n=30)
+    expected = ModelGame(BERT, encoded, units, masking, output)(masks)
+    watch = Watch(monkeypatch)
+    game = ModelGame(BERT, encoded, units, masking, output, batch_tokens)
+    close(game(masks), expected)
+    assert all(rows == 1 or rows * width <= batch_tokens for rows, width in watch.batches)
+    if masking != "delete":  # equal lengths: no batch could have been longer
+        full = max(1, batch_tokens // len(encoded))
+        assert [rows for rows, _ in watch.batches][:-1] == [full] * (len(watch.batches) - 1)
+    else:  # texts of similar length go together
+        widths = [width for _, width in watch.batches]
+        assert widths == sorted(widths)
+
+
+def test_a_batch_too_large_for_the_memory_is_halved(monkeypatch):
+    encoded, units, output = pose(BERT)
+    masks = draw_masks(len(units), n=30)
+    expected = ModelGame(BERT, encoded, units, "delete", output)(masks)
+    watch = Watch(monkeypatch, most_rows=4)
+    game = ModelGame(BERT, encoded, units, "delete", output)
+    close(game(masks), expected)
+    assert game.n_forward == 30
+    assert watch.batches[0][0] > 4
+    Watch(monkeypatch, most_rows=0)
+    with pytest.raises(torch.OutOfMemoryError):
+        ModelGame(BERT, encoded, units, "delete", output)(masks)
+
+
+def test_in_single_precision_a_text_alone_scores_as_in_a_batch():
+    classifier = Classifier(make_bert().model.float(), BERT.tokenizer, "bert")
+    encoded, units, output = pose(classifier)
+    masks = draw_masks(len(units))
+    alone = ModelGame(classifier, encoded, units, "delete", output, batch_tokens=1)(masks)
+    close(ModelGame(classifier, encoded, units, "delete", output)(masks), alone, 1e-5)

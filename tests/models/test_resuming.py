@@ -1,0 +1,159 @@
+"""A run that was interrupted or killed goes on as if nothing had happened."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from small_run import RECIPE, SIZES, SPLITS, assert_same_run, metrics_of, texts
+from transformers import Trainer, TrainerState
+
+from heedful.errors import SettingError
+from heedful.models import training
+from heedful.models.training import train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """An uninterrupted run."""
+    folder = tmp_path_factory.mktemp("runs") / "trained"
+    train(SPLITS, folder, RECIPE, sizes=SIZES)
+    return folder
+
+
+class Interrupted(Exception):  # noqa: N818
+    pass
+
+
+def interrupt(*_, **__):
+    raise Interrupted
+
+
+def interrupt_at_step(step):
+    class Report(training.EpochReport):
+        def on_step_end(self, args, state, control, **_):
+            if state.global_step == step:
+                raise Interrupted
+
+    return lambda patch: patch.setattr(training, "EpochReport", Report)
+
+
+def interrupt_after_saving(epoch):
+    class Report(training.EpochReport):
+        def on_save(self, args, state, control, **_):
+            if state.epoch == epoch:
+                raise Interrupted
+
+    return lambda patch: patch.setattr(training, "EpochReport", Report)
+
+
+def call_in_second_checkpoint(patch, call):
+    """Put `call` into the middle of writing the second checkpoint."""
+    saved, original = [], Trainer._save_rng_state
+
+    def save(trainer, folder):
+        saved.append(folder)
+        if len(saved) == 2:
+            call()
+        original(trainer, folder)
+
+    patch.setattr(Trainer, "_save_rng_state", save)
+
+
+def spoil_second_checkpoint(patch):
+    """As after a kill in the middle of writing a checkpoint's last file."""
+
+    def save(state, path):
+        original(state, path)
+        if "checkpoint-12" in path:
+            Path(path).write_text('{"best_glo', "utf-8")
+            raise Interrupted
+
+    original = TrainerState.save_to_json
+    patch.setattr(TrainerState, "save_to_json", save)
+
+
+def interrupt_second_checkpoint(patch):
+    call_in_second_checkpoint(patch, interrupt)
+
+
+def interrupt_the_end(patch):
+    patch.setattr(training, "_finish", interrupt)
+
+
+# what happens, given the last epoch; and how many epochs are not done again, given the best and the last
+INTERRUPTIONS = {
+    "before the first checkpoint": (lambda _: interrupt_at_step(3), lambda *_: 0),
+    "after epoch 2": (lambda _: interrupt_after_saving(2), lambda *_: 2),
+    "in the middle of epoch 3": (lambda _: interrupt_at_step(15), lambda *_: 2),
+    "while early stopping waits": (lambda last: interrupt_after_saving(last - 1), lambda _, last: last - 1),
+    "while a checkpoint is written": (lambda _: interrupt_second_checkpoint, lambda *_: 1),
+    "while the last file of a checkpoint is written": (lambda _: spoil_second_checkpoint, lambda *_: 1),
+    "after the last epoch": (lambda _: interrupt_the_end, lambda best, _: best),
+}
+
+
+@pytest.mark.parametrize("name", INTERRUPTIONS)
+def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(name, trained, tmp_path, monkeypatch):
+    happen, epochs_done = INTERRUPTIONS[name]
+    accuracies = [entry["eval_accuracy"] for entry in metrics_of(trained)["history"]]
+    last, done = len(accuracies), epochs_done(accuracies.index(max(accuracies)) + 1, len(accuracies))
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        happen(last)(patch)
+        with pytest.raises(Interrupted):
+            train(SPLITS, folder, RECIPE, sizes=SIZES)
+    assert not (folder / "metrics.json").exists()
+    steps = []
+
+    class Report(training.EpochReport):
+        def on_step_end(self, args, state, control, **_):
+            steps.append(state.global_step)
+
+    monkeypatch.setattr(training, "EpochReport", Report)
+    assert train(SPLITS, folder, RECIPE, sizes=SIZES)["resumed"] == (done > 0)
+    assert steps == list(range(6 * done + 1, 6 * last + 1))  # six steps an epoch
+    assert_same_run(folder, trained)
+
+
+def train_until_killed(folder):
+    """For a process of its own: dies in the middle of writing the second checkpoint."""
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        call_in_second_checkpoint(patch, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        train(SPLITS, folder, RECIPE, sizes=SIZES)
+
+
+def test_a_killed_process_is_taken_up_where_it_was(trained, tmp_path):
+    code = f"import test_resuming; test_resuming.train_until_killed({str(tmp_path / 'run')!r})"
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    metrics = train(SPLITS, tmp_path / "run", RECIPE, sizes=SIZES)
+    assert metrics["resumed"]
+    assert_same_run(tmp_path / "run", trained)
+
+
+def test_the_unfinished_run_of_another_setting_is_refused_and_left_alone(tmp_path, monkeypatch):
+    arguments = {"splits": SPLITS, "preset": RECIPE, "sizes": SIZES, "seed": 0}
+    interrupt_at_step(1)(monkeypatch)
+    with pytest.raises(Interrupted):
+        train(out=tmp_path / "run", **arguments)
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    for changes in (
+        {"splits": replace(SPLITS, test=None)},
+        {"splits": replace(SPLITS, train=texts(240, 1))},
+        {"splits": replace(SPLITS, train=replace(SPLITS.train, labels=1 - SPLITS.train.labels))},
+        {"preset": replace(RECIPE, epochs=9)},
+        {"sizes": replace(SIZES, heads=3)},
+        {"seed": 7},
+    ):
+        with pytest.raises(SettingError, match="holds an unfinished run with other data or settings"):
+            train(out=tmp_path / "run", **(arguments | changes))
+    assert (tmp_path / "run" / "run.json").read_bytes() == before

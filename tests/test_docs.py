@@ -1,0 +1,51 @@
+"""What the README and the docs show must run, and must not name what is not there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from heedful import cli, methods
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks without a prompt run top to bottom; those with one are doctests of the suite."""
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
+    for block in blocks(page, "python"):
+        if ">>>" not in block:
+            exec(compile(block, page.name, "exec"), scope)
+
+
+def test_the_readme_names_every_method_and_command() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    for name in methods.names():
+        assert f"`{name}`" in text, name
+    for command in cli.app.registered_commands:
+        assert f"heedful {command.callback.__name__}" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_option_of_the_command_line_is_explained() -> None:
+    runner = CliRunner()
+    for command in cli.app.registered_commands:
+        shown = runner.invoke(cli.app, [command.callback.__name__, "--help"])
+        assert shown.exit_code == 0
+        assert command.callback.__doc__.splitlines()[0].split(":")[0] in " ".join(shown.output.split())

@@ -1,0 +1,108 @@
+"""From text to tokens: what is refused, what is cut, and where every token stands in the caller's text."""
+
+import inspect
+import sys
+import unicodedata
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from factory import make_bert, make_classifier
+from heedful.classifier import Classifier
+from heedful.errors import TextError
+
+LIMIT = 6
+WORDS = ("café été a\u0302ge good film plot 漢 😀 don't",)
+
+SHORT = {side: make_classifier(texts=WORDS, max_position_embeddings=LIMIT) for side in ("left", "right")}
+for side, short in SHORT.items():
+    short.tokenizer.truncation_side = side
+LONG = make_classifier(texts=WORDS, max_position_embeddings=1000)
+
+PIECES = [
+    "good", "CAFÉ", "e\u0301te\u0301", "A\u0302GE", "unheard", "漢字", "😀", "Don’t", ", ", " ", "\n", "<br />",
+    "\u200b", "!", "😀\u0301",
+]  # fmt: skip
+texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=20).map(lambda parts: " ".join(["film", *parts]))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        (" \n\t\u2003", "empty"),
+        ("\u200b", "no word of the text is in the vocabulary of random weights"),
+        ("xyzzy plugh", "no word of the text is in the vocabulary"),
+        ("...", "no word of the text is in the vocabulary"),
+        ("good \ud800 film", "not valid Unicode: lone surrogate at character 5"),
+        (None, "must be a string, got NoneType"),
+        (b"good", "must be a string, got bytes"),
+        (["good"], "must be a string, got list"),
+    ],
+)
+def test_texts_that_cannot_be_explained_are_refused_in_one_line(text, message):
+    with pytest.raises(TextError, match=message) as raised:
+        inspect.unwrap(Classifier.encode)(LONG, text)  # the shape checks of the tests would stop what is no text
+    assert "\n" not in str(raised.value)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=20))
+def test_any_text_is_encoded_or_refused(text):
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        with pytest.raises(TextError, match="surrogate"):
+            LONG.encode("film " + text)
+        return
+    encoded = LONG.encode("film " + text)
+    assert encoded.text == "film " + text
+    spans = [span for span in encoded.offsets if span is not None]
+    assert all(0 <= start < end <= len(encoded.text) for start, end in spans)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+
+
+@settings(deadline=None)
+@given(texts)
+def test_spans_hold_all_characters_of_their_token_and_no_other(text):
+    encoded = LONG.encode(text)
+    tokens = LONG.tokenizer.convert_ids_to_tokens(encoded.input_ids.tolist())
+    assert (tokens[0], encoded.offsets[0], encoded.cut) == ("[CLS]", None, ())
+    for token, (start, end) in zip(tokens[1:], encoded.offsets[1:], strict=True):
+        read = unicodedata.normalize("NFC", text[start:end]).lower().replace("’", "'")
+        assert token == (read if read in LONG.tokenizer.get_vocab() else "[UNK]")
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@settings(deadline=None)
+@given(texts)
+def test_kept_and_cut_tokens_together_are_all(side, text):
+    whole, kept = LONG.encode(text), SHORT[side]
+    if side == "left" and set(whole.input_ids[1:][-(LIMIT - 1) :]) == {LONG.tokenizer.unk_token_id}:
+        return  # nothing known is left: refused, as tested above
+    kept = kept.encode(text)
+    n_words = len(whole) - 1
+    first = slice(1, LIMIT) if side == "right" else slice(1 + max(0, n_words - LIMIT + 1), None)
+    assert kept.input_ids[1:].tolist() == whole.input_ids[first].tolist()
+    assert kept.offsets[1:] == whole.offsets[first]
+    lost = [span for span in whole.offsets[1:] if span not in kept.offsets]
+    assert kept.cut == (((lost[0][0], lost[-1][1]),) if lost else ())
+
+
+def test_no_limit_at_all_keeps_everything():
+    classifier = make_bert()
+    classifier.tokenizer.model_max_length = int(1e30)  # transformers' way of saying that there is none
+    assert classifier.max_tokens == 64
+    classifier.model.config.max_position_embeddings = -1
+    assert classifier.max_tokens == sys.maxsize
+    encoded = classifier.encode("good " * 1000)
+    assert (len(encoded), encoded.cut) == (1001, ())
+    classifier.tokenizer.model_max_length = 10
+    assert classifier.max_tokens == 10
+
+
+def test_markup_of_the_tokenizer_in_a_text_is_no_accident():
+    encoded = LONG.encode("[CLS] good [PAD]")
+    assert [encoded.text[a:b] for a, b in encoded.offsets[1:]] == ["[CLS]", "good", "[PAD]"]
+    assert np.isfinite(LONG.logits([encoded.input_ids])).all()
