@@ -95,7 +95,7 @@ def _against_shapley(questions: list[Question], ours: list[tuple[float, float]])
         for name, run in (("shap.KernelExplainer, defaults", _shap), ("shapiq KernelSHAP, 2,048", _shapiq)):
             seconds, errors = [], []
             for question in questions:
-                truth = exact.shapley(question.ratio_game()).values[:, 0]
+                truth = exact.shapley(question.ratio_game()).values
                 started = time.perf_counter()
                 scores = run(game_of(question), len(question.units))
                 seconds.append(time.perf_counter() - started)
@@ -156,7 +156,7 @@ def _against_lime(question: Question, ours: list[tuple[float, float]]) -> None:
     started = time.perf_counter()
     theirs = LimeTextExplainer(random_state=0).explain_instance(" ".join(words), classify, num_features=len(words))
     seconds = time.perf_counter() - started
-    truth = exact.lime(question.ratio_game()).values[:, 0]
+    truth = exact.lime(question.ratio_game()).values
     scores = np.array([score for _, score in sorted(theirs.local_exp[1])])
     error = np.abs(scores - truth).max() / np.abs(truth).max()
     print("LIME                                    s a text   times ours   largest error / largest score")

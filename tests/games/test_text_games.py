@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from factory import make_bert, make_classifier
 from heedful.classifier import MASKINGS, Classifier
 from heedful.errors import SettingError
-from heedful.games import Game, Output
+from heedful.games import Game, Output, RatioGame
 from heedful.games.deletion import DeletionGame
 from heedful.games.model import ModelGame
 from heedful.games.output import KINDS
 from heedful.games.text import TableGame, exact_game, play
 from heedful.models import FoldedTables
+from heedful.question import Choices, ask
 from heedful.units import KINDS as UNITS
 from heedful.units import Units, find
 
@@ -127,8 +128,8 @@ def test_the_exact_engine_gets_the_game_that_is_played(masking, output, attend_p
     encoded, units, stated = pose(classifier, output=output)
     exact = exact_game(classifier, encoded, units, masking, stated)
     masks = draw_masks(len(units))
-    assert (exact.n_units, exact.outputs) == (len(units), (1,))
-    close(exact(masks)[:, 0], play(classifier, encoded, units, masking, stated)(masks))
+    assert (exact.n_units, exact.outputs) == (len(units), ())
+    close(exact(masks), play(classifier, encoded, units, masking, stated)(masks))
 
 
 @pytest.mark.parametrize(
@@ -277,3 +278,18 @@ def test_in_single_precision_a_text_alone_scores_as_in_a_batch():
     masks = draw_masks(len(units))
     alone = ModelGame(classifier, encoded, units, "delete", output, batch_tokens=1)(masks)
     close(ModelGame(classifier, encoded, units, "delete", output)(masks), alone, 1e-5)
+
+
+def test_a_ratio_game_from_text_is_the_one_the_methods_use(classifier: Classifier) -> None:
+    text = "the plot was not good"
+    game = RatioGame.from_text(classifier, text, target=1, unit="word", masking="ignore")
+    masks = np.random.default_rng(0).random((20, game.n_units)) < 0.5
+    question = ask(classifier, text, Choices(target=1, unit="word", masking="ignore"))
+    assert game.n_forward == 0
+    assert game(masks) == pytest.approx(question.game()(masks), abs=1e-13)
+
+
+def test_deletion_refuses_masks_of_another_width(classifier: Classifier) -> None:
+    game = ask(classifier, "the plot was good", Choices(masking="delete")).game()
+    with pytest.raises(SettingError, match=r"\(n, 4\)"):
+        game(np.ones((2, 3), dtype=bool))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int64
 
+from heedful.errors import SettingError
 from heedful.games.kernels import deleted_scores
 from heedful.models.modeling import FoldedTables
 from heedful.units import Units
@@ -56,7 +57,13 @@ class DeletionGame:
         return len(self._units)
 
     def __call__(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, "n outputs"]:
-        """Outputs of the masked texts; True keeps a unit."""
+        """Outputs of the masked texts; True keeps a unit.
+
+        Raises:
+            SettingError: masks are not (n, units).
+        """
+        if masks.ndim != 2 or masks.shape[1] != self.n_units:  # the compiled loop would read past the end
+            raise SettingError(f"masks must be (n, {self.n_units}), got {masks.shape}")
         values = np.empty((len(masks), self._token.shape[1] - 2))
         blocks = [slice(i, i + ROWS_A_THREAD) for i in range(0, len(masks), ROWS_A_THREAD)]
 

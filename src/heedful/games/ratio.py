@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int
@@ -160,6 +161,33 @@ class RatioGame:
             np.shape(self.empty) not in ((), self.outputs) or not np.isfinite(self.empty).all()
         ):
             raise SettingError(f"empty must be one finite number, or one for each output {self.outputs}")
+
+    @classmethod
+    def from_text(  # the choices of `heedful.explain`
+        cls,
+        classifier: Any,  # a heedful.Classifier; this module knows no text
+        text: str,
+        *,
+        target: int | str = "predicted",
+        output: str = "logit",
+        unit: str = "word_type",
+        masking: str = "auto",
+    ) -> RatioGame:
+        """The game of one text and the paper's classifier, with a single output; arguments as in `heedful.explain`.
+
+        Raises:
+            TextError, TargetError: the text or the target cannot be used.
+            SettingError: this is no ratio game (deletion, a probability, other attention than softmax); the message
+                says what to use instead.
+
+        Example:
+            >>> import heedful
+            >>> RatioGame.from_text(heedful.load("demo"), "The acting was superb.").n_units
+            4
+        """
+        from heedful.question import Choices, ask  # the one place where arrays and text meet, and only on request
+
+        return ask(classifier, text, Choices(target=target, output=output, unit=unit, masking=masking)).ratio_game()
 
     @property
     def n_heads(self) -> int:

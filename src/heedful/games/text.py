@@ -63,7 +63,11 @@ def exact_game(classifier: Classifier, encoded: Encoded, units: Units, masking: 
     if not output.linear:
         raise SettingError(f"a {output.kind} has no exact values: take 'logit' or 'logit_difference', or {instead}")
     tables = _tables(model, output)
-    return ratio_game(tables, encoded, units, classifier.replacement_id(masking), _padding_id(model))
+    game = ratio_game(tables, encoded, units, classifier.replacement_id(masking), _padding_id(model))
+    kept, removed, fixed = (
+        Terms(terms.log_weight, terms.value[..., 0]) for terms in (game.kept, game.removed, game.fixed)
+    )
+    return RatioGame(kept, removed, fixed)
 
 
 def play(classifier: Classifier, encoded: Encoded, units: Units, masking: str, output: Output) -> Game:

@@ -96,9 +96,8 @@ class LimeExact(_Exact):
     def answer(self, question: Question) -> Answer:
         """Integrate over LIME's samples by size."""
         fit = exact.lime(question.ratio_game(), self.kernel_width, self.n_samples, self.ridge, self.tolerance)
-        return Answer(scores=fit.values[:, 0], base_value=float(fit.intercept[0]), error_bound=fit.error_bound)
+        return Answer(scores=fit.values, base_value=float(fit.intercept), error_bound=fit.error_bound)
 
 
 def _answer(result: exact.Semivalue) -> Answer:
-    base = float(np.asarray(result.base_value)[0])
-    return Answer(scores=result.values[:, 0], base_value=base, error_bound=result.error_bound)
+    return Answer(scores=result.values, base_value=float(result.base_value), error_bound=result.error_bound)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -49,8 +51,29 @@ recipes = st.fixed_dictionaries(
 def close(found: np.ndarray, expected: np.ndarray, relative: float = 1e-12) -> bool:
     """Equal to `relative` of the largest expected number.
 
-    The values of these games are of size 1, and the differences of float64 numbers of size 1 that enumeration takes are
-    good to some 1e-15 themselves: that much is allowed on top.
+    Enumeration takes differences of values of size 1, which are good to some 1e-15 themselves: that is allowed on top.
     """
     assert found.shape == expected.shape
-    return bool(np.abs(found - expected).max() <= relative * np.abs(expected).max() + 2e-14)
+    return bool(np.abs(found - expected).max() <= relative * np.abs(expected).max() + 5e-15)
+
+
+def joined(one: Terms, other: Terms, axis: int = 0) -> Terms:
+    return Terms(
+        np.concatenate([one.log_weight, other.log_weight], axis), np.concatenate([one.value, other.value], axis)
+    )
+
+
+def stacked(one: RatioGame, other: RatioGame, empty: float | None = None) -> RatioGame:
+    """The heads of both games."""
+    pairs = ((one.kept, other.kept), (one.removed, other.removed), (one.fixed, other.fixed))
+    return RatioGame(*(joined(a, b) for a, b in pairs), empty=empty)
+
+
+def rearranged(game: RatioGame, order: list[int]) -> RatioGame:
+    kept, removed = (Terms(t.log_weight[:, order], t.value[:, order]) for t in (game.kept, game.removed))
+    return RatioGame(kept, removed, game.fixed, game.empty)
+
+
+def with_values(game: RatioGame, change: np.ufunc | partial[np.ndarray]) -> RatioGame:
+    parts = (Terms(t.log_weight, change(t.value)) for t in (game.kept, game.removed, game.fixed))
+    return RatioGame(*parts, empty=None if game.empty is None else change(np.asarray(game.empty)))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ratio_games import make_game, recipes
 
 from heedful.errors import PrecisionError
+from heedful.games import exact
 from heedful.games.exact import kernels, rules
 from heedful.games.exact.bounds import first_scale
 from heedful.games.exact.laplace import exponential_sum
@@ -157,6 +158,30 @@ class TestRules:
             slopes, means = zip(*(kernels.marginals(block.arrays, rule.arrays) for rule in (some, all_)), strict=True)
             assert (np.abs(slopes[0] - slopes[1]).max(1) <= some.missed + 1e-14).all()
             assert (np.abs(means[0] - means[1]).max(1) <= some.missed_mean + 1e-14).all()
+
+
+@pytest.mark.parametrize(
+    ("rule", "method"),
+    [
+        ("uniform", exact.shapley),
+        ("uniform", exact.shapley_interactions),
+        ("mixed", exact.banzhaf),
+        ("mixed", exact.banzhaf_interactions),
+        ("mixed", partial(exact.semivalue, density=Beta(2, 3))),
+        ("mixed", exact.lime),
+    ],
+)
+def test_what_rules_miss_is_part_of_the_bound(
+    rule: str, method: partial[exact.Semivalue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = getattr(rules, rule)
+
+    def honest(*args: object, **kwargs: object) -> rules.Rule:
+        found = right(*args, **kwargs)
+        return replace(found, missed=found.missed + 1.0, missed_mean=found.missed_mean + 1.0)
+
+    monkeypatch.setattr(rules, rule, honest)
+    assert method(make_game(), tolerance=1e6).error_bound > 0.9
 
 
 def complete(units: int, nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

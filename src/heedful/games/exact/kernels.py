@@ -11,7 +11,9 @@ With every unit kept with chance p, M = B + p (A - B) and total = base + sum ove
     the expected value is               scale * prod(M) * total
     its derivative by unit j's chance   scale * prod(M) * (cross_j / M_j + factor_step_j * total) / M_j
 
-Sums may be reordered so that they vectorise. Products are not fused where equal terms must cancel to exactly zero.
+Loops either sum or store, never both. Sums may be reordered so that they vectorise, and without stores they always do;
+a loop with stores is vectorised only if its arrays turn out not to overlap, so it must give the same bits either way.
+Where equal terms must cancel to exactly zero, products are not fused.
 """
 
 from __future__ import annotations
@@ -19,51 +21,58 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-_REORDER = {"reassoc", "nsz", "nnan"}
-_FUSE = {"reassoc", "nsz", "nnan", "contract", "arcp"}
+_SUM = {"reassoc", "nsz", "nnan", "contract"}
+_FUSE = {"contract"}
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_REORDER)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _factors(kept_high, decay, loss, factor, factor_step):
-    """Fill factors; give sums and sums of squares of the losses, heavier kept then heavier removed, and the largest."""
+    for j in range(len(loss)):
+        factor[j] = 1.0 if kept_high[j] else decay[j]
+        factor_step[j] = -loss[j] if kept_high[j] else loss[j]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUM)
+def _losses(kept_high, loss):
+    """Sums and sums of squares of the losses of units heavier kept, then heavier removed, and the largest."""
     on, on2, off, off2, largest = 0.0, 0.0, 0.0, 0.0, 0.0
     for j in range(len(loss)):
-        lost = loss[j]
-        lost_on = lost if kept_high[j] else 0.0
-        lost_off = lost - lost_on
-        factor[j] = 1.0 if kept_high[j] else decay[j]
-        factor_step[j] = lost_off - lost_on
+        lost_on = loss[j] if kept_high[j] else 0.0
+        lost_off = loss[j] - lost_on
         on += lost_on
         on2 += lost_on * lost_on
         off += lost_off
         off2 += lost_off * lost_off
-        largest = max(largest, lost)
+        largest = max(largest, loss[j])
     return on, on2, off, off2, largest
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_REORDER)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _parts(kept_high, weights, values, part, part_step, cross):
-    """Fill numerators; give sum |m B|, sum |n A| and the largest |part_step|."""
-    high, light, decay, loss = weights
+    high, light, decay = weights
     heavy_value, light_value, excess = values
-    sum_m, sum_n, largest = 0.0, 0.0, 0.0
     for j in range(len(part)):
         heavy = high[j] * decay[j]
         more, less = heavy * heavy_value[j], light[j] * light_value[j]
-        # the same difference, without cancellation where the decay is small
-        step = high[j] * (excess[j] - loss[j] * heavy_value[j]) if loss[j] < 0.5 else more - less
         part[j] = less if kept_high[j] else more
-        part_step[j] = step if kept_high[j] else -step
+        part_step[j] = more - less if kept_high[j] else less - more
         cross[j] = heavy * excess[j] if kept_high[j] else -heavy * excess[j]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUM)
+def _masses(part, part_step):
+    """Sum |m B|, sum |n A| and the largest |part_step|."""
+    sum_m, sum_n, largest = 0.0, 0.0, 0.0
+    for j in range(len(part)):
         sum_m += abs(part[j])
-        sum_n += abs(more if kept_high[j] else less)
-        largest = max(largest, abs(step))
+        sum_n += abs(part[j] + part_step[j])
+        largest = max(largest, abs(part_step[j]))
     return sum_m, sum_n, largest
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def fill(head, weights, game):
-    """Tables of a block of nodes, and what `_factors` (per node) and `_parts` (per node and output) give.
+    """Tables of a block of nodes, and what `_losses` (per node) and `_masses` (per node and output) give.
 
     `weights` holds u times the larger and the smaller weight, exp(-u * difference), and 1 minus that, each per node and
     unit. `game` holds whether a unit weighs more while kept, the values that go with its larger and its smaller weight,
@@ -79,28 +88,31 @@ def fill(head, weights, game):
     stats, sums = np.empty((nodes, 5)), np.empty((nodes, outputs, 3))
     for k in range(nodes):
         h = head[k]
-        found = _factors(kept_high[h], decay[k], loss[k], factor[k], factor_step[k])
-        stats[k, 0], stats[k, 1], stats[k, 2], stats[k, 3], stats[k, 4] = found
-        of = (high[k], light[k], decay[k], loss[k])
+        _factors(kept_high[h], decay[k], loss[k], factor[k], factor_step[k])
+        stats[k, 0], stats[k, 1], stats[k, 2], stats[k, 3], stats[k, 4] = _losses(kept_high[h], loss[k])
+        of = (high[k], light[k], decay[k])
         for c in range(outputs):
             values = (heavy_value[h, c], light_value[h, c], excess[h, c])
-            found_parts = _parts(kept_high[h], of, values, part[k, c], part_step[k, c], cross[k, c])
-            sums[k, c, 0], sums[k, c, 1], sums[k, c, 2] = found_parts
+            _parts(kept_high[h], of, values, part[k, c], part_step[k, c], cross[k, c])
+            sums[k, c, 0], sums[k, c, 1], sums[k, c, 2] = _masses(part[k, c], part_step[k, c])
     return (factor, factor_step, part, part_step, cross), stats, sums
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
-def _product(factor, factor_step, p, inverse):
-    """Product of all M, and 1 / M of every unit."""
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUM)
+def _product(factor, factor_step, p):
     product = 1.0
-    for j in range(len(inverse)):
-        M = factor[j] + p * factor_step[j]
-        product *= M
-        inverse[j] = 1.0 / M
+    for j in range(len(factor)):
+        product *= factor[j] + p * factor_step[j]
     return product
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+def _invert(factor, factor_step, p, inverse):
+    for j in range(len(inverse)):
+        inverse[j] = 1.0 / (factor[j] + p * factor_step[j])
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUM)
 def _total(part, part_step, p, inverse):
     """Sum over units of numerator / M."""
     total = 0.0
@@ -110,6 +122,12 @@ def _total(part, part_step, p, inverse):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+def _add_slope(slope, tilt, inverse, cross, factor_step, total):
+    for j in range(len(slope)):
+        slope[j] += tilt * inverse[j] * (cross[j] * inverse[j] + factor_step[j] * total)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def marginals(tables, rule):
     """Sums of weight * derivative, (outputs, units), and the expected values per column of p, (outputs, columns)."""
     factor, factor_step, part, part_step, cross, base, scale = tables
@@ -120,7 +138,8 @@ def marginals(tables, rule):
     for k in range(len(scale)):
         for i in range(start[k], stop[k]):
             p = chance[k, i]
-            product = scale[k] * _product(factor[k], factor_step[k], p, inverse)
+            product = scale[k] * _product(factor[k], factor_step[k], p)
+            _invert(factor[k], factor_step[k], p, inverse)
             for c in range(outputs):
                 total = base[k, c] + _total(part[k, c], part_step[k, c], p, inverse)
                 mean[c, i] += product * total
@@ -128,35 +147,30 @@ def marginals(tables, rule):
     return slope, mean
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
-def _add_slope(slope, tilt, inverse, cross, factor_step, total):
-    for j in range(len(slope)):
-        slope[j] += tilt * inverse[j] * (cross[j] * inverse[j] + factor_step[j] * total)
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def pair_rows(tables, rule):
     """One row a (node, p): second derivatives by two units' chances are sums of left_j right_k + right_j left_k."""
     factor, factor_step, part, part_step, cross, base, scale = tables
     chance, weight, start, stop = rule
     units, outputs = factor.shape[1], base.shape[1]
     rows = (stop - start).sum()
-    left, right = np.empty((rows, units)), np.empty((outputs, rows, units))
+    left, right = np.empty((rows, units)), np.zeros((outputs, rows, units))
     inverse = np.empty(units)
     row = 0
     for k in range(len(scale)):
         for i in range(start[k], stop[k]):
             p = chance[k, i]
-            product = scale[k] * weight[k, i] * _product(factor[k], factor_step[k], p, inverse)
+            product = scale[k] * weight[k, i] * _product(factor[k], factor_step[k], p)
+            _invert(factor[k], factor_step[k], p, inverse)
             left[row] = factor_step[k] * inverse
             for c in range(outputs):
                 half = 0.5 * (base[k, c] + _total(part[k, c], part_step[k, c], p, inverse))
-                right[c, row] = product * inverse * (cross[k, c] * inverse + factor_step[k] * half)
+                _add_slope(right[c, row], product, inverse, cross[k, c], factor_step[k], half)
             row += 1
     return left, right
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_REORDER)
+@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
 def size_means(tables):
     """Means over all subsets of each size, (outputs, units + 1): unit i is in a random k-set of i with chance k / i."""
     factor, factor_step, part, part_step, _, base, scale = tables
