@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from jaxtyping import Float64
@@ -111,14 +111,23 @@ def semivalue(game: RatioGame, density: Density | Beta, tolerance: Number = 1e-9
         (array([ 0.575, -2.175]), array([ 0.6 , -2.15]))
     """
     prepared = prepare(game)
-    others = prepared.n_units - 1
-    sizes, error = (density.sizes(others), 0.0) if isinstance(density, Beta) else density_sizes(density, others)
-
-    def of(target: float) -> Mixture:
-        found = mixture(sizes[:, None], 0.1 * target)
-        return replace(found, missed=found.missed + error)
-
+    of: MixtureOf
+    if isinstance(density, Beta):
+        of = partial(_beta_mixture, density, game.n_units - 1)
+    else:
+        of = partial(_density_mixture, density, game.n_units - 1)
     return _finish(game, engine.refine(partial(_attempt_mixture, prepared, of), tolerance), game.ends()[0])
+
+
+@lru_cache(maxsize=4096)
+def _beta_mixture(density: Beta, others: int, target: float) -> Mixture:
+    return mixture(density.sizes(others)[:, None], 0.1 * target)
+
+
+def _density_mixture(density: Density, others: int, target: float) -> Mixture:
+    sizes, error = density_sizes(density, others)
+    found = mixture(sizes[:, None], 0.1 * target)
+    return replace(found, missed=found.missed + error)
 
 
 def _attempt_mixture(game: Prepared, of: MixtureOf, target: float) -> engine.Attempt:

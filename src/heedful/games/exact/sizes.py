@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float64
@@ -119,7 +118,7 @@ def _panel(density: Density, n: int, low: float, high: float) -> Vector:
 
 
 def mixture(sizes: Float64[np.ndarray, "sizes columns"], target: float, *, ends: bool = False) -> Mixture:
-    """The smallest mixture tried that misses at most `target` times the sum of each column, or the last that gained.
+    """The smallest mixture tried that misses at most `target` times the sum of each column, or the best one.
 
     The nodes are those of Gauss and Legendre, the weights the least-squares solution of smallest norm. About
     4 sqrt(n) to 8 sqrt(n) nodes are needed: the width of a binomial is sqrt(n) / 2 sizes.
@@ -133,22 +132,18 @@ def mixture(sizes: Float64[np.ndarray, "sizes columns"], target: float, *, ends:
         tried = _fit(sizes / scale, count, ends)
         if 1e-10 > tried.missed.max() > 0.5 * best.missed.max():
             break  # rounding is all that is left
-        best = tried
+        best = min(best, tried, key=lambda fit: float(fit.missed.max()))
     return Mixture(best.p, best.weight * scale, best.ends * scale, best.missed * scale)
 
 
 def _fit(sizes: Float64[np.ndarray, "sizes columns"], count: int, ends: bool) -> Mixture:
-    p, binomials = _binomials(len(sizes) - 1, count)
-    corners = np.eye(len(sizes))[:, [0, -1]] if ends else np.zeros((len(sizes), 0))
-    basis = np.concatenate([binomials, corners], axis=1)
+    p = 0.5 * (1.0 + np.polynomial.legendre.leggauss(count)[0])
+    corners = np.zeros((len(sizes), 2 if ends else 0))
+    if ends:
+        corners[0, 0] = corners[-1, 1] = 1.0
+    basis = np.concatenate([kernels.binomial(len(sizes) - 1, p), corners], axis=1)
     orthogonal, triangle = np.linalg.qr(basis)
     weight = np.linalg.lstsq(triangle, orthogonal.T @ sizes, rcond=1e-15)[0]
     # rounding in the binomials themselves does not show in the residual
     missed = np.abs(basis @ weight - sizes).sum(0) + 8.0 * EPS * np.abs(weight).sum(0)
     return Mixture(p, weight[:count], weight[count:] if ends else np.zeros((2, sizes.shape[1])), missed)
-
-
-@lru_cache(maxsize=32)
-def _binomials(n: int, count: int) -> tuple[Float64[np.ndarray, " nodes"], Float64[np.ndarray, "sizes nodes"]]:
-    p = 0.5 * (1.0 + np.polynomial.legendre.leggauss(count)[0])
-    return p, kernels.binomial(n, p)
