@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -32,6 +33,9 @@ from factory import make_classifier  # noqa: E402
 from heedful.classifier import Classifier  # noqa: E402
 
 torch.set_num_threads(1)  # the tests run in parallel themselves
+settings.register_profile("ci", derandomize=True)  # what fails there fails for everybody
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.hookimpl(trylast=True)
