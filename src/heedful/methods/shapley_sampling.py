@@ -132,7 +132,8 @@ def kernel_shapley(
 
     Standard errors come from the sandwich estimator for stratified sampling: the spread within each size of what a
     coalition (or pair) adds to the fit, times the share not drawn; residuals are divided by sqrt(1 - leverage), for
-    the fit bends towards the coalitions it saw (MacKinnon and White 1985, HC2). Needs n_samples x units numbers.
+    the fit bends towards the coalitions it saw (MacKinnon and White 1985, HC2). They are NaN where one coalition alone
+    decides on a coefficient, which can happen up to some 5 d samples. Needs n_samples x units numbers.
 
     Args:
         game: the game.
