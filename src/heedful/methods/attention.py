@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +22,9 @@ class _Attention(Method):
         scores = question.units.add_up(self._over_heads(weights))
         return Answer(scores=scores, n_forward=1, settings={"aggregation": "sum over tokens"})
 
+    @abstractmethod
     def _over_heads(self, weights: Float64[np.ndarray, "heads tokens"]) -> Float64[np.ndarray, " tokens"]:
-        raise NotImplementedError
+        """One weight a token from those of all heads."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
@@ -62,7 +63,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(ABC):
     """A frozen bundle of settings that answers questions. Subclasses are registered in `heedful.methods`."""
 
     card: ClassVar[Card]
@@ -71,6 +72,6 @@ class Method:
         """Every setting, for the result."""
         return asdict(self)
 
+    @abstractmethod
     def answer(self, question: Question) -> Answer:
         """Scores for one question."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it answers")

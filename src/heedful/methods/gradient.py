@@ -11,6 +11,7 @@ that term out.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,10 +89,11 @@ class _Gradient(Method):
         settings = {"engine": engine, "aggregation": "sum over tokens"}
         return Answer(scores=scores, n_forward=int(engine == "autograd"), settings=settings)
 
+    @abstractmethod
     def _summary(
         self, gradient: Float64[np.ndarray, "tokens size"], vectors: Float64[np.ndarray, "tokens size"]
     ) -> Float64[np.ndarray, " tokens"]:
-        raise NotImplementedError
+        """One number a token from its gradient and its input vector."""
 
 
 @dataclass(frozen=True)
