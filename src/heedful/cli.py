@@ -52,7 +52,7 @@ def demo(
 
 
 @app.command()
-def train(
+def train(  # noqa: PLR0913, PLR0917 - one option a choice
     data: Annotated[
         str, typer.Option(help="Folder with train/validation/test files, one file, a folder a class, or hub id.")
     ],
@@ -60,6 +60,8 @@ def train(
     preset: Annotated[
         str, typer.Option(help="paper: the authors' configuration; default: ours, same sizes.")
     ] = "default",
+    epochs: Annotated[int | None, typer.Option(help="Epochs at most, in place of the preset's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="In place of the preset's.")] = None,
     seed: Seed = 0,
     heads: Annotated[int, typer.Option(help="Attention heads.")] = 6,
     normaliser: Annotated[str, typer.Option(help="Attention normaliser: softmax, sparsemax or entmax.")] = "softmax",
@@ -74,7 +76,7 @@ def train(
         from heedful.models.training import METRICS, Sizes
         from heedful.models.training import train as run
 
-        chosen = find_preset(preset)
+        chosen = find_preset(preset).changed(epochs=epochs, learning_rate=learning_rate)
         splits = read_splits(data)
     metrics = run(splits, out, chosen, sizes=Sizes(heads=heads, normaliser=normaliser), seed=seed, progress=True)
     if as_json:

@@ -1,5 +1,6 @@
 """Games of one text: on look-up tables, by forward passes, and by hand."""
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -149,15 +150,11 @@ def test_what_has_no_exact_values_is_refused_with_a_way_out(classifier, masking,
     assert "use the sampled methods permutation-shap, kernel-shap or lime" in str(raised.value)
 
 
-def test_deletion_in_several_blocks_and_threads():
+def test_deletion_in_several_threads(monkeypatch):
     encoded, units, output = pose(PAPER[False])
     masks = draw_masks(len(units), n=300)
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        values = play(PAPER[False], encoded, units, "delete", output)(masks)
-    finally:
-        torch.set_num_threads(n_threads)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
+    values = play(PAPER[False], encoded, units, "delete", output)(masks)
     close(values, ModelGame(PAPER[False], encoded, units, "delete", output)(masks))
 
 

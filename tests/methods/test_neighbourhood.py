@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heedful.methods.neighbourhood import draw, draw_as_lime, weigh
@@ -12,6 +12,7 @@ from heedful.methods.neighbourhood import draw, draw_as_lime, weigh
 sklearn_metrics = pytest.importorskip("sklearn.metrics.pairwise", reason="scikit-learn is in the extra 'bench'")
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 2**32 - 1))
 def test_the_first_row_keeps_all_and_every_other_removes_some(n_samples: int, n_units: int, seed: int) -> None:
     for sampler in (draw, draw_as_lime):
@@ -53,6 +54,7 @@ def test_sizes_are_uniform_and_subsets_uniform_given_the_size(n_units: int) -> N
         assert np.abs(share - size / n_units).max() < 5 * np.sqrt(0.25 / len(rows))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 1000), st.floats(0.05, 5))
 def test_weights_are_the_kernel_of_the_cosine_distance(n_units: int, seed: int, width: float) -> None:
     masks = draw(30, n_units, seed)

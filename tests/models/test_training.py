@@ -185,3 +185,12 @@ def test_small_data_gets_more_epochs_up_to_eight_times_as_many(n_train, epochs, 
     assert long.epochs == 8 * epochs or long.epochs * steps_an_epoch >= min_steps
     assert long.epochs == epochs or (long.epochs - 1) * steps_an_epoch < min_steps
     assert replace(long, epochs=epochs, patience=patience) == short
+
+
+def test_numbers_of_a_preset_can_be_changed() -> None:
+    changed = PRESETS["default"].changed(epochs=2, learning_rate=0.5)
+    assert (changed.epochs, changed.learning_rate, changed.lengthened(64).epochs) == (2, 0.5, 2)
+    assert PRESETS["default"].changed() == PRESETS["default"]
+    for change in ({"epochs": 0}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}):
+        with pytest.raises(SettingError, match=f"{next(iter(change))} must be positive"):
+            PRESETS["paper"].changed(**change)

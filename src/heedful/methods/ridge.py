@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float64, Int64
+
+from heedful.methods.products import second_moments, times, transposed_times
 
 Vector = Float64[np.ndarray, " units"]
 
@@ -38,54 +41,54 @@ class WeightedMasks:
     def __init__(
         self, masks: Bool[np.ndarray, "n units"], weights: Float64[np.ndarray, " n"], values: Float64[np.ndarray, " n"]
     ) -> None:
-        self._x = masks.astype(np.float64)
-        self._w, self._y = weights, values
-        self._mass = weights.sum()
-        self._mean = weights @ self._x / self._mass
-        self._level = weights @ values / self._mass
-        self._gram = self._moments(weights)
-        self._pull = (weights * (values - self._level)) @ self._x
-        self._spread = weights @ (values - self._level) ** 2
-
-    def _moments(self, weights: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "units units"]:
-        """Weighted second moments of the masks around the samples' weighted mean."""
-        root = self._x * np.sqrt(weights)[:, None]
-        crossed = np.outer(weights @ self._x, self._mean)
-        return root.T @ root - crossed - crossed.T + weights.sum() * np.outer(self._mean, self._mean)
+        self._masks, self._w = masks, weights
+        mass, moments = weights.sum(), second_moments(masks, weights)
+        self._mean = np.diag(moments) / mass
+        self._level = weights @ values / mass
+        self._y = values - self._level
+        self._gram = moments - mass * np.outer(self._mean, self._mean)
+        self._pull = transposed_times(masks, weights * self._y)
 
     def _inverse(self, chosen: Int64[np.ndarray, " chosen"], ridge: float) -> Float64[np.ndarray, "chosen chosen"]:
         gram = self._gram[np.ix_(chosen, chosen)] + ridge * np.eye(len(chosen))
-        try:
-            return np.linalg.inv(gram)
-        except np.linalg.LinAlgError:
-            return np.linalg.pinv(gram, hermitian=True)
-
-    def solve(self, chosen: Int64[np.ndarray, " chosen"], ridge: float) -> Float64[np.ndarray, " chosen"]:
-        """Ridge coefficients of the chosen units; the intercept is not penalised."""
-        return self._inverse(chosen, ridge) @ self._pull[chosen]
+        # torch, for its threads are awake already: numpy's would fight with them over the cores
+        triangle, failed = torch.linalg.cholesky_ex(torch.from_numpy(gram))
+        return np.linalg.pinv(gram, hermitian=True) if failed else torch.cholesky_inverse(triangle).numpy()
 
     def fit(self, chosen: Int64[np.ndarray, " chosen"], ridge: float) -> Fit:
-        """Ridge fit on the chosen units, with standard errors.
+        """Ridge fit on the chosen units, the intercept not penalised, with standard errors.
 
         The errors are those of the sandwich estimator (White 1980) over the random rows: the first row, the whole
         text, is the same in every draw and adds none.
         """
         coefficients, errors = np.zeros(len(self._mean)), np.full(len(self._mean), np.nan)
-        coefficients[chosen] = self.solve(chosen, ridge)
-        intercept = float(self._level - self._mean @ coefficients)
-        residuals = self._y - intercept - self._x @ coefficients
-        missed = float(self._w @ residuals**2)
-        r2 = 1.0 - missed / self._spread if self._spread > 0 else float(missed == 0)
+        bread = self._inverse(chosen, ridge)
+        coefficients[chosen] = bread @ self._pull[chosen]
+        residuals = self._y + self._mean @ coefficients - times(self._masks, coefficients)
+        spread, missed = self._w @ self._y**2, self._w @ residuals**2
         n_free = len(self._y) - len(chosen) - 1
         if n_free > 0 and len(chosen):
-            spread = self._moments((self._w * residuals) ** 2 * (np.arange(len(self._y)) > 0))[np.ix_(chosen, chosen)]
-            bread = self._inverse(chosen, ridge)
-            errors[chosen] = np.sqrt(((bread @ spread) * bread).sum(axis=1).clip(min=0) * len(self._y) / n_free)
-        return Fit(coefficients, errors, intercept, r2)
+            meat = self._meat(residuals)[np.ix_(chosen, chosen)]
+            variances = (torch.from_numpy(bread) @ torch.from_numpy(meat)).numpy() * bread
+            errors[chosen] = np.sqrt(variances.sum(axis=1).clip(min=0) * len(self._y) / n_free)
+        return Fit(
+            coefficients=coefficients,
+            std_error=errors,
+            intercept=float(self._level - self._mean @ coefficients),
+            r2=float(1.0 - missed / spread) if spread > 0 else float(missed == 0),
+        )
+
+    def _meat(self, residuals: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "units units"]:
+        """Second moments of the centred rows times weight and residual, the first row left out."""
+        squares = (self._w * residuals) ** 2
+        squares[0] = 0.0
+        moments, mean = second_moments(self._masks, squares), self._mean
+        crossed = np.outer(np.diag(moments), mean)
+        return moments - crossed - crossed.T + squares.sum() * np.outer(mean, mean)
 
     def highest_weights(self, n_features: int) -> Int64[np.ndarray, " chosen"]:
         """Units with the largest absolute coefficients of a fit on all units with ridge 0.01, as lime does."""
-        coefficients = self.solve(np.arange(len(self._mean)), 0.01)
+        coefficients = self._inverse(np.arange(len(self._mean)), 0.01) @ self._pull
         return np.argsort(-np.abs(coefficients), kind="stable")[:n_features]
 
     def forward_selection(self, n_features: int) -> Int64[np.ndarray, " chosen"]:

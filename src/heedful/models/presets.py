@@ -43,6 +43,26 @@ class Preset:
     initializer_range: float = 1.0
     attend_padding: bool = False
 
+    def changed(self, *, epochs: int | None = None, learning_rate: float | None = None) -> Preset:
+        """The same preset with other numbers where they are given; `epochs` then also says that none are added.
+
+        Raises:
+            SettingError: a number is not positive.
+
+        Example:
+            >>> preset("paper").changed(epochs=1).epochs
+            1
+        """
+        changes: dict[str, int | float] = {}
+        if epochs is not None:
+            changes |= {"epochs": epochs, "min_steps": 0}
+        if learning_rate is not None:
+            changes |= {"learning_rate": learning_rate}
+        for name, value in changes.items():
+            if name != "min_steps" and not 0 < value < math.inf:
+                raise SettingError(f"{name} must be positive, got {value}")
+        return replace(self, **changes)  # type: ignore[arg-type]
+
     def lengthened(self, n_train: int) -> Preset:
         """The same preset with epochs and patience for `min_steps` on `n_train` texts."""
         factor = self.min_steps / (self.epochs * math.ceil(n_train / self.batch_size))

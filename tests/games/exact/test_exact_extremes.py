@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from ratio_games import REMOVALS, close, make_game, rearranged, stacked
 
+from heedful import parallel
 from heedful.errors import SettingError
 from heedful.games import RatioGame, Terms, exact
-from heedful.games.exact import Beta, engine, enumeration, reference
+from heedful.games.exact import Beta, enumeration, reference
 
 
 class TestExtremes:
@@ -127,7 +128,7 @@ class TestBatch:
     def test_threads_within_one_game_change_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         game = make_game(12, 3000, 1, 3.0)
         in_threads = exact.shapley(game).values
-        monkeypatch.setattr(engine._thread, "busy", True, raising=False)
+        monkeypatch.setattr(parallel._thread, "busy", True, raising=False)
         assert (exact.shapley(game).values == in_threads).all()
 
     def test_errors_come_through(self) -> None:

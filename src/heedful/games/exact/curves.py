@@ -15,6 +15,7 @@ from heedful.games.exact.laplace import exponential_sum
 from heedful.games.exact.prepared import EPS, Prepared, prepare
 from heedful.games.exact.tables import Tables, all_nodes, split, tables
 from heedful.games.ratio import Array, Number, RatioGame
+from heedful.parallel import in_parallel
 
 Scores = Float64[np.ndarray, " units"]
 Points = Float64[np.ndarray, "outputs points"]
@@ -139,7 +140,9 @@ def _integrate(game: Prepared, integrand: Callable[[Tables], Points], tolerance:
         raise SettingError(f"tolerance must be a positive number, got {tolerance}")
     recipe = exponential_sum(max(1e-17, min(engine.FIRST, 0.1 * tolerance)))
     blocks = split(all_nodes(game, recipe), game)
-    values: Points = np.sum(engine.in_parallel(lambda nodes: integrand(tables(game, nodes)), blocks), axis=0)
+    values: Points = np.sum(
+        in_parallel(lambda nodes: integrand(tables(game, nodes)), blocks, least=engine.MANY), axis=0
+    )
     centre, swing = game.values.centre.mean(0), game.bounds.swing.mean(0)
     values += centre[:, None]
     bound = np.add(*bounds.of_values(game, recipe)) + 4.0 * EPS * np.abs(centre)

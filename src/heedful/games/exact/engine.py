@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -19,11 +16,11 @@ from heedful.games.exact.prepared import Prepared
 from heedful.games.exact.rules import Allowance, Rule
 from heedful.games.exact.tables import Nodes, Tables, all_nodes, split, tables
 from heedful.games.ratio import Number
+from heedful.parallel import in_parallel
 
 _FINEST = 1e-18
 FIRST = 2e-13  # first target: costs little more than 1e-9 would, and mostly meets tolerances of 1e-12
-
-_thread = threading.local()
+MANY = 16  # blocks of nodes from which on threads pay
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -85,7 +82,7 @@ def run(game: Prepared, target: float, rule_of: RuleOf) -> Pass:
         slope, mean = kernels.marginals(block.arrays, rule.arrays)
         return slope, mean, rule
 
-    results = in_parallel(one, split(nodes, game))
+    results = in_parallel(one, split(nodes, game), least=MANY)
     rules = [rule for _, _, rule in results]
     columns = max(mean.shape[1] for _, mean, _ in results)
     mean = np.zeros((game.n_outputs, columns))
@@ -141,22 +138,6 @@ def refine(attempt: Callable[[float], Attempt], tolerance: Number) -> Attempt:
     )
 
 
-def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: int = 16) -> list[Out]:
-    """Results in the order of the items; threads help since the compiled loops release the interpreter lock.
-
-    Fewer than `least` items, or items within items, are worked off one after the other.
-    """
-    if len(items) < least or getattr(_thread, "busy", False):
-        return [function(item) for item in items]
-
-    def work(item: In) -> Out:
-        _thread.busy = True
-        return function(item)
-
-    with ThreadPoolExecutor(min(len(items), os.cpu_count() or 1)) as pool:
-        return list(pool.map(work, items))
-
-
 def batch(function: Callable[[In], Out], games: Iterable[In]) -> list[Out]:
     """Apply an exact method to many games at once, one thread a core; results in order, the same bits as one by one.
 
@@ -168,4 +149,4 @@ def batch(function: Callable[[In], Out], games: Iterable[In]) -> list[Out]:
         >>> [round(float(r.values.sum()), 9) for r in exact.batch(exact.shapley, [game, game])]
         [0.333333333, 0.333333333]
     """
-    return in_parallel(function, list(games), least=2)
+    return in_parallel(function, list(games))

@@ -12,6 +12,7 @@ from heedful.games.exact import bounds, engine, kernels, rules
 from heedful.games.exact.prepared import Prepared, prepare
 from heedful.games.exact.tables import Nodes, split, tables
 from heedful.games.ratio import Number, RatioGame
+from heedful.parallel import in_parallel
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ def _attempt(game: Prepared, rule_of: engine.RuleOf, target: float) -> engine.At
         left, right = kernels.pair_rows(block.arrays, rule.arrays)
         return left.T @ right, rule
 
-    for half, rule in engine.in_parallel(one, split(nodes, game)):
+    for half, rule in in_parallel(one, split(nodes, game), least=engine.MANY):
         total += half + half.swapaxes(1, 2)
         missed, points = missed + rule.missed, points + rule.points
     diagonal = np.arange(game.n_units)

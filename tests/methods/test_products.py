@@ -1,0 +1,43 @@
+"""Products with masks: dense matrices are the oracle."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heedful.methods.products import second_moments, times, transposed_times
+
+
+def problem(seed: int, n: int, d: int):
+    rng = np.random.default_rng(seed)
+    return rng.random((n, d)) < rng.random((n, 1)), rng.normal(size=n), rng.normal(size=d)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 30))
+def test_equal_those_with_a_dense_matrix(seed: int, n: int, d: int) -> None:
+    masks, values, coefficients = problem(seed, n, d)
+    x = masks.astype(float)
+    assert times(masks, coefficients) == pytest.approx(x @ coefficients, rel=1e-12, abs=1e-12)
+    assert transposed_times(masks, values) == pytest.approx(values @ x, rel=1e-12, abs=1e-12)
+    assert second_moments(masks, values) == pytest.approx((x.T * values) @ x, rel=1e-12, abs=1e-12)
+
+
+def test_rows_that_keep_all_or_nothing() -> None:
+    masks = np.array([[True] * 5, [False] * 5, [True] * 5])
+    assert np.array_equal(second_moments(masks, np.array([1.0, 2.0, 4.0])), np.full((5, 5), 5.0))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_rows_shared_among_threads(n_threads: int) -> None:
+    masks, values, _ = problem(0, 3001, 7)
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(n_threads, before))
+    try:
+        moments = second_moments(masks, values)
+    finally:
+        numba.set_num_threads(before)
+    assert moments == pytest.approx((masks.T * values) @ masks, rel=1e-12, abs=1e-10)
