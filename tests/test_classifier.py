@@ -7,6 +7,7 @@ import torch
 from transformers import BertModel, ByT5Tokenizer
 
 from factory import make_bert, make_classifier
+from heedful import inside
 from heedful.classifier import MASKINGS, Classifier
 from heedful.errors import ModelError, SettingError, TargetError
 from heedful.models import AttentionPoolingForSequenceClassification
@@ -64,9 +65,9 @@ def plain(value):
 CALLS = {
     "encode": lambda c: c.encode(TEXT * 30),
     "logits": lambda c: c.logits([c.encode(TEXT).input_ids, c.encode("the plot").input_ids]),
-    "attention": lambda c: c.attention(c.encode(TEXT)),
-    "gradient": lambda c: c.gradient(c.encode(TEXT), np.array([0.0, 1.0, -1.0])),
-    "input_vectors": lambda c: c.input_vectors(c.encode(TEXT)),
+    "attention": lambda c: inside.attention(c, c.encode(TEXT)),
+    "gradient": lambda c: inside.gradient(c, c.encode(TEXT), np.array([0.0, 1.0, -1.0])),
+    "input_vectors": lambda c: inside.input_vectors(c, c.encode(TEXT)),
 }
 
 
@@ -130,7 +131,7 @@ def test_gradient_meets_finite_differences(make):
     classifier = make()
     encoded = classifier.encode(TEXT)
     cotangent = np.array([0.5, -1.0, 0.25])
-    gradient = classifier.gradient(encoded, cotangent)
+    gradient = inside.gradient(classifier, encoded, cotangent)
     ids = torch.from_numpy(encoded.input_ids)[None]
     vectors = classifier.model.get_input_embeddings()(ids).detach()
     assert gradient.shape == vectors[0].shape
@@ -171,8 +172,8 @@ def test_attention_is_what_the_first_position_attends_to_in_the_last_layer(make)
     encoded = classifier.encode(TEXT)
     ids = torch.from_numpy(encoded.input_ids)[None]
     own = classifier.model(ids, output_attentions=True).attentions[-1][0, :, 0].detach().numpy()
-    found = classifier.attention(encoded)
-    np.testing.assert_array_equal(classifier.attention(encoded), found)
+    found = inside.attention(classifier, encoded)
+    np.testing.assert_array_equal(inside.attention(classifier, encoded), found)
     assert found.shape == (classifier.model.config.num_attention_heads, len(encoded))
     np.testing.assert_allclose(found, own, rtol=1e-13)
     np.testing.assert_allclose(found.sum(1), 1.0, rtol=1e-13)
@@ -180,15 +181,16 @@ def test_attention_is_what_the_first_position_attends_to_in_the_last_layer(make)
 
 def test_attended_padding_is_left_out_of_the_attention():
     classifier = make_classifier(attend_padding=True)
-    found = classifier.attention(classifier.encode(TEXT))
+    found = inside.attention(classifier, classifier.encode(TEXT))
     assert found.shape == (3, len(classifier.encode(TEXT)))
     assert (found.sum(1) < 1).all()
 
 
-def test_a_fused_kernel_gives_no_attention_and_says_how_to_get_it():
-    classifier = make_bert(attn_implementation="sdpa")
-    with pytest.raises(ModelError, match="bert returns no attention weights; load it with attn_implementation='eager'"):
-        classifier.attention(classifier.encode(TEXT))
+def test_attention_is_the_same_under_a_fused_kernel_which_stays_in_place():
+    fused, eager = make_bert(attn_implementation="sdpa"), make_bert()
+    encoded = eager.encode(TEXT)
+    np.testing.assert_allclose(inside.attentions(fused, encoded), inside.attentions(eager, encoded), rtol=1e-12)
+    assert fused.model.config._attn_implementation == "sdpa"
 
 
 def test_input_vectors_are_what_the_gradient_refers_to():
@@ -196,9 +198,9 @@ def test_input_vectors_are_what_the_gradient_refers_to():
     paper, bert = make_classifier().model, make_bert().model
     words = paper.embeddings.weight.detach().numpy()[encoded.input_ids]
     with_positions = words + paper.positions.numpy()[: len(encoded)]
-    np.testing.assert_array_equal(make_classifier().input_vectors(encoded), with_positions)
+    np.testing.assert_array_equal(inside.input_vectors(make_classifier(), encoded), with_positions)
     words = bert.get_input_embeddings().weight.detach().numpy()[encoded.input_ids]
-    np.testing.assert_array_equal(make_bert().input_vectors(encoded), words)
+    np.testing.assert_array_equal(inside.input_vectors(make_bert(), encoded), words)
 
 
 def test_results_are_float64_whatever_the_model():

@@ -13,7 +13,7 @@ from transformers import BertModel, pipeline
 from transformers.utils import logging
 
 from factory import make_bert, make_classifier
-from heedful import app, demo, loading, planted
+from heedful import app, demo, inside, loading, planted
 from heedful.errors import InputError, ModelError, SettingError
 from heedful.progress import quiet_transformers
 
@@ -48,7 +48,7 @@ def test_a_saved_classifier_comes_back_as_it_was(make, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
     # the same weights lie elsewhere in memory, where sums may be taken in another order
     np.testing.assert_allclose(logits_of(found), logits_of(original), rtol=1e-13)
-    assert found.attention(found.encode(TEXT)).shape[0] == original.model.config.num_attention_heads
+    assert inside.attention(found, found.encode(TEXT)).shape[0] == original.model.config.num_attention_heads
     assert not any(module.training for module in found.model.modules())
     assert (found.name, found.labels) == (str(tmp_path / "model"), original.labels)
     assert loading.from_pretrained(tmp_path / "model", "cpu", name="mine").name == "mine"

@@ -13,6 +13,7 @@ from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 
 from heedful import methods as registry
 from heedful.classifier import Classifier
+from heedful.encoding import Text
 from heedful.errors import ModelError, SettingError
 from heedful.explanation import Comparison, Explanation
 from heedful.loading import from_pretrained
@@ -80,18 +81,18 @@ def load(
 
 
 @overload
-def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str, and is taken as one text
-    clf: Classifier, text: str, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str, a pair one of texts: both are one text
+    clf: Classifier, text: Text, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
     unit: str = ..., masking: str = ..., seed: int = ..., progress: bool = ...,
 ) -> Explanation: ...  # fmt: skip
 @overload
 def explain(
-    clf: Classifier, text: Sequence[str], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    clf: Classifier, text: Sequence[Text], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
     unit: str = ..., masking: str = ..., seed: int = ..., progress: bool = ...,
 ) -> list[Explanation]: ...  # fmt: skip
 def explain(  # noqa: PLR0913 - the front door names every choice
     clf: Classifier,
-    text: str | Sequence[str],
+    text: Text | Sequence[Text],
     method: str | Method = "lime",
     *,
     target: int | str = "predicted",
@@ -105,7 +106,7 @@ def explain(  # noqa: PLR0913 - the front door names every choice
 
     Args:
         clf: the classifier, from `load`.
-        text: a text, or several; a text alone and among others gets the same scores.
+        text: a text, or a pair of texts as a tuple, or a list of such; alone and among others it gets the same scores.
         method: a registered name, with settings as in "lime:n_samples=1000", or a method object.
         target: class index, class name, or "predicted".
         output: "logit", "probability", or "logit_difference" (target minus the best other class).
@@ -124,14 +125,14 @@ def explain(  # noqa: PLR0913 - the front door names every choice
     """
     choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
     chosen = registry.get(method)
-    if isinstance(text, str):
+    if isinstance(text, (str, tuple)):
         return _answer(ask(clf, text, choices), chosen)
     return [_answer(ask(clf, one, choices), chosen) for one in track(text, "explaining", shown=progress)]
 
 
 def compare(  # noqa: PLR0913 - the same choices as explain
     clf: Classifier,
-    text: str,
+    text: Text,
     methods: Sequence[str | Method] = DEFAULT_METHODS,
     *,
     target: int | str = "predicted",
@@ -163,6 +164,8 @@ def _answer(question: Question, method: Method) -> Explanation:
     seconds = time.perf_counter() - started
     card, output = method.card, question.output
     settings = method.settings() | dict(answer.settings)
+    if question.encoded.second is not None:
+        settings["second_text_from"] = question.encoded.second
     if output.other is not None:
         settings["other_class"] = question.classifier.labels[output.other]
     return Explanation(

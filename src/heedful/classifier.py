@@ -12,36 +12,15 @@ import numpy as np
 import regex
 import torch
 from jaxtyping import Float64, Int64
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from heedful.encoding import Encoded, Text, encode
 from heedful.errors import ModelError, SettingError, TargetError, TextError
-from heedful.explanation import Span
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 
 MASKINGS = ("unk", "mask", "pad", "delete", "ignore")
-
-# What belongs to the character before it, but is left out of a token's span where NFC has merged the two.
-_MARK = regex.compile(r"[\p{M}\u1160-\u11FF]")
-
-
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """One text as the classifier sees it.
-
-    Attributes:
-        text: the caller's text.
-        input_ids: token ids, special tokens included.
-        offsets: character span of every token; None for special tokens.
-        cut: character spans of the text beyond the classifier's limit.
-    """
-
-    text: str
-    input_ids: Int64[np.ndarray, " tokens"]
-    offsets: tuple[Span | None, ...]
-    cut: tuple[Span, ...]
-
-    def __len__(self) -> int:
-        return len(self.input_ids)
+_IMPOSSIBLE = -1  # no token has this id
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,109 +62,66 @@ class Classifier:
         return self.model if isinstance(self.model, AttentionPoolingForSequenceClassification) else None
 
     @property
+    def exclusive(self) -> bool:
+        """True if exactly one class is right: probabilities are a softmax, else one sigmoid a class."""
+        return len(self.labels) > 1 and self.model.config.problem_type != "multi_label_classification"
+
+    @property
     def max_tokens(self) -> int:
         """Longest sequence the classifier takes, special tokens included; `sys.maxsize` where nothing limits it."""
-        limits = (getattr(self.model.config, "max_position_embeddings", None), self.tokenizer.model_max_length)
+        limits = [getattr(self.model.config, "max_position_embeddings", None), self.tokenizer.model_max_length]
+        for name, module in self.model.named_modules():
+            if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+                limits.append(module.num_embeddings - module.padding_idx - 1)  # RoBERTa counts from behind the padding
         return min(sys.maxsize, *(int(limit) for limit in limits if limit is not None and limit > 0))
 
-    def encode(self, text: str) -> Encoded:
-        """Tokenise one text; what exceeds `max_tokens` is cut and recorded.
+    def encode(self, text: Text) -> Encoded:
+        """Tokenise one text, or a pair as a tuple; what exceeds `max_tokens` is cut and recorded.
 
         Raises:
             TextError: not a string, blank, not valid Unicode, or without a single known word.
         """
-        if not isinstance(text, str):
+        if not isinstance(text, (str, tuple)):
             raise TextError(f"the text must be a string, got {type(text).__name__}")
-        if not text.strip():
-            raise TextError("the text is empty: give at least one word")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise TextError(f"the text is not valid Unicode: lone surrogate at character {error.start}") from None
-        ids, offsets = self._tokenise(text, truncate=True)
-        whole = offsets if len(ids) < self.max_tokens else self._tokenise(text, truncate=False)[1]
-        widened = _with_marks(text, whole)
-        offsets, whole = (tuple(widened[span] for span in spans) for spans in (offsets, whole))
-        words = [int(i) for i, span in zip(ids, offsets, strict=True) if span is not None]
-        if not words or all(i == self.tokenizer.unk_token_id for i in words):
-            raise TextError(f"no word of the text is in the vocabulary of {self.name}")
-        return Encoded(text, ids, offsets, _difference(whole, offsets))
-
-    def _tokenise(self, text: str, *, truncate: bool) -> tuple[Int64[np.ndarray, " tokens"], tuple[Span | None, ...]]:
-        backend = self.tokenizer.backend_tokenizer
-        truncation, padding = backend.truncation, backend.padding  # every call sets them anew
-        try:
-            out = self.tokenizer(
-                text,
-                truncation=truncate,
-                max_length=self.max_tokens if truncate else None,
-                return_offsets_mapping=True,
-                return_special_tokens_mask=True,
-                verbose=False,
-            )
-        finally:
-            backend.no_truncation() if truncation is None else backend.enable_truncation(**truncation)
-            backend.no_padding() if padding is None else backend.enable_padding(**padding)
-        spans = zip(out["offset_mapping"], out["special_tokens_mask"], strict=True)
-        offsets = tuple(None if special else (int(a), int(b)) for (a, b), special in spans)
-        return np.asarray(out["input_ids"], dtype=np.int64), offsets
+        if isinstance(text, tuple) and (len(text) != 2 or not all(isinstance(part, str) for part in text)):
+            raise TextError("a pair of texts must be two strings")
+        return encode(self.tokenizer, text, self.max_tokens, self.name)
 
     def logits(
-        self, ids: Sequence[Int64[np.ndarray, " _"]], attended: Sequence[np.ndarray] | None = None
+        self,
+        ids: Sequence[Int64[np.ndarray, " _"]],
+        attended: Sequence[np.ndarray] | None = None,
+        type_ids: Sequence[np.ndarray] | None = None,
     ) -> Float64[np.ndarray, "texts classes"]:
         """Logits of token sequences, as one padded batch; `attended` marks what attention may use (default all).
+
+        `type_ids` as in `Encoded`. Without a padding token the batch is one of texts of equal lengths at a time.
 
         Raises:
             ModelError: the model is no sequence classifier: it gives no logit a text and class.
         """
-        width = max(len(row) for row in ids)
-        batch = torch.full((len(ids), width), self._padding_id, dtype=torch.long)
-        mask = torch.zeros((len(ids), width), dtype=torch.long)
-        for i, row in enumerate(ids):
-            batch[i, : len(row)] = torch.from_numpy(row)
-            mask[i, : len(row)] = 1 if attended is None else torch.from_numpy(attended[i].astype(np.int64))
-        device = self.model.device
+        lengths = [len(row) for row in ids]
+        if self._padding_id is None and len(set(lengths)) > 1:
+            logits = np.empty((len(ids), len(self.labels)))
+            for length in set(lengths):
+                rows = np.flatnonzero(np.array(lengths) == length).tolist()
+                some = [None if values is None else [values[i] for i in rows] for values in (attended, type_ids)]
+                logits[rows] = self.logits([ids[i] for i in rows], *some)
+            return logits
+        batch = {"input_ids": _padded(ids, 0 if self._padding_id is None else self._padding_id)}
+        batch["attention_mask"] = _padded([np.ones(n) for n in lengths] if attended is None else attended, 0)
+        if type_ids is not None:
+            batch["token_type_ids"] = _padded(type_ids, 0)
         with self.undisturbed(), torch.no_grad():
-            out = self.model(input_ids=batch.to(device), attention_mask=mask.to(device))
-        logits = getattr(out, "logits", None)
-        if logits is None or logits.shape != (len(ids), len(self.labels)):
+            out = self.model(**{name: values.to(self.model.device) for name, values in batch.items()})
+        found = getattr(out, "logits", None)
+        if found is None or found.shape != (len(ids), len(self.labels)):
             raise ModelError(f"{self.name} gives no logits of texts and classes; load it as a sequence classifier")
-        return logits.double().cpu().numpy()
+        return found.double().cpu().numpy()
 
-    def attention(self, encoded: Encoded) -> Float64[np.ndarray, "heads tokens"]:
-        """What the first position, [CLS], attends to in the last layer, for every head.
-
-        Raises:
-            ModelError: the model gives no attention weights.
-        """
-        ids = torch.from_numpy(encoded.input_ids)[None].to(self.model.device)
-        with self.undisturbed(), torch.no_grad():
-            out = self.model(input_ids=ids, attention_mask=torch.ones_like(ids), output_attentions=True)
-        attentions = out.attentions
-        if not attentions or attentions[-1] is None:
-            raise ModelError(f"{self.name} returns no attention weights; load it with attn_implementation='eager'")
-        return attentions[-1][0, :, 0, : len(encoded)].double().cpu().numpy()
-
-    def gradient(
-        self, encoded: Encoded, cotangent: Float64[np.ndarray, " classes"]
-    ) -> Float64[np.ndarray, "tokens size"]:
-        """Gradient of `cotangent . logits` by every token's input vector, by automatic differentiation."""
-        with self.undisturbed(), torch.inference_mode(False), torch.enable_grad():
-            ids = torch.from_numpy(encoded.input_ids)[None].to(self.model.device)
-            vectors = self.model.get_input_embeddings()(ids).detach().requires_grad_()
-            logits = self.model(inputs_embeds=vectors, attention_mask=torch.ones_like(ids)).logits
-            weights = torch.from_numpy(cotangent).to(logits)
-            (gradient,) = torch.autograd.grad((logits[0] * weights).sum(), vectors)
-        return gradient[0].double().cpu().numpy()
-
-    def input_vectors(self, encoded: Encoded) -> Float64[np.ndarray, "tokens size"]:
-        """The vectors gradients refer to: e_t = E[token] + P[t] in the paper's classifier, word vectors elsewhere."""
-        ids = torch.from_numpy(encoded.input_ids).to(self.model.device)
-        with torch.no_grad():
-            vectors = self.model.get_input_embeddings()(ids).double()
-            if self.paper_model is not None:
-                vectors = vectors + self.paper_model.positions[: len(encoded)].double()
-        return vectors.cpu().numpy()
+    def logits_of(self, encoded: Encoded) -> Float64[np.ndarray, " classes"]:
+        """Logits of one encoded text."""
+        return self.logits([encoded.input_ids], None, None if encoded.type_ids is None else [encoded.type_ids])[0]
 
     def target(self, wanted: int | str, logits: Float64[np.ndarray, " classes"]) -> int:
         """Index of a class given as index, name, or "predicted".
@@ -209,12 +145,16 @@ class Classifier:
     def masking(self, wanted: str) -> str:
         """A masking by name; "auto" is the unknown word for the paper's classifier, else the mask token or deletion.
 
+        A tokenizer may use one token as unknown word and as end of text; that one stands for no removed word.
+
         Raises:
             SettingError: unknown, or the tokenizer lacks the token it needs.
         """
         if wanted == "auto":
-            order = ("unk", "delete") if self.paper_model is not None else ("mask", "unk", "delete")
-            return next(name for name in order if name == "delete" or self.replacement_id(name) is not None)
+            own = self.tokenizer
+            ends = {own.eos_token_id, own.bos_token_id, own.pad_token_id} if self.paper_model is None else {None}
+            order = ("unk",) if self.paper_model is not None else ("mask", "unk")
+            return next((name for name in order if self.replacement_id(name) not in {None, *ends}), "delete")
         if wanted not in MASKINGS:
             raise SettingError(f"unknown masking {wanted!r}: use auto or one of {', '.join(MASKINGS)}")
         if wanted in ("unk", "mask", "pad") and self.replacement_id(wanted) is None:
@@ -227,22 +167,42 @@ class Classifier:
         return None if token_id is None else int(token_id)
 
     @property
-    def _padding_id(self) -> int:
-        return self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else 0
+    def _padding_id(self) -> int | None:
+        """The id the model itself takes for padding, or failing that the tokenizer's; None if the model knows none.
+
+        Decoders read their logits off the last token that is not that one, and take single texts only if it is None.
+        """
+        found = self.model.config.get_text_config().pad_token_id
+        return None if found == _IMPOSSIBLE else found
+
+    def inputs(self, encoded: Encoded) -> dict[str, Tensor]:
+        """One text as the model takes it: a batch of one, on its device."""
+        ids = torch.tensor(encoded.input_ids, device=self.model.device)[None]
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        if encoded.type_ids is not None:
+            inputs["token_type_ids"] = torch.tensor(encoded.type_ids, device=self.model.device)[None]
+        return inputs
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
         """Evaluation mode inside; every module's own mode again afterwards, also after an exception.
 
         Hooks and attributes that turn up inside go again too: transformers leaves some when attentions are asked for.
+        A model without a padding id takes an impossible one inside: else it would refuse more than one text at a time.
         """
+        config = self.model.config.get_text_config()
+        no_padding = config.pad_token_id is None
         before = {
             module: (module.training, set(module._forward_hooks), set(vars(module))) for module in self.model.modules()
         }
         try:
             self.model.eval()
+            if no_padding:
+                config.pad_token_id = _IMPOSSIBLE
             yield
         finally:
+            if no_padding:
+                config.pad_token_id = None
             for module, (mode, hooks, names) in before.items():
                 module.training = mode
                 for added in set(module._forward_hooks) - hooks:
@@ -251,32 +211,9 @@ class Classifier:
                     del vars(module)[added]
 
 
-def _with_marks(text: str, spans: tuple[Span | None, ...]) -> dict[Span | None, Span | None]:
-    """Each span of a whole text, together with the marks behind it that no token has in its span."""
-    claimed = {i for span in spans if span is not None for i in range(*span)}
-    widened: dict[Span | None, Span | None] = {None: None}
-    for span in spans:
-        if span is not None:
-            end = span[1]
-            while span[0] < end < len(text) and end not in claimed and _MARK.match(text[end]):
-                end += 1
-            widened[span] = span[0], end
-    return widened
-
-
-def _difference(whole: tuple[Span | None, ...], kept: tuple[Span | None, ...]) -> tuple[Span, ...]:
-    """Runs of the whole text's tokens that are not among the kept ones, as character spans."""
-    seen = set(kept)
-    runs: list[Span] = []
-    joining = False
-    for span in whole:
-        if span is None:
-            continue
-        if span in seen:
-            joining = False
-        elif joining:
-            runs[-1] = (runs[-1][0], span[1])
-        else:
-            runs.append(span)
-            joining = True
-    return tuple(runs)
+def _padded(rows: Sequence[np.ndarray], filler: int) -> Tensor:
+    """Rows of whole numbers as one tensor, filled up on the right: where positions are counted from."""
+    table = torch.full((len(rows), max(len(row) for row in rows)), filler, dtype=torch.long)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = torch.from_numpy(row)
+    return table

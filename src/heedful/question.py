@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float64
 
-from heedful.classifier import Classifier, Encoded
-from heedful.errors import ModelError, TextError
+from heedful.classifier import Classifier
+from heedful.encoding import Encoded, Text
+from heedful.errors import ModelError, SettingError, TextError
 from heedful.games.output import Output
 from heedful.games.protocol import Game
 from heedful.games.ratio import RatioGame
@@ -80,17 +81,21 @@ class Question:
             raise TextError(f"nothing to explain: the text has no {kind} the classifier sees")
 
 
-def ask(classifier: Classifier, text: str, choices: Choices) -> Question:
-    """The question about one text.
+def ask(classifier: Classifier, text: Text, choices: Choices) -> Question:
+    """The question about one text, or a pair of texts.
 
     Raises:
         TextError, TargetError, SettingError: text, target or settings cannot be used.
         ModelError: the classifier gives NaN or infinite logits.
     """
     encoded = classifier.encode(text)
-    logits = classifier.logits([encoded.input_ids])[0]
+    logits = classifier.logits_of(encoded)
     if not np.isfinite(logits).all():
         raise ModelError(f"{classifier.name} gives NaN or infinite logits for this text")
-    output = Output.of(choices.output, classifier.target(choices.target, logits), logits)
-    units = find(text, encoded.offsets, choices.unit)
+    if choices.output == "probability" and classifier.model.config.problem_type == "regression":
+        raise SettingError(f"{classifier.name} predicts a number, not a probability: use output 'logit'")
+    output = Output.of(
+        choices.output, classifier.target(choices.target, logits), logits, exclusive=classifier.exclusive
+    )
+    units = find(encoded.text, encoded.offsets, choices.unit)
     return Question(classifier, encoded, units, output, classifier.masking(choices.masking), logits, choices.seed)

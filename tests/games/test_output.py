@@ -61,11 +61,21 @@ def test_probability_survives_logits_beyond_the_range_of_the_exponential():
 
 
 def test_a_single_class():
-    one = np.array([0.7])
-    assert Output.of("logit", 0, one)(one[None]).tolist() == [0.7]
-    assert Output.of("probability", 0, one)(one[None]).tolist() == [1.0]
-    with pytest.raises(SettingError, match="at least two classes: use output 'logit'"):
-        Output.of("logit_difference", 0, one)
+    one = np.array([np.log(3.0)])
+    assert Output.of("logit", 0, one)(one[None]) == one
+    assert Output.of("probability", 0, one, exclusive=False)(one[None]) == pytest.approx([0.75], rel=1e-15)
+    with pytest.raises(SettingError, match="at least two classes that exclude each other: use 'logit'"):
+        Output.of("logit_difference", 0, one, exclusive=False)
+
+
+def test_classes_that_do_not_exclude_each_other_have_a_sigmoid_each():
+    logits = np.array([[0.0, np.log(3.0), -800.0], [800.0, -np.log(3.0), 5.0]])
+    assert Output.of("probability", 1, logits[0], exclusive=False)(logits) == pytest.approx([0.75, 0.25], rel=1e-15)
+    assert Output("probability", 0, exclusive=False)(logits).tolist() == [0.5, 1.0]
+    slope = Output("probability", 1, exclusive=False).cotangent(logits[0])
+    assert slope == pytest.approx([0.0, 0.1875, 0.0], rel=1e-15)
+    with pytest.raises(SettingError, match="exclude each other"):
+        Output.of("logit_difference", 1, logits[0], exclusive=False)
 
 
 @always

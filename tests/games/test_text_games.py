@@ -213,11 +213,11 @@ class Watch:
         self.batches = []
         original = Classifier.logits
 
-        def logits(classifier, ids, attended=None):
+        def logits(classifier, ids, *rest):
             self.batches.append((len(ids), max(map(len, ids))))
             if len(ids) > most_rows:
                 raise torch.OutOfMemoryError
-            return original(classifier, ids, attended)
+            return original(classifier, ids, *rest)
 
         monkeypatch.setattr(Classifier, "logits", logits)
 

@@ -8,10 +8,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int
 
-from heedful.classifier import Classifier, Encoded
+from heedful.classifier import Classifier
+from heedful.encoding import Encoded
 from heedful.errors import SettingError
 from heedful.games.output import Output
 from heedful.units import Units
+
+Rows = tuple[list[np.ndarray], list[np.ndarray] | None, list[np.ndarray] | None]
 
 
 class ModelGame:
@@ -100,10 +103,16 @@ class ModelGame:
         self._n_forward += len(kept)
         return values
 
-    def _rows(self, kept: Bool[np.ndarray, "n tokens"]) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
-        ids, replacement = self._encoded.input_ids, self._classifier.replacement_id(self._masking)
-        if replacement is not None:
-            return list(np.where(kept, ids, replacement)), None
+    def _rows(self, kept: Bool[np.ndarray, "n tokens"]) -> Rows:
+        """Ids, attended tokens and type ids, as `Classifier.logits` takes them."""
+        ids, types, replacement = (
+            self._encoded.input_ids,
+            self._encoded.type_ids,
+            self._classifier.replacement_id(self._masking),
+        )
         if self._masking == "delete":
-            return [ids[row] for row in kept], None
-        return [ids] * len(kept), list(kept)
+            return [ids[row] for row in kept], None, None if types is None else [types[row] for row in kept]
+        all_types = None if types is None else [types] * len(kept)
+        if replacement is not None:
+            return list(np.where(kept, ids, replacement)), None, all_types
+        return [ids] * len(kept), list(kept), all_types

@@ -17,8 +17,9 @@ class Output:
     """What is explained, for which class.
 
     Attributes:
-        kind: "logit", "probability" (softmax), or "logit_difference" (target minus one other class).
+        kind: "logit", "probability" (softmax or sigmoid), or "logit_difference" (target minus one other class).
         target: class index.
+        exclusive: whether exactly one class is right. If not, a probability is a sigmoid of its own logit.
         other: for the difference, the best other class on the whole text, held fixed while words are removed.
 
     Example:
@@ -29,20 +30,21 @@ class Output:
     kind: str
     target: int
     other: int | None = None
+    exclusive: bool = True
 
     @classmethod
-    def of(cls, kind: str, target: int, logits: Float64[np.ndarray, " classes"]) -> Output:
+    def of(cls, kind: str, target: int, logits: Float64[np.ndarray, " classes"], *, exclusive: bool = True) -> Output:
         """Output of `kind` for a text with these logits.
 
         Raises:
-            SettingError: unknown kind, or a difference with a single class.
+            SettingError: unknown kind, or a difference of classes that do not exclude each other.
         """
         if kind not in KINDS:
             raise SettingError(f"unknown output {kind!r}: use one of {', '.join(KINDS)}")
         if kind != "logit_difference":
-            return cls(kind, target)
-        if len(logits) < 2:
-            raise SettingError("logit_difference needs at least two classes: use output 'logit'")
+            return cls(kind, target, exclusive=exclusive)
+        if len(logits) < 2 or not exclusive:
+            raise SettingError("logit_difference needs at least two classes that exclude each other: use 'logit'")
         rivals = logits.copy()
         rivals[target] = -np.inf
         return cls(kind, target, int(np.argmax(rivals)))
@@ -55,6 +57,8 @@ class Output:
     def __call__(self, logits: Float64[np.ndarray, "n classes"]) -> Float64[np.ndarray, " n"]:
         """Values of the output."""
         if self.kind == "probability":
+            if not self.exclusive:
+                return _sigmoid(logits[:, self.target])
             exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
             return exponentials[:, self.target] / exponentials.sum(axis=1)
         return logits @ self.cotangent(logits[0])
@@ -64,9 +68,16 @@ class Output:
         one_hot = np.zeros(len(logits))
         one_hot[self.target] = 1.0
         if self.kind == "probability":
+            if not self.exclusive:
+                probability = _sigmoid(logits[self.target])
+                return one_hot * probability * (1.0 - probability)
             probabilities = np.exp(logits - logits.max())
             probabilities /= probabilities.sum()
             return probabilities[self.target] * (one_hot - probabilities)
         if self.other is not None:
             one_hot[self.other] = -1.0
         return one_hot
+
+
+def _sigmoid(x: Float64[np.ndarray, ...] | np.float64) -> Float64[np.ndarray, ...]:
+    return np.exp(-np.logaddexp(0.0, -x))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from heedful.classifier import Classifier, Encoded
+from heedful.classifier import Classifier
+from heedful.encoding import Encoded
 from heedful.errors import SettingError
 from heedful.games.deletion import DeletionGame
 from heedful.games.model import ModelGame

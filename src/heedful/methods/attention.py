@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from heedful import inside
 from heedful.errors import SettingError
 from heedful.methods.base import Answer, Card, Method
 from heedful.question import Question
@@ -18,7 +19,7 @@ _SOURCE = "Lopardo, Precioso, Garreau 2024, section 3"
 class _Attention(Method):
     def answer(self, question: Question) -> Answer:
         """Attention weights of the first position, added up over each unit's tokens."""
-        weights = question.classifier.attention(question.encoded)
+        weights = inside.attention(question.classifier, question.encoded)
         scores = question.units.add_up(self._over_heads(weights))
         return Answer(scores=scores, n_forward=1, settings={"aggregation": "sum over tokens"})
 

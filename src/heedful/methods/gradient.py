@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from heedful.classifier import Encoded
+from heedful import inside
+from heedful.encoding import Encoded
 from heedful.errors import SettingError
 from heedful.methods.base import Answer, Card, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
@@ -80,12 +81,12 @@ class _Gradient(Method):
         engine = ("autograd" if model is None else "closed-form") if self.engine == "auto" else self.engine
         cotangent = question.output.cotangent(question.logits)
         if engine == "autograd":
-            gradient = classifier.gradient(encoded, cotangent)
+            gradient = inside.gradient(classifier, encoded, cotangent)
         elif model is not None:
             gradient = closed_form(model, encoded, cotangent)
         else:
             raise SettingError(f"there is no closed form for {classifier.name}: use engine 'autograd'")
-        scores = question.units.add_up(self._summary(gradient, classifier.input_vectors(encoded)))
+        scores = question.units.add_up(self._summary(gradient, inside.input_vectors(classifier, encoded)))
         settings = {"engine": engine, "aggregation": "sum over tokens"}
         return Answer(scores=scores, n_forward=int(engine == "autograd"), settings=settings)
 

@@ -1,0 +1,169 @@
+"""Inside a classifier: its attention weights, and gradients by its word vectors, of any architecture.
+
+Everything is checked before it is returned: shapes, rows that sum to 1, and logits that are the classifier's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+from transformers.utils import ModelOutput
+
+from heedful.classifier import Classifier
+from heedful.encoding import Encoded
+from heedful.errors import ModelError, SettingError
+from heedful.progress import quiet_transformers
+
+
+def attentions(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, "layers heads queries tokens"]:
+    """Attention weights of every layer; of the paper's classifier, its one layer and its one query, [CLS].
+
+    They are taken with the eager implementation, whichever the model runs with otherwise.
+
+    Raises:
+        ModelError: the model gives no attention weights a head, query and token, rows of them do not sum to 1, or
+            the logits differ from those without.
+    """
+    with classifier.undisturbed(), _eager(classifier), torch.no_grad():
+        out = classifier.model(**classifier.inputs(encoded), output_attentions=True)
+    layers = [] if not out.attentions else [layer for layer in out.attentions if layer is not None]
+    n_tokens = len(encoded)
+    if not layers:
+        raise ModelError(f"{classifier.name} returns no attention weights")
+    queries = 1 if classifier.paper_model is not None else n_tokens
+    if any(layer.ndim != 4 or layer.shape[2:] != (queries, n_tokens) for layer in layers):
+        raise ModelError(f"{classifier.name} does not attend from every token to every token: it has no such weights")
+    found = np.stack([layer[0].double().cpu().numpy() for layer in layers])
+    precision = 8 * n_tokens * _precision(layers[0])
+    attends_beyond = getattr(classifier.model.config, "attend_padding", False)
+    if not attends_beyond and np.abs(found.sum(-1) - 1.0).max() > precision:
+        raise ModelError(f"{classifier.name} gives attention weights whose rows do not sum to 1")
+    _check_unmoved(classifier, out.logits, encoded)
+    return found
+
+
+def readout(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, " queries"]:
+    """Which positions of the last layer the logits read, adding up to 1: the first alone for [CLS], the last alone
+    for most decoders, all alike for a mean; in between, in proportion to the norm of the logits' gradient.
+
+    Raises:
+        ModelError: the model does not give its last layer, or does not read it.
+    """  # noqa: D205 - one sentence
+    if classifier.paper_model is not None:
+        return np.ones(1)
+    vectors = word_vectors(classifier, encoded)
+    with differentiable(classifier, encoded) as forward:
+        out = forward(vectors[None], output_hidden_states=True)
+        if not getattr(out, "hidden_states", None):
+            raise ModelError(f"{classifier.name} does not give its last layer")
+        last = out.hidden_states[-1]
+        gradients = [
+            torch.autograd.grad(logit, last, retain_graph=True, allow_unused=True)[0] for logit in out.logits[0]
+        ]
+    if any(gradient is None for gradient in gradients):
+        raise ModelError(f"{classifier.name} does not read its logits from its last layer")
+    norms = torch.stack([g[0].double().norm(dim=-1) for g in gradients]).sum(0).cpu().numpy()
+    return norms / norms.sum()
+
+
+def attention(classifier: Classifier, encoded: Encoded, layer: int = -1) -> Float64[np.ndarray, "heads tokens"]:
+    """What the readout attends to in one layer, for every head: see `attentions` and `readout`.
+
+    Raises:
+        ModelError: see there.
+        SettingError: there is no such layer.
+    """
+    weights = attentions(classifier, encoded)
+    if not -len(weights) <= layer < len(weights):
+        raise SettingError(f"no layer {layer}: {classifier.name} has layers 0 to {len(weights) - 1}")
+    return np.einsum("hqt,q->ht", weights[layer], readout(classifier, encoded))
+
+
+@contextmanager
+def differentiable(classifier: Classifier, encoded: Encoded) -> Iterator[Callable[..., ModelOutput]]:
+    """The model's output as a function of word vectors (n, tokens, size), gradients enabled and hooks allowed.
+
+    Other options go on to the model. Word vectors enter as `inputs_embeds`: positions and types are the model's.
+
+    Raises:
+        ModelError: the model computes in float16, in which gradients overflow.
+    """
+    if classifier.model.dtype == torch.float16:
+        raise ModelError(
+            f"{classifier.name} is in float16, in which gradients overflow: load it in bfloat16 or float32"
+        )
+    given = classifier.inputs(encoded)
+    del given["input_ids"]
+
+    def forward(vectors: Tensor, **options: object) -> ModelOutput:
+        repeated = {name: values.expand(len(vectors), -1) for name, values in given.items()}
+        return classifier.model(inputs_embeds=vectors, **repeated, **options)
+
+    with classifier.undisturbed(), quiet_transformers(), torch.inference_mode(False), torch.enable_grad():
+        yield forward
+
+
+def word_vectors(classifier: Classifier, encoded: Encoded) -> Tensor:
+    """Word vectors (tokens, size) of a text, as a leaf that gradients can be taken by."""
+    with classifier.undisturbed(), torch.inference_mode(False), torch.no_grad():
+        ids = torch.tensor(encoded.input_ids, device=classifier.model.device)
+        vectors: Tensor = classifier.model.get_input_embeddings()(ids)
+        return vectors.detach().requires_grad_()
+
+
+def gradient(
+    classifier: Classifier, encoded: Encoded, cotangent: Float64[np.ndarray, " classes"]
+) -> Float64[np.ndarray, "tokens size"]:
+    """Gradient of `cotangent . logits` by every token's input vector, by automatic differentiation.
+
+    Raises:
+        ModelError: see `differentiable`; or word vectors give other logits than the ids they stand for.
+    """
+    vectors = word_vectors(classifier, encoded)
+    with differentiable(classifier, encoded) as forward:
+        logits = forward(vectors[None]).logits
+        weights = torch.from_numpy(cotangent).to(logits)
+        (gradient,) = torch.autograd.grad((logits[0] * weights).sum(), vectors)
+    _check_unmoved(classifier, logits, encoded)
+    return gradient.double().cpu().numpy()
+
+
+def input_vectors(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, "tokens size"]:
+    """The vectors gradients refer to: e_t = E[token] + P[t] in the paper's classifier, word vectors elsewhere."""
+    vectors = word_vectors(classifier, encoded).detach().double()
+    if classifier.paper_model is not None:
+        vectors = vectors + classifier.paper_model.positions[: len(encoded)].double()
+    return vectors.cpu().numpy()
+
+
+def _check_unmoved(classifier: Classifier, logits: Tensor, encoded: Encoded) -> None:
+    """Refuse logits that are not the model's own for this text, beyond what another order of sums does."""
+    own, found = classifier.logits_of(encoded), logits[0].detach().double().cpu().numpy()
+    allowed = max(1e-4, 16 * _precision(logits)) * max(1.0, float(np.abs(own).max()))
+    if np.abs(own - found).max() > allowed:
+        raise ModelError(f"{classifier.name} gives other logits when it is looked into: no explanation can be trusted")
+
+
+@contextmanager
+def _eager(classifier: Classifier) -> Iterator[None]:
+    """Attention written out inside, as it was again afterwards."""
+    before = classifier.model.config._attn_implementation
+    if before in (None, "eager"):
+        yield
+        return
+    with quiet_transformers():
+        classifier.model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        classifier.model.set_attn_implementation(before)
+
+
+def _precision(values: Tensor) -> float:
+    """Rounding to expect: some models take their softmax in float32 whatever they compute in otherwise."""
+    return max(torch.finfo(values.dtype).eps, torch.finfo(torch.float32).eps)
