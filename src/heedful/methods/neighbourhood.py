@@ -5,9 +5,26 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from heedful.methods.kernels import remove_units
+from heedful.methods.kernels import remove_in_turn, remove_units
 
 Masks = Bool[np.ndarray, "n units"]
+Weights = Float64[np.ndarray, " n"]
+
+
+SAMPLERS = ("fast", "lime", "balanced")
+
+
+def sample(sampler: str, n_samples: int, n_units: int, seed: int, kernel_width: float) -> tuple[Masks, Weights]:
+    """Masks by one of `SAMPLERS`, and the weights of the fit: lime's kernel, for "balanced" over its sizes' chances.
+
+    Example:
+        >>> sample("fast", 1, 3, seed=0, kernel_width=0.25)
+        (array([[ True,  True,  True]]), array([1.]))
+    """
+    if sampler == "balanced":
+        return draw_balanced(n_samples, n_units, seed, kernel_width)
+    masks = (draw if sampler == "fast" else draw_as_lime)(n_samples, n_units, seed)
+    return masks, weigh(masks, kernel_width)
 
 
 def draw(n_samples: int, n_units: int, seed: int) -> Masks:
@@ -36,7 +53,31 @@ def draw_as_lime(n_samples: int, n_units: int, seed: int) -> Masks:
     return masks
 
 
-def weigh(masks: Masks, kernel_width: float) -> Float64[np.ndarray, " n"]:
+def draw_balanced(n_samples: int, n_units: int, seed: int, kernel_width: float) -> tuple[Masks, Weights]:
+    """Masks for the same weighted fit from fewer samples, and their weights; the first row keeps everything.
+
+    Three means. Sizes s are drawn as often as the fit gains from them for their cost in kept tokens,
+    q(s) ~ pi(s) sqrt(s / (d - s + 1)), and weigh pi(s) / (d q(s)), so that weighted sums keep their expectations;
+    sizes are spread evenly, not at random; and every unit is removed once before any is removed again.
+
+    Example:
+        >>> masks, weights = draw_balanced(5, 4, seed=0, kernel_width=0.25)
+        >>> masks.shape, weights[0]
+        ((5, 4), 1.0)
+    """
+    generator = np.random.default_rng(seed)
+    size = np.arange(1, n_units + 1)
+    sample_weight = _kernel((n_units - size) / n_units, kernel_width)
+    chance = sample_weight * np.sqrt(size / (n_units - size + 1))
+    chance /= chance.sum()
+    evenly = (np.arange(n_samples - 1) + generator.random()) / max(1, n_samples - 1)
+    drawn = generator.permutation(np.minimum(np.searchsorted(np.cumsum(chance), evenly), n_units - 1))
+    masks = np.ones((n_samples, n_units), dtype=bool)
+    remove_in_turn(size[drawn], generator.integers(2**32, size=size[drawn].sum(), dtype=np.uint32), masks[1:])
+    return masks, np.append(1.0, (sample_weight / (n_units * chance))[drawn])
+
+
+def weigh(masks: Masks, kernel_width: float) -> Weights:
     """LIME's sample weights exp(-D^2 / (2 nu^2)), D = 1 - sqrt(share of units kept): the cosine distance to all ones.
 
     `kernel_width` is nu; lime's default of 25 on distances times 100 is 0.25. Infinity weighs all samples alike.
@@ -47,5 +88,8 @@ def weigh(masks: Masks, kernel_width: float) -> Float64[np.ndarray, " n"]:
         array([1.     , 0.50344])
     """
     kept = masks.view(np.uint8).sum(axis=1, dtype=np.uint32)  # six times as fast as counting booleans
-    distance = 1.0 - np.sqrt(kept / masks.shape[1])
-    return np.exp(-0.5 * (distance / kernel_width) ** 2)
+    return _kernel(kept / masks.shape[1], kernel_width)
+
+
+def _kernel(share_kept: Weights, kernel_width: float) -> Weights:
+    return np.exp(-0.5 * ((1.0 - np.sqrt(share_kept)) / kernel_width) ** 2)
