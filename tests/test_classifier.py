@@ -10,7 +10,9 @@ from factory import make_bert, make_classifier
 from heedful import inside
 from heedful.classifier import MASKINGS, Classifier
 from heedful.errors import ModelError, SettingError, TargetError
+from heedful.games.output import Output
 from heedful.models import AttentionPoolingForSequenceClassification
+from untouched import assert_same_state, state
 
 TEXT = "The plot was not good, but the acting was very good!"
 any_classifier = pytest.mark.parametrize("make", [make_classifier, make_bert], ids=["paper", "bert"])
@@ -30,36 +32,8 @@ def restless(make):
     return classifier
 
 
-def state(classifier):
-    """Everything that a call could leave changed."""
-    model = classifier.model
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    python = random.getstate()[1][:-1]  # the run-time checks draw some themselves: all but the place in the stream
-    numpy = np.random.get_state()
-    tensors = (*model.named_parameters(), *model.named_buffers())
-    return {
-        "tensors": [(name, tensor.clone(), tensor.dtype, tensor.device) for name, tensor in tensors],
-        "gradients": [(p.requires_grad, p.grad) for p in model.parameters()],
-        "modes": [module.training for module in model.modules()],
-        "hooks": [[list(getattr(module, name)) for name in hooks] for module in model.modules()],
-        "config": model.config.to_dict(),
-        "attention": model.config._attn_implementation,
-        "tokenizer": classifier.tokenizer.backend_tokenizer.to_str(),
-        "sides": (classifier.tokenizer.truncation_side, classifier.tokenizer.padding_side),
-        "random": (torch.get_rng_state(), python, numpy),
-        "torch": (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_num_threads()),
-    }
-
-
-def assert_same_state(before, after):
-    for name in before:
-        np.testing.assert_equal(plain(after[name]), plain(before[name]), name)
-
-
-def plain(value):
-    if isinstance(value, (tuple, list)):
-        return [plain(x) for x in value]
-    return value.detach().numpy() if isinstance(value, torch.Tensor) else value
+def own_vectors(classifier):
+    return inside.own_vectors(classifier, classifier.encode(TEXT))
 
 
 CALLS = {
@@ -67,6 +41,8 @@ CALLS = {
     "logits": lambda c: c.logits([c.encode(TEXT).input_ids, c.encode("the plot").input_ids]),
     "attention": lambda c: inside.attention(c, c.encode(TEXT)),
     "gradient": lambda c: inside.gradient(c, c.encode(TEXT), np.array([0.0, 1.0, -1.0])),
+    "gradients": lambda c: next(inside.gradients(c, c.encode(TEXT), Output("probability", 1), [own_vectors(c)]))[1],
+    "own_vectors": own_vectors,
     "input_vectors": lambda c: inside.input_vectors(c, c.encode(TEXT)),
 }
 
@@ -81,7 +57,7 @@ def test_the_classifier_is_the_same_after_every_call(make, call):
 
 
 @any_classifier
-@pytest.mark.parametrize("call", ["logits", "attention", "gradient"])
+@pytest.mark.parametrize("call", ["logits", "attention", "gradient", "gradients"])
 def test_and_after_an_exception_in_the_middle_of_a_forward(make, call):
     class InterruptionError(Exception):
         pass
@@ -99,7 +75,7 @@ def test_and_after_an_exception_in_the_middle_of_a_forward(make, call):
 
 
 @any_classifier
-@pytest.mark.parametrize("call", ["logits", "attention", "gradient"])
+@pytest.mark.parametrize("call", ["logits", "attention", "gradient", "gradients"])
 def test_a_model_in_training_mode_answers_as_in_evaluation_mode(make, call):
     classifier = restless(make)
     result = CALLS[call](classifier)
@@ -149,9 +125,9 @@ def test_gradient_meets_finite_differences(make):
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
 def test_the_callers_gradient_mode_does_not_matter(make, mode):
     classifier = make()
-    expected = [CALLS[call](classifier) for call in ("logits", "attention", "gradient", "input_vectors")]
+    expected = [CALLS[call](classifier) for call in ("logits", "attention", "gradient", "gradients", "input_vectors")]
     with mode():
-        found = [CALLS[call](classifier) for call in ("logits", "attention", "gradient", "input_vectors")]
+        found = [CALLS[call](classifier) for call in ("logits", "attention", "gradient", "gradients", "input_vectors")]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
 

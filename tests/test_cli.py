@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import heedful
 from heedful import cli, planted
 from heedful.demo import REVIEW, demo_folder
 from heedful.explanation import Comparison, Explanation
+from heedful.models import training
+from heedful.models.presets import Preset, preset
+from heedful.models.training import Sizes
 
 ESCAPE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
@@ -54,13 +61,18 @@ def test_demo_writes_the_report_and_prints_the_table(run, tmp_path: Path) -> Non
     assert "report.html" in err
     assert all(word in out for word in ("alpha-avg", "lime", "random", "charming", "Kendall"))
     assert not ESCAPE.search(out.replace("\n", ""))
+    assert run("demo", "A tedious film.", "--out", "own.html")[0] == 0
+    assert "tedious" in (tmp_path / "own.html").read_text("utf-8")
+
+
+CHOICES = {"target": "negative", "output": "probability", "unit": "word", "masking": "delete", "seed": 3}
+OPTIONS = [word for name, value in CHOICES.items() for word in (f"--{name}", str(value))]
 
 
 def test_explain_json_is_the_explanation(run) -> None:
-    code, out, _ = run("explain", "demo", REVIEW, "--method", "lime:n_samples=200", "--seed", "3", "--json")
-    result = Explanation.from_json(out)
-    assert (code, result.method, result.seed, result.model) == (0, "lime", 3, "demo")
-    assert result.text == REVIEW
+    code, out, _ = run("explain", "demo", REVIEW, "--method", "lime:n_samples=200", *OPTIONS, "--json")
+    expected = heedful.explain(heedful.load("demo"), REVIEW, "lime:n_samples=200", **CHOICES)
+    assert (code, replace(Explanation.from_json(out), seconds=0.0)) == (0, replace(expected, seconds=0.0))
 
 
 def test_text_comes_from_argument_file_or_stdin(run, tmp_path: Path) -> None:
@@ -72,7 +84,7 @@ def test_text_comes_from_argument_file_or_stdin(run, tmp_path: Path) -> None:
             ([REVIEW], None),
             (["--file", path], None),
             (["-"], REVIEW.encode()),
-            ([], (REVIEW + "\n").encode()),
+            ([], b"\xef\xbb\xbf" + REVIEW.encode() + b"\n"),
         )
     )
     for other in others:
@@ -80,11 +92,19 @@ def test_text_comes_from_argument_file_or_stdin(run, tmp_path: Path) -> None:
 
 
 def test_compare_saves_by_suffix(run, tmp_path: Path) -> None:
-    code, out, _ = run("compare", "demo", REVIEW, "-m", "lime:n_samples=50", "-m", "random", "-o", "c.json", "--json")
+    methods = ["lime:n_samples=50", "random"]
+    named = ["-m", methods[0], "-m", methods[1]]
+    code, out, _ = run("compare", "demo", REVIEW, *named, *OPTIONS, "-o", "c.json", "--json")
     assert code == 0
     saved = Comparison.from_json((tmp_path / "c.json").read_text("utf-8"))
     assert saved == Comparison.from_json(out)
-    assert [e.method for e in saved] == ["lime", "random"]
+    for mine, expected in zip(saved, heedful.compare(heedful.load("demo"), REVIEW, methods, **CHOICES), strict=True):
+        assert replace(mine, seconds=0.0) == replace(expected, seconds=0.0)
+
+
+def test_explain_saves_by_suffix(run, tmp_path: Path) -> None:
+    _, out, _ = run("explain", "demo", REVIEW, "-m", "occlusion", "-o", "e.json", "--json")
+    assert (tmp_path / "e.json").read_text("utf-8") == Explanation.from_json(out).to_json(indent=2) + "\n"
 
 
 def test_methods_lists_every_method(run) -> None:
@@ -114,6 +134,25 @@ def test_train_then_explain(run, tmp_path: Path) -> None:
     assert "already holds a trained model" in one_line(err)
 
 
+def test_train_passes_every_option_on(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "train.jsonl").write_text('{"text": "good", "label": 1}\n{"text": "bad", "label": 0}', "utf-8")
+    seen: list[object] = []
+    metrics = {"validation": {"accuracy": 0.5, "n": 2}, "test": None, "seconds": 1.0}
+
+    def record(splits: object, out: Path, preset: Preset, *, sizes: Sizes, seed: int, progress: bool) -> dict:
+        seen.extend((out, preset, sizes, seed))
+        return metrics
+
+    monkeypatch.setattr(training, "train", record)
+    options = {"preset": "paper", "epochs": 2, "learning-rate": 0.5, "seed": 7, "heads": 3, "normaliser": "entmax"}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    code, out, err = run("train", "--data", "train.jsonl", "--out", "m", *words, "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == metrics
+    expected = preset("paper").changed(epochs=2, learning_rate=0.5)
+    assert seen == [Path("m"), expected, Sizes(heads=3, normaliser="entmax"), 7]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -134,6 +173,7 @@ def test_train_then_explain(run, tmp_path: Path) -> None:
         (["train", "--data", "./nowhere", "--out", "m", "--preset", "fast"], "paper, default"),
         (["demo", "--out", "missing/report.html"], "cannot write"),
         (["explain", "demo", "good \x1b[31m", "--target", "\x1b[31mred"], "no class"),
+        (["explain", "demo", "--file", "\x07bell.txt"], "cannot read"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(run, tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -161,6 +201,8 @@ def test_a_folder_that_is_no_model(run, tmp_path: Path) -> None:
 def test_usage_errors_exit_2(run) -> None:
     assert run("explain")[0] == 2
     assert run("nonsense")[0] == 2
+    code, out, err = run()
+    assert (code, "Explain one prediction by one method" in out + err) == (2, True)
     assert run("--help")[0] == 0
 
 
@@ -168,6 +210,31 @@ def test_our_own_faults_exit_1_with_a_traceback(run, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(cli, "_load", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("explain", "demo", "good")
+
+
+def test_an_interrupt_is_said_and_exits_130(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_load", interrupted)
+    assert run("explain", "demo", "good") == (130, "", "heedful: interrupted\n")
+
+
+def test_a_reader_that_goes_away_is_no_fault() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-c", "from heedful.cli import main; main()", "--help"]
+    done = subprocess.run(command, check=False, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_output_is_utf_8_whatever_the_locale(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert run("explain", "demo", "good né 👍", "-m", "occlusion", "--json")[0] == 0
+    stream.flush()
+    assert "né 👍" in stream.buffer.getvalue().decode()
 
 
 @pytest.mark.parametrize("command", [["explain"], ["compare", "-m", "lime", "-m", "occlusion"]])

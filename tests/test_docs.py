@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from heedful import cli, methods
@@ -18,14 +19,16 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+SCRIPTS = {page: found for page in PAGES if (found := [b for b in blocks(page, "python") if ">>>" not in b])}
+
+
+@pytest.mark.parametrize("page", SCRIPTS, ids=lambda page: page.name)
 def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks without a prompt run top to bottom; those with one are doctests of the suite."""
     monkeypatch.chdir(tmp_path)
     scope: dict[str, object] = {}
-    for block in blocks(page, "python"):
-        if ">>>" not in block:
-            exec(compile(block, page.name, "exec"), scope)
+    for block in SCRIPTS[page]:
+        exec(compile(block, page.name, "exec"), scope)
 
 
 def test_the_readme_names_every_method_and_command() -> None:
@@ -45,7 +48,9 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
 
 def test_every_option_of_the_command_line_is_explained() -> None:
     runner = CliRunner()
-    for command in cli.app.registered_commands:
-        shown = runner.invoke(cli.app, [command.callback.__name__, "--help"])
+    for name, command in get_command(cli.app).commands.items():
+        shown = runner.invoke(cli.app, [name, "--help"], terminal_width=200)
         assert shown.exit_code == 0
-        assert command.callback.__doc__.splitlines()[0].split(":")[0] in " ".join(shown.output.split())
+        for part in (command, *command.params):
+            assert part.help, f"{name} {part.name}"
+            assert part.help in shown.output

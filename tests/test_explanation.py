@@ -105,6 +105,7 @@ def test_json_is_strict_and_keeps_text_readable() -> None:
     text = example(text="né 👍", scores=np.array([np.nan, np.inf, 1.0])).to_json()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert "né 👍" in text
+    assert "né 👍" in Comparison(explanations=(example(text="né 👍"),)).to_json()
 
 
 @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Explanation)])
@@ -127,6 +128,19 @@ def test_scores_are_the_objects_own() -> None:
         explanation.scores[0] = 9
 
 
+@pytest.mark.parametrize("change", [{"format": "heedful.explanation/2"}, {"colour": "red"}])
+def test_other_formats_and_unknown_fields_are_refused(change: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="not an explanation of format"):
+        Explanation.from_dict(example().to_dict() | change)
+
+
+def test_equal_only_if_every_field_is() -> None:
+    assert example() == example()
+    assert example() != example(scores=np.array([1.0, -3.0, 2.0]))
+    assert example() != example(seed=1)
+    assert example() != "good, not bad"
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "other"}', "null", "not json"])
 def test_other_json_is_refused_in_one_line(text: str) -> None:
     for kind in (Explanation, Comparison):
@@ -143,8 +157,9 @@ def test_top_sorts_by_size_and_keeps_the_texts_order_in_ties() -> None:
 
 
 def test_lengths_must_agree() -> None:
-    with pytest.raises(InputError, match="differ in length"):
-        example(scores=np.zeros(2), std_error=None)
+    for change in ({"scores": np.zeros(2)}, {"spans": (((0, 4),),)}, {"units": ("good",)}):
+        with pytest.raises(InputError, match="differ in length"):
+            example(std_error=None, **change)
 
 
 def test_frame_has_a_row_a_unit() -> None:
@@ -155,14 +170,75 @@ def test_frame_has_a_row_a_unit() -> None:
     assert frame["std_error"].tolist() == [0.1, 0.2, 0.3]
 
 
+def test_frame_without_pandas_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(InputError, match=r"pip install 'heedful\[frame\]'"):
+        example().to_frame()
+
+
+class TestToShap:
+    """shap comes with the first test that needs it: it takes seconds to load."""
+
+    def test_holds_the_same_numbers(self) -> None:
+        mine = example()
+        theirs = mine.to_shap()
+        assert np.array_equal(theirs.values, mine.scores)
+        assert np.array_equal(theirs.error_std, mine.std_error)
+        assert theirs.base_values == mine.base_value
+        assert list(theirs.feature_names) == list(mine.units)
+        assert theirs.output_names == mine.target_name
+        theirs.values[0] = 9.0
+        assert mine.scores[0] == 1
+        assert example(base_value=None, std_error=None).to_shap().base_values == 0.0
+
+    def test_data_are_the_text_where_units_follow_each_other(self) -> None:
+        text = "  Good, not bad!"
+        spans = (((2, 6),), ((8, 11),), ((12, 15),))
+        pieces = example(text=text, units=("Good", "not", "bad"), spans=spans).to_shap().data.tolist()
+        assert pieces == ["  Good, ", "not ", "bad!"]
+        assert "".join(pieces) == text
+
+    @pytest.mark.parametrize(
+        "spans",
+        [
+            (((0, 4), (16, 20)), ((6, 9),), ((10, 13),)),  # a word type that occurs twice
+            (((6, 9),), ((0, 4),), ((10, 13),)),
+        ],
+    )
+    def test_data_are_the_units_where_they_do_not(self, spans: tuple) -> None:
+        theirs = example(text="good, not bad - good", spans=spans).to_shap()
+        assert theirs.data.tolist() == ["good ", "not ", "bad "]
+
+    def test_their_text_plot_shows_it(self) -> None:
+        import shap
+
+        page = shap.plots.text(example().to_shap(), display=False)
+        assert all(unit in page for unit in ("good, ", "not ", "bad"))
+        assert "-3.0" in page
+        assert example().target_name in page
+        many = shap.plots.text(example(units=("a<b", "x", "y")).to_shap(), num_starting_labels=3, display=False)
+        assert "<b" not in many.replace("<br", "").replace("<body", "")
+
+    def test_without_shap_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "shap", None)
+        with pytest.raises(InputError, match=r"to_shap\(\) needs shap: pip install 'heedful\[bench\]'"):
+            example().to_shap()
+
+
 @pytest.mark.parametrize("suffix", [".json", ".html"])
 def test_save_writes_whole_files(tmp_path, suffix: str) -> None:
-    path = tmp_path / f"result{suffix}"
-    assert example().save(path) == path
+    path, explanation = tmp_path / f"result{suffix}", example(target_name="né 👍")
+    path.write_text("old", "utf-8")
+    with path.open() as reader:
+        assert explanation.save(path) == path
+        assert reader.read() == "old"  # who has the old file open keeps it
     assert Comparison(explanations=(example(),)).save(tmp_path / f"two{suffix}").stat().st_size
     assert len(list(tmp_path.iterdir())) == 2
+    content = path.read_text("utf-8")
+    assert "né 👍" in content
     if suffix == ".json":
-        assert Explanation.from_json(path.read_text("utf-8")) == example()
+        assert content.endswith("\n}\n")
+        assert Explanation.from_json(content) == explanation
 
 
 def test_save_refuses_what_it_cannot_write(tmp_path) -> None:
@@ -170,11 +246,29 @@ def test_save_refuses_what_it_cannot_write(tmp_path) -> None:
         example().save(tmp_path / "result.pkl")
     with pytest.raises(InputError, match="cannot write"):
         example().save(tmp_path / "missing" / "result.json")
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(InputError, match="cannot write"):
+        example().save(tmp_path / "folder.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.json"]
 
 
-def test_comparison_only_of_the_same_prediction() -> None:
-    with pytest.raises(InputError, match="target"):
-        Comparison(explanations=(example(), example(target=0)))
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("text", "good, nor bad"),
+        ("units", ("good", "not", "Bad")),
+        ("spans", (((0, 4),), ((6, 9),), ((10, 12),))),
+        ("target", 0),
+        ("output", "probability"),
+        ("model", "n"),
+    ],
+)
+def test_comparison_only_of_the_same_prediction(field: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"lime and random do not explain the same: {field}$"):
+        Comparison(explanations=(example(), example(method="random", **{field: value})))
+
+
+def test_comparison_needs_an_explanation() -> None:
     with pytest.raises(InputError, match="at least one"):
         Comparison(explanations=())
 
@@ -187,13 +281,26 @@ def test_comparison_finds_by_method() -> None:
         comparison["shap"]
 
 
+def test_comparison_agrees_by_the_measure_asked_for() -> None:
+    comparison = Comparison(explanations=(example(), example(method="random", scores=np.array([3.0, -1.0, 2.0]))))
+    default, kendall, spearman = (comparison.agreement(*m)[0, 1] for m in ([], ["kendall"], ["spearman"]))
+    assert default == kendall != spearman
+
+
+def test_notebooks_show_fragments_with_every_method() -> None:
+    comparison = Comparison(explanations=(example(), example(method="random")))
+    assert "<html" not in example()._repr_html_() + comparison._repr_html_()
+    assert all(e.method in comparison._repr_html_() for e in comparison)
+
+
 def test_import_and_help_load_no_torch() -> None:
     code = "import sys, heedful, heedful.cli; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_optional_libraries_are_not_needed() -> None:
-    block = "import sys; sys.modules |= dict.fromkeys('pandas datasets lime captum sklearn shap matplotlib'.split())\n"
+    optional = "pandas datasets lime captum sklearn shap shapiq matplotlib"
+    block = f"import sys; sys.modules |= dict.fromkeys('{optional}'.split())\n"
     code = block + "import heedful; [getattr(heedful, n) for n in heedful.__all__]; import heedful.cli, heedful.demo"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,6 +29,7 @@ def cut(text: str, spans: list[tuple[int, int]]) -> list[str]:
         ("a\u200bb", ["a", "b"]),
         ("<b>bold</b> \x1b[0m", ["b", "bold", "b", "0m"]),
         ("... !? —", []),
+        ("© #1 *ab*™", ["1", "ab"]),  # signs that count as pictographs, but are punctuation here
         ("", []),
     ],
 )
@@ -41,6 +44,8 @@ def test_words(text: str, expected: list[str]) -> None:
         ('He said "no." Then left.', ['He said "no."', "Then left."]),
         ("a line\nanother line", ["a line", "another line"]),
         ("version 3.5 is out... really?!", ["version 3.5 is out...", "really?!"]),
+        ("مرحبا؟ हाँ। oui… fin", ["مرحبا؟", "हाँ।", "oui…", "fin"]),
+        ("本。「猫！」犬？ 鳥", ["本。", "「猫！」", "犬？", "鳥"]),  # no white space between sentences
         ("...", []),
     ],
 )
@@ -58,10 +63,11 @@ def test_words_and_sentences_ascend_and_never_overlap(text: str) -> None:
 
 @st.composite
 def tokenised(draw: st.DrawFn) -> tuple[str, list[tuple[int, int] | None]]:
-    """A text and offsets as tokenizers give them: ascending, with gaps, special tokens anywhere."""
-    text = draw(st.text(alphabet="ab'.! \n", min_size=1, max_size=40))
-    edges = sorted(draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=20)))
-    offsets: list[tuple[int, int] | None] = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=False)]
+    """A text and offsets as tokenizers give them: adjacent or with gaps, some empty, special tokens around."""
+    pieces = st.sampled_from(["a ", "ab ", "b'a", "a", ".", "! ", "\n"])
+    text = "".join(draw(st.lists(pieces, min_size=4, max_size=15)))
+    edges = sorted(draw(st.lists(st.integers(0, len(text)), min_size=5, max_size=20)))
+    offsets = [span for span in pairwise([0, *edges, len(text)]) if draw(st.integers(0, 4))]
     return text, [None, *offsets, *([None] if draw(st.booleans()) else [])]
 
 
@@ -98,6 +104,7 @@ def test_word_types_are_the_words_grouped(sample: tuple) -> None:
     singles, types = find(text, offsets, "word"), find(text, offsets, "word_type")
     assert list(dict.fromkeys(singles.strings)) == list(types.strings)
     assert sorted(s for spans in types.spans for s in spans) == [spans[0] for spans in singles.spans]
+    assert sorted(sum(types.positions, ())) == list(sum(singles.positions, ()))
 
 
 def test_word_types_tell_upper_from_lower_case_as_lime_does() -> None:
@@ -114,6 +121,12 @@ def test_subword_tokens_belong_to_their_word() -> None:
 
 def test_words_that_were_cut_off_are_no_units() -> None:
     assert find("seen unseen", [None, (0, 4)], "word").strings == ("seen",)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tokens_without_characters_belong_to_no_unit(kind: str) -> None:
+    units = find("good", [(0, 0), (0, 4), (2, 2)], kind)
+    assert (units.strings, units.positions) == (("good",), ((1,),))
 
 
 def test_unknown_kind_names_the_known() -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from heedful.app import compare, explain, load
     from heedful.classifier import Classifier
     from heedful.explanation import Comparison, Explanation
+    from heedful.windows import Windows
 
 __version__ = _version("heedful")
 
@@ -19,6 +20,7 @@ _HOME = {
     "Classifier": "heedful.classifier",
     "Comparison": "heedful.explanation",
     "Explanation": "heedful.explanation",
+    "Windows": "heedful.windows",
     "compare": "heedful.app",
     "explain": "heedful.app",
     "load": "heedful.app",
@@ -29,6 +31,7 @@ __all__ = [
     "Classifier",
     "Comparison",
     "Explanation",
+    "Windows",
     "compare",
     "data",
     "errors",

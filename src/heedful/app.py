@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,9 +17,10 @@ from heedful.encoding import Text
 from heedful.errors import ModelError, SettingError
 from heedful.explanation import Comparison, Explanation
 from heedful.loading import from_pretrained
-from heedful.methods.base import Method
+from heedful.methods.base import Answer, Method
 from heedful.progress import track
-from heedful.question import Choices, Question, ask
+from heedful.question import Choices
+from heedful.windows import Asked, Windows, ask_long
 
 DEMO = "demo"
 DEFAULT_METHODS = (
@@ -83,12 +84,12 @@ def load(
 @overload
 def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str, a pair one of texts: both are one text
     clf: Classifier, text: Text, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
-    unit: str = ..., masking: str = ..., seed: int = ..., progress: bool = ...,
+    unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
 ) -> Explanation: ...  # fmt: skip
 @overload
 def explain(
     clf: Classifier, text: Sequence[Text], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
-    unit: str = ..., masking: str = ..., seed: int = ..., progress: bool = ...,
+    unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
 ) -> list[Explanation]: ...  # fmt: skip
 def explain(  # noqa: PLR0913 - the front door names every choice
     clf: Classifier,
@@ -100,6 +101,7 @@ def explain(  # noqa: PLR0913 - the front door names every choice
     unit: str = "word_type",
     masking: str = "auto",
     seed: int = 0,
+    long_text: str | Windows = "truncate",
     progress: bool = False,
 ) -> Explanation | list[Explanation]:
     """Explain the prediction on one text, or on each of several.
@@ -114,7 +116,9 @@ def explain(  # noqa: PLR0913 - the front door names every choice
         masking: how units are removed: "unk", "mask", "pad" (replaced, positions kept), "delete" (positions close
             up), "ignore" (no attention, positions kept), or "auto" for the classifier's own.
         seed: for methods that draw random numbers; equal seeds give equal results, text by text.
-        progress: show a progress bar over several texts, on stderr.
+        long_text: what becomes of a text beyond the classifier's limit: "truncate" cuts it there and records `cut`;
+            "windows", or a `heedful.Windows`, reads it window by window and explains the combined output.
+        progress: show a progress bar over several texts, or the windows of one, on stderr.
 
     Raises:
         TextError, TargetError, SettingError: text, target or settings cannot be used; the message says what to do.
@@ -124,10 +128,12 @@ def explain(  # noqa: PLR0913 - the front door names every choice
         'wonderful'
     """
     choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
-    chosen = registry.get(method)
+    chosen, windows = registry.get(method), Windows.of(long_text)
     if isinstance(text, (str, tuple)):
-        return _answer(ask(clf, text, choices), chosen)
-    return [_answer(ask(clf, one, choices), chosen) for one in track(text, "explaining", shown=progress)]
+        (explanation,) = _answers(ask_long(clf, text, choices, windows), [chosen], "explaining", shown=progress)
+        return explanation
+    asked = (ask_long(clf, one, choices, windows) for one in track(text, "explaining", shown=progress))
+    return [explanation for one in asked for explanation in _answers(one, [chosen], "explaining", shown=False)]
 
 
 def compare(  # noqa: PLR0913 - the same choices as explain
@@ -140,6 +146,7 @@ def compare(  # noqa: PLR0913 - the same choices as explain
     unit: str = "word_type",
     masking: str = "auto",
     seed: int = 0,
+    long_text: str | Windows = "truncate",
     progress: bool = False,
 ) -> Comparison:
     """Explain one prediction by several methods, over the same units; arguments as in `explain`.
@@ -151,19 +158,29 @@ def compare(  # noqa: PLR0913 - the same choices as explain
     chosen = [registry.get(method) for method in methods]
     if not chosen:
         raise SettingError("compare needs at least one method")
-    question = ask(clf, text, Choices(target=target, output=output, unit=unit, masking=masking, seed=seed))
-    return Comparison(
-        explanations=tuple(_answer(question, method) for method in track(chosen, "comparing", shown=progress))
-    )
+    choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
+    asked = ask_long(clf, text, choices, Windows.of(long_text))
+    return Comparison(explanations=tuple(_answers(asked, chosen, "comparing", shown=progress)))
 
 
-def _answer(question: Question, method: Method) -> Explanation:
-    """Let a method answer, and write down everything about it."""
+def _answers(asked: Asked, chosen: Sequence[Method], what: str, *, shown: bool) -> Iterator[Explanation]:
+    """Let methods answer, part by part."""
+    steps = [(method, part) for method in chosen for part in asked.steps(method)]
+    answers: list[Answer] = []
     started = time.perf_counter()
-    answer = method.answer(question)
-    seconds = time.perf_counter() - started
-    card, output = method.card, question.output
-    settings = method.settings() | dict(answer.settings)
+    for method, part in track(steps, what, shown=shown and len(steps) > 1):
+        answers.append(part.answer(method))
+        parts = asked.steps(method)
+        if len(answers) == len(parts):
+            answer = asked.combined(answers, parts)
+            yield _explanation(asked, method, answer, time.perf_counter() - started)
+            answers, started = [], time.perf_counter()
+
+
+def _explanation(asked: Asked, method: Method, answer: Answer, seconds: float) -> Explanation:
+    """A method's answer, with everything about it."""
+    question, card, output = asked.whole, method.card, asked.whole.output
+    settings = method.settings() | dict(answer.settings) | dict(asked.settings)
     if question.encoded.second is not None:
         settings["second_text_from"] = question.encoded.second
     if output.other is not None:
@@ -176,17 +193,17 @@ def _answer(question: Question, method: Method) -> Explanation:
         target=output.target,
         target_name=question.classifier.labels[output.target],
         output=output.kind,
-        prediction=question.prediction,
+        prediction=asked.prediction,
         base_value=answer.base_value,
         method=card.name,
         settings=settings,
-        signed=card.signed,
+        signed=method.signed,
         additive=card.additive,
         unit=question.units.kind,
         masking=question.masking if card.removes else None,
         std_error=answer.std_error,
         error_bound=answer.error_bound,
-        n_forward=answer.n_forward + 1,
+        n_forward=answer.n_forward + asked.n_forward,
         seconds=seconds,
         seed=question.seed if card.random else None,
         versions=_versions(),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,13 +29,50 @@ app = typer.Typer(
 Model = Annotated[str, typer.Argument(help="Hub id, model folder, or 'demo' for the built-in model.")]
 Text = Annotated[str | None, typer.Argument(help="The text; '-' or nothing reads standard input.")]
 File = Annotated[Path | None, typer.Option("--file", "-f", help="Read the text from this file instead.")]
+Pair = Annotated[str | None, typer.Option(help="The second text of a pair, where the classifier takes two.")]
 Target = Annotated[str, typer.Option(help="Class name, class index, or 'predicted'.")]
 Output = Annotated[str, typer.Option(help="What is explained: logit, probability or logit_difference.")]
 Unit = Annotated[str, typer.Option(help="What gets a score: word_type, word, token or sentence.")]
 Masking = Annotated[str, typer.Option(help="How units are removed: auto, unk, mask, pad, delete or ignore.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+LongText = Annotated[
+    str,
+    typer.Option(help="Text beyond the model's limit: truncate, windows, or windows:size=128,stride=64,combine=max."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Also write the result to this .html or .json file.")]
+
+
+def _question(  # noqa: PLR0913, PLR0917 - one option a choice
+    model: Model,
+    text: Text = None,
+    file: File = None,
+    pair: Pair = None,
+    target: Target = "predicted",
+    output: Output = "logit",
+    unit: Unit = "word_type",
+    masking: Masking = "auto",
+    seed: Seed = 0,
+    long_text: LongText = "truncate",
+) -> Callable[..., Any]:
+    """What is to be explained: hands it to `heedful.explain` or `compare`, with a method or several."""
+    first = _read(text, file)
+    asked = _load(model), first if pair is None else (first, pair)
+    choices = {"target": target, "output": output, "unit": unit, "masking": masking, "seed": seed}
+    return lambda run, method: run(*asked, method, **choices, long_text=long_text, progress=True)
+
+
+def _with_question(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with all options of `_question` besides its own; it gets what these ask for as `question`."""
+    shared, own = (inspect.signature(one, eval_str=True).parameters for one in (_question, command))
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        command(_question(**{name: given.pop(name) for name in shared}), **given)
+
+    options = [*shared.values(), *(option for name, option in own.items() if name != "question")]
+    run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]  # it is what typer reads
+    return run
 
 
 @app.command()
@@ -89,61 +129,35 @@ def train(  # noqa: PLR0913, PLR0917 - one option a choice
 
 
 @app.command()
-def explain(  # noqa: PLR0913, PLR0917 - one option a choice
-    model: Model,
-    text: Text = None,
-    file: File = None,
+@_with_question
+def explain(
+    question: Callable[..., Any],
     method: Annotated[str, typer.Option("--method", "-m", help="Name, with settings: lime:n_samples=1000.")] = "lime",
-    target: Target = "predicted",
-    output: Output = "logit",
-    unit: Unit = "word_type",
-    masking: Masking = "auto",
-    seed: Seed = 0,
     as_json: AsJson = False,
     out: Out = None,
 ) -> None:
     """Explain one prediction by one method."""
-    words = _read(text, file)
-    classifier = _load(model)
     from heedful.app import explain as run
 
-    result = run(classifier, words, method, target=target, output=output, unit=unit, masking=masking, seed=seed)
+    result = question(run, method)
     if out is not None:
         result.save(out)
     _show_explanation(result, as_json=as_json)
 
 
 @app.command()
-def compare(  # noqa: PLR0913, PLR0917 - one option a choice
-    model: Model,
-    text: Text = None,
-    file: File = None,
+@_with_question
+def compare(
+    question: Callable[..., Any],
     method: Annotated[list[str] | None, typer.Option("--method", "-m", help="A method; repeat for several.")] = None,
-    target: Target = "predicted",
-    output: Output = "logit",
-    unit: Unit = "word_type",
-    masking: Masking = "auto",
-    seed: Seed = 0,
     as_json: AsJson = False,
     out: Out = None,
 ) -> None:
     """Explain one prediction by several methods and show how far they agree."""
-    words = _read(text, file)
-    classifier = _load(model)
     from heedful.app import DEFAULT_METHODS
     from heedful.app import compare as run
 
-    result = run(
-        classifier,
-        words,
-        method or DEFAULT_METHODS,
-        target=target,
-        output=output,
-        unit=unit,
-        masking=masking,
-        seed=seed,
-        progress=True,
-    )
+    result = question(run, method or DEFAULT_METHODS)
     if out is not None:
         result.save(out)
     _show_comparison(result, as_json=as_json)
@@ -179,11 +193,12 @@ def main() -> None:
 
         typer.echo(f"heedful: {visible(str(error))}", err=True)
         sys.exit(2)
-    except BrokenPipeError:
-        sys.exit(0)
-    except KeyboardInterrupt:
-        typer.echo("heedful: interrupted", err=True)
-        sys.exit(130)
+    except SystemExit as stop:  # of typer, which calls it a fault that the reader went away
+        if isinstance(stop.__context__, BrokenPipeError):
+            sys.exit(0)
+        if stop.code == 130:
+            typer.echo("heedful: interrupted", err=True)
+        raise
 
 
 def _read(text: str | None, file: Path | None) -> str:

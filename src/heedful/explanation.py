@@ -159,6 +159,25 @@ class Explanation:
             columns["std_error"] = self.std_error
         return pd.DataFrame(columns)
 
+    def to_shap(self) -> Any:
+        """The same scores as a `shap.Explanation`, for `shap.plots.text` and its other plots.
+
+        Its data are the units with the text up to the next one; where they come in another order than in the text, as
+        word types may, each unit alone with a space. Scores start from 0 where the method has no base value.
+
+        Raises:
+            MissingExtraError: shap is not installed.
+
+        Example:
+            >>> import heedful
+            >>> e = heedful.explain(heedful.load("demo"), "The acting was superb.", "kernel-shap", unit="word")
+            >>> e.to_shap().data.tolist()
+            ['The ', 'acting ', 'was ', 'superb.']
+        """
+        from heedful.render.for_shap import to_shap
+
+        return to_shap(self)
+
     def to_html(self) -> str:
         """One self-contained page without network access; all text is escaped."""
         from heedful.render import html

@@ -5,8 +5,9 @@ Everything is checked before it is returned: shapes, rows that sum to 1, and log
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 import numpy as np
 import torch
@@ -17,7 +18,9 @@ from transformers.utils import ModelOutput
 from heedful.classifier import Classifier
 from heedful.encoding import Encoded
 from heedful.errors import ModelError, SettingError
+from heedful.games.output import Output
 from heedful.progress import quiet_transformers
+from heedful.propagation import AttnLRP, Relevance
 
 
 def attentions(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, "layers heads queries tokens"]:
@@ -31,20 +34,39 @@ def attentions(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, 
     """
     with classifier.undisturbed(), _eager(classifier), torch.no_grad():
         out = classifier.model(**classifier.inputs(encoded), output_attentions=True)
-    layers = [] if not out.attentions else [layer for layer in out.attentions if layer is not None]
+    return np.stack([layer[0].double().cpu().numpy() for layer in _weights(classifier, encoded, out)])
+
+
+@contextmanager
+def attended(classifier: Classifier, encoded: Encoded) -> Iterator[tuple[Tensor, list[Tensor]]]:
+    """Logits (classes,), and every layer's attention weights (1, heads, queries, tokens) that they were computed from.
+
+    One autograd graph holds both. Not for the paper's classifier, which computes its logits in a folded form.
+
+    Raises:
+        ModelError: see `attentions` and `differentiable`.
+    """
+    vectors = word_vectors(classifier, encoded)
+    with differentiable(classifier, encoded) as forward, _eager(classifier):
+        out = forward(vectors[None], output_attentions=True)
+        yield out.logits[0], _weights(classifier, encoded, out)
+
+
+def _weights(classifier: Classifier, encoded: Encoded, out: ModelOutput) -> list[Tensor]:
+    """Every layer's attention weights in a model's output, checked."""
+    layers = [layer for layer in getattr(out, "attentions", None) or () if layer is not None]
     n_tokens = len(encoded)
     if not layers:
         raise ModelError(f"{classifier.name} returns no attention weights")
     queries = 1 if classifier.paper_model is not None else n_tokens
     if any(layer.ndim != 4 or layer.shape[2:] != (queries, n_tokens) for layer in layers):
         raise ModelError(f"{classifier.name} does not attend from every token to every token: it has no such weights")
-    found = np.stack([layer[0].double().cpu().numpy() for layer in layers])
-    precision = 8 * n_tokens * _precision(layers[0])
-    attends_beyond = getattr(classifier.model.config, "attend_padding", False)
-    if not attends_beyond and np.abs(found.sum(-1) - 1.0).max() > precision:
-        raise ModelError(f"{classifier.name} gives attention weights whose rows do not sum to 1")
+    if not getattr(classifier.model.config, "attend_padding", False):
+        gaps = [float((layer.detach().double().sum(-1) - 1.0).abs().max()) for layer in layers]
+        if not all(gap <= 8 * n_tokens * _precision(layers[0]) for gap in gaps):
+            raise ModelError(f"{classifier.name} gives attention weights whose rows do not sum to 1")
     _check_unmoved(classifier, out.logits, encoded)
-    return found
+    return layers
 
 
 def readout(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, " queries"]:
@@ -79,9 +101,14 @@ def attention(classifier: Classifier, encoded: Encoded, layer: int = -1) -> Floa
         SettingError: there is no such layer.
     """
     weights = attentions(classifier, encoded)
-    if not -len(weights) <= layer < len(weights):
-        raise SettingError(f"no layer {layer}: {classifier.name} has layers 0 to {len(weights) - 1}")
+    check_layer(classifier, layer, len(weights))
     return np.einsum("hqt,q->ht", weights[layer], readout(classifier, encoded))
+
+
+def check_layer(classifier: Classifier, layer: int, n_layers: int) -> None:
+    """Raise SettingError unless there is such a layer; negative ones count from the last."""
+    if not -n_layers <= layer < n_layers:
+        raise SettingError(f"no layer {layer}: {classifier.name} has layers 0 to {n_layers - 1}")
 
 
 @contextmanager
@@ -91,9 +118,10 @@ def differentiable(classifier: Classifier, encoded: Encoded) -> Iterator[Callabl
     Other options go on to the model. Word vectors enter as `inputs_embeds`: positions and types are the model's.
 
     Raises:
-        ModelError: the model computes in float16, in which gradients overflow.
+        ModelError: some of the model is in float16, in which gradients overflow; or it takes no word vectors, as
+            encoder-decoders such as BART and T5 do not.
     """
-    if classifier.model.dtype == torch.float16:
+    if any(weight.dtype == torch.float16 for weight in classifier.model.parameters()):
         raise ModelError(
             f"{classifier.name} is in float16, in which gradients overflow: load it in bfloat16 or float32"
         )
@@ -102,7 +130,12 @@ def differentiable(classifier: Classifier, encoded: Encoded) -> Iterator[Callabl
 
     def forward(vectors: Tensor, **options: object) -> ModelOutput:
         repeated = {name: values.expand(len(vectors), -1) for name, values in given.items()}
-        return classifier.model(inputs_embeds=vectors, **repeated, **options)
+        try:
+            return classifier.model(inputs_embeds=vectors, **repeated, **options)
+        except NotImplementedError:
+            raise ModelError(
+                f"{classifier.name} takes no word vectors in place of ids: use lime or another method by its outputs"
+            ) from None
 
     with classifier.undisturbed(), quiet_transformers(), torch.inference_mode(False), torch.enable_grad():
         yield forward
@@ -131,6 +164,80 @@ def gradient(
         (gradient,) = torch.autograd.grad((logits[0] * weights).sum(), vectors)
     _check_unmoved(classifier, logits, encoded)
     return gradient.double().cpu().numpy()
+
+
+def gradients(
+    classifier: Classifier,
+    encoded: Encoded,
+    output: Output,
+    points: Iterable[Float64[np.ndarray, "tokens size"]],
+    batch_tokens: int = 4096,
+) -> Iterator[tuple[float, Float64[np.ndarray, "tokens size"]]]:
+    """The output and its gradient at each of several points: word vectors put in place of the text's own.
+
+    Points run in batches of at most `batch_tokens` tokens, or one at a time, halved when memory runs out.
+
+    Raises:
+        ModelError: see `differentiable`.
+    """
+    remaining = iter(points)
+    while batch := list(islice(remaining, max(1, batch_tokens // len(encoded)))):
+        yield from _gradients(classifier, encoded, output, np.stack(batch))
+
+
+def _gradients(
+    classifier: Classifier, encoded: Encoded, output: Output, points: Float64[np.ndarray, "n tokens size"]
+) -> Iterator[tuple[float, Float64[np.ndarray, "tokens size"]]]:
+    try:
+        values, found = _gradients_at_once(classifier, encoded, output, points)
+    except torch.OutOfMemoryError:
+        if len(points) == 1:
+            raise
+    else:
+        yield from zip(values.tolist(), found, strict=True)
+        return
+    for half in np.array_split(points, 2):  # here, where nothing holds the failed batch's memory any more
+        yield from _gradients(classifier, encoded, output, half)
+
+
+def _gradients_at_once(
+    classifier: Classifier, encoded: Encoded, output: Output, points: Float64[np.ndarray, "n tokens size"]
+) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, "n tokens size"]]:
+    with differentiable(classifier, encoded) as forward:
+        vectors = torch.from_numpy(points).to(classifier.model.device, classifier.model.dtype).requires_grad_()
+        logits = forward(vectors).logits
+        rows = logits.detach().double().cpu().numpy()
+        weights = torch.from_numpy(np.stack([output.cotangent(row) for row in rows])).to(logits)
+        (found,) = torch.autograd.grad((logits * weights).sum(), vectors)
+    return output(rows), found.double().cpu().numpy()
+
+
+def own_vectors(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, "tokens size"]:
+    """A text's word vectors, after seeing that the model gives the same logits for them as for the ids.
+
+    Raises:
+        ModelError: it does not, or see `differentiable`.
+    """
+    vectors = word_vectors(classifier, encoded)
+    with differentiable(classifier, encoded) as forward, torch.no_grad():
+        logits = forward(vectors[None]).logits
+    _check_unmoved(classifier, logits, encoded)
+    return vectors.detach().double().cpu().numpy()
+
+
+def relevance(classifier: Classifier, encoded: Encoded, cotangent: Float64[np.ndarray, " classes"]) -> Relevance:
+    """Relevance of every token's word vector for `cotangent . logits`, by the AttnLRP rules: see `propagation`.
+
+    Raises:
+        ModelError: see `gradient`; or something the classifier computes has no rule.
+    """
+    vectors = word_vectors(classifier, encoded)
+    with differentiable(classifier, encoded) as forward, _eager(classifier):
+        with AttnLRP(classifier.model, classifier.name) as rules:
+            logits = forward(vectors[None]).logits
+        found = rules.relevance(logits, vectors, torch.from_numpy(cotangent[None]).to(logits))
+    _check_unmoved(classifier, logits, encoded)
+    return found
 
 
 def input_vectors(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, "tokens size"]:

@@ -11,10 +11,10 @@ from jaxtyping import Float64
 from heedful.classifier import Classifier
 from heedful.encoding import Encoded, Text
 from heedful.errors import ModelError, SettingError, TextError
+from heedful.games.model import ModelGame
 from heedful.games.output import Output
-from heedful.games.protocol import Game
 from heedful.games.ratio import RatioGame
-from heedful.games.text import exact_game, play
+from heedful.games.text import TableGame, exact_game, play
 from heedful.units import Units, find
 
 
@@ -56,13 +56,13 @@ class Question:
         """The output for the whole text."""
         return float(self.output(self.logits[None])[0])
 
-    def game(self) -> Game:
+    def game(self) -> ModelGame | TableGame:
         """The output as a function of which units are kept: on look-up tables where they exist, else by forwards.
 
         Raises:
             TextError: there is nothing to remove.
         """
-        self._check_units()
+        self.check_units()
         return play(self.classifier, self.encoded, self.units, self.masking, self.output)
 
     def ratio_game(self) -> RatioGame:
@@ -72,10 +72,11 @@ class Question:
             TextError: there is nothing to remove.
             SettingError: the question is not a ratio game; the message says what to use instead.
         """
-        self._check_units()
+        self.check_units()
         return exact_game(self.classifier, self.encoded, self.units, self.masking, self.output)
 
-    def _check_units(self) -> None:
+    def check_units(self) -> None:
+        """Raises TextError if there is nothing to remove."""
         if len(self.units) == 0:
             kind = self.units.kind.replace("_", " ")
             raise TextError(f"nothing to explain: the text has no {kind} the classifier sees")
@@ -89,7 +90,13 @@ def ask(classifier: Classifier, text: Text, choices: Choices) -> Question:
         ModelError: the classifier gives NaN or infinite logits.
     """
     encoded = classifier.encode(text)
-    logits = classifier.logits_of(encoded)
+    return about(classifier, encoded, classifier.logits_of(encoded), choices)
+
+
+def about(
+    classifier: Classifier, encoded: Encoded, logits: Float64[np.ndarray, " classes"], choices: Choices
+) -> Question:
+    """The question about an encoded text with these logits; raises as `ask`."""
     if not np.isfinite(logits).all():
         raise ModelError(f"{classifier.name} gives NaN or infinite logits for this text")
     if choices.output == "probability" and classifier.model.config.problem_type == "regression":

@@ -22,7 +22,7 @@ KINDS = ("word_type", "word", "token", "sentence")
 # A word is a UAX 29 segment with a letter, a digit or a pictograph in it; the rest is punctuation and space.
 _SEGMENT = regex.compile(r"(?wV1).+?\b", regex.DOTALL)
 _WORDLIKE = regex.compile(r"[\p{L}\p{N}\p{Extended_Pictographic}\p{Regional_Indicator}--[#*©®™]]", regex.V1)
-_SENTENCE = regex.compile(r"\S.*?(?:[.!?…。！？؟।]+[\"'”’»)\]]*(?=\s|$)|(?=\n)|$)", regex.MULTILINE)
+_SENTENCE = regex.compile(r"\S.*?(?:[.!?…؟।]+[\"'”’»)\]]*(?=\s|$)|[。！？]+[”’」』）]*|$)", regex.MULTILINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,8 @@ def words(text: str) -> list[Span]:
 
 def sentences(text: str) -> list[Span]:
     """Character spans of sentences: runs up to closing punctuation before white space, or the line's end.
+
+    No white space is needed after the full stops of Chinese and Japanese.
 
     Example:
         >>> [("One. Two? 3.5 is one number")[a:b] for a, b in sentences("One. Two? 3.5 is one number")]

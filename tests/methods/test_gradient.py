@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import heedful
-from factory import make_classifier
+import zoo
+from factory import make_bert, make_classifier
 from heedful import inside
 from heedful.classifier import Classifier
-from heedful.errors import SettingError
+from heedful.errors import ModelError, SettingError
 from heedful.games.output import Output
 from heedful.methods.gradient import closed_form
+from heedful.question import Choices, ask
 
 TEXT = "the plot was not good but the acting was very good !"
 NORMALISERS = [("softmax", 1.5), ("sparsemax", 1.5), ("entmax", 1.5), ("entmax", 1.3), ("entmax", 2.0)]
@@ -134,3 +136,164 @@ def test_logit_difference_is_the_difference_of_logits(classifier: Classifier) ->
 def test_unknown_engine_is_refused() -> None:
     with pytest.raises(SettingError, match="engine"):
         heedful.methods.GradientL1(engine="numeric")
+
+
+def test_both_engines_give_the_same_and_say_which_it_was(classifier: Classifier) -> None:
+    auto, by_hand, automatic = (
+        heedful.explain(classifier, TEXT, f"GxI:engine={engine}", output="probability")
+        for engine in ("auto", "closed-form", "autograd")
+    )
+    assert np.array_equal(auto.scores, by_hand.scores)
+    assert by_hand.scores == pytest.approx(automatic.scores, rel=1e-10)
+    assert [e.settings["engine"] for e in (auto, by_hand, automatic)] == ["closed-form", "closed-form", "autograd"]
+    with pytest.raises(SettingError, match="no closed form for bert: use engine 'autograd'"):
+        heedful.explain(make_bert(), TEXT, "GxI:engine=closed-form")
+
+
+# tokenizer, model type, settings: word vectors that are scaled or projected, by their own module or by the model
+ODD_EMBEDDINGS: dict[str, tuple[str, str, dict[str, object]]] = {
+    "gemma": ("unigram-decoder", "gemma", zoo.DECODER),
+    "gemma3": ("unigram-decoder", "gemma3_text", zoo.DECODER),
+    "electra": ("wordpiece", "electra", {"embedding_size": 8}),
+    "albert": ("unigram", "albert", {"embedding_size": 8}),
+    "opt": ("byte-level-decoder", "opt", {"word_embed_proj_dim": 8, "ffn_dim": 24}),
+    "big-bird": ("unigram", "big_bird", {"rescale_embeddings": True, "attention_type": "original_full"}),
+    "deberta-projected": (
+        "unigram", "deberta-v2",
+        {**zoo.ARCHITECTURES["deberta-v2"][2], "embedding_size": 8},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def odd(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, recipe in ODD_EMBEDDINGS.items():
+        monkeypatch.setitem(zoo.ARCHITECTURES, name, recipe)
+
+
+@pytest.mark.usefixtures("odd")
+@pytest.mark.parametrize("output", ["logit", "probability", "logit_difference"])
+@pytest.mark.parametrize("name", [*zoo.ARCHITECTURES, *ODD_EMBEDDINGS])
+def test_equals_captum_on_every_architecture(name: str, output: str) -> None:
+    """captum takes gradients at the output of the embedding layer, under way from ids."""
+    attr = pytest.importorskip("captum.attr", reason="captum is in the extra 'bench'")
+    classifier = zoo.make(name)
+    question = ask(classifier, TEXT, Choices(target=1, unit="token", output=output))
+    layer = classifier.model.get_input_embeddings()
+    ids = torch.from_numpy(question.encoded.input_ids)[None]
+
+    def score(ids: torch.Tensor) -> torch.Tensor:
+        logits = classifier.model(ids).logits
+        if output == "logit_difference":
+            return logits[:, 1] - logits[:, question.output.other]
+        return (logits.softmax(-1) if output == "probability" else logits)[:, 1]
+
+    products, gradient = (
+        attr.LayerGradientXActivation(score, layer, multiply_by_inputs=times).attribute(ids)[0].detach().numpy()
+        for times in (True, False)
+    )
+    expected = {
+        "G-avg": gradient.mean(1),
+        "G-l1": np.abs(gradient).sum(1),
+        "G-l2": np.sqrt((gradient**2).sum(1)),
+        "GxI": products.sum(1),
+    }
+    size = np.abs(products).sum(1).max()  # what rounding refers to, where the sums of products cancel
+    for method, scores in expected.items():
+        result = heedful.explain(classifier, TEXT, method, target=1, unit="token", output=output)
+        difference = np.abs(result.scores - question.units.add_up(scores)).max()
+        assert difference < 1e-10 * (size if method == "GxI" else np.abs(gradient).sum(1).max())
+
+
+@pytest.mark.parametrize("name", zoo.NAMES)
+def test_where_length_or_mean_of_word_vectors_do_not_matter(name: str) -> None:
+    """A LayerNorm on the way takes out every token's mean; where it comes first, nearly the length too."""
+    classifier = zoo.make(name)
+    mean, product = (heedful.explain(classifier, TEXT, method) for method in ("G-avg", "GxI"))
+    assert (mean.details["largest_cosine"] > 0) == (name in ("llama", "qwen2", "paper"))
+    assert mean.scores.any() == (name in ("llama", "qwen2", "paper"))
+    assert (product.details["largest_cosine"] > 0.01) == (name not in ("deberta-v2", "modernbert"))
+    assert product.scores.all()
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2"])
+@pytest.mark.parametrize("own", [{"problem_type": "multi_label_classification"}, {"num_labels": 1}])
+def test_probabilities_of_labels_by_themselves_are_sigmoids(name: str, own: dict[str, object]) -> None:
+    classifier = zoo.make(name, **own)
+    logit, probability = (
+        heedful.explain(classifier, TEXT, "GxI", target=0, output=output) for output in ("logit", "probability")
+    )
+    slope = probability.prediction * (1 - probability.prediction)
+    assert probability.prediction == pytest.approx(1 / (1 + np.exp(-logit.prediction)), rel=1e-12)
+    assert probability.scores == pytest.approx(slope * logit.scores, rel=1e-10)
+
+
+METHODS = ["G-avg", "G-l1", "G-l2", "GxI", "integrated-gradients", "smoothgrad"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("where", ["everywhere", "in its last layer"])
+def test_float16_is_refused(method: str, where: str) -> None:
+    classifier = zoo.make("bert")
+    half = classifier.model if where == "everywhere" else classifier.model.classifier
+    question = ask(classifier, TEXT, Choices())
+    half.half()
+    with pytest.raises(ModelError, match="bert is in float16, in which gradients overflow: load it in bfloat16 or"):
+        heedful.methods.get(method).answer(question)
+
+
+def test_the_closed_form_takes_float16_weights_and_computes_in_float64() -> None:
+    classifier = make_classifier()
+    exact = heedful.explain(classifier, TEXT, "GxI", target=1)
+    classifier.model.half()
+    result = heedful.explain(classifier, TEXT, "GxI", target=1)
+    assert np.abs(result.scores - exact.scores).max() < 0.01 * np.abs(exact.scores).max()  # weights rounded to 2^-11
+    with pytest.raises(ModelError, match="float16"):
+        heedful.explain(classifier, TEXT, heedful.methods.GradientXInput(engine="autograd"))
+
+
+@pytest.mark.parametrize("method", ["G-l1", "G-l2", "integrated-gradients", "smoothgrad"])
+@pytest.mark.parametrize("name", ["bert", "roberta", "xlm-roberta", "paper"])
+def test_bfloat16_works(name: str, method: str) -> None:
+    classifier = zoo.make(name)
+    exact = heedful.explain(classifier, TEXT, method, target=1)
+    classifier.model.to(torch.bfloat16)
+    result = heedful.explain(classifier, TEXT, method, target=1)
+    # some ten roundings of 2^-8, through two layers
+    assert np.abs(result.scores - exact.scores).max() < 0.15 * np.abs(exact.scores).max()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_model_that_takes_no_word_vectors_is_refused(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    sizes = {
+        f"{part}_{name}": size for part in ("encoder", "decoder")
+        for name, size in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 16))
+    }  # fmt: skip
+    monkeypatch.setitem(zoo.ARCHITECTURES, "bart", ("byte-level", "bart", {"d_model": 16, **sizes}))
+    with pytest.raises(ModelError, match="bart takes no word vectors in place of ids: use lime") as raised:
+        heedful.explain(zoo.make("bart"), TEXT, method)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_word_vectors_that_mean_something_else_are_refused(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    classifier = zoo.make("bert")
+    embeddings = classifier.model.bert.embeddings
+    own = embeddings.forward
+
+    def doubled(input_ids=None, inputs_embeds=None, **rest):
+        return own(input_ids, inputs_embeds=None if inputs_embeds is None else 2 * inputs_embeds, **rest)
+
+    monkeypatch.setattr(embeddings, "forward", doubled)
+    with pytest.raises(ModelError, match="other logits when it is looked into"):
+        heedful.explain(classifier, TEXT, method)
+
+
+@pytest.mark.parametrize("method", [*METHODS, "smoothgrad:n_samples=6", "integrated-gradients:n_steps=3,max_steps=9"])
+def test_texts_pushed_through_the_model_are_counted(method: str) -> None:
+    classifier = zoo.make("bert")
+    rows: list[int] = []
+    hook = classifier.model.bert.encoder.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
+    result = heedful.explain(classifier, TEXT, method)
+    hook.remove()
+    assert result.n_forward == sum(rows)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from lime.lime_text import LimeTextExplainer
+from sklearn.linear_model import Ridge
 
 import heedful
 from factory import make_classifier
@@ -20,14 +21,30 @@ TEXT = "the plot was not good but the acting was very good and the end was never
 SAME = 1e-9
 
 
-def run_lime(classifier: Classifier, text: str, n_samples: int, n_features: int, seed: int = 3):
+def run_lime(
+    classifier: Classifier, text: str, n_samples: int, n_features: int, seed: int = 3, ridge: float = 1.0, **settings
+):
     def logits(texts: list[str]) -> np.ndarray:
         batch = classifier.tokenizer(texts, truncation=True, padding=True, return_tensors="pt")
         with torch.inference_mode():
             return classifier.model.plain(batch["input_ids"], batch["attention_mask"]).numpy()
 
-    explainer = LimeTextExplainer(random_state=seed)
-    return explainer.explain_instance(text, logits, labels=(1,), num_features=n_features, num_samples=n_samples)
+    explainer = LimeTextExplainer(random_state=seed, **settings)
+    regressor = Ridge(alpha=ridge, random_state=explainer.random_state)
+    return explainer.explain_instance(
+        text, logits, labels=(1,), num_features=n_features, num_samples=n_samples, model_regressor=regressor
+    )
+
+
+def check_same(ours: heedful.Explanation, theirs) -> None:
+    expected = dict(theirs.as_list(label=1))
+    chosen = {unit: score for unit, score in zip(ours.units, ours.scores, strict=True) if score != 0}
+    assert chosen.keys() == expected.keys()
+    largest = max(map(abs, expected.values()))
+    assert max(abs(chosen[w] - expected[w]) for w in expected) < SAME * largest
+    assert ours.base_value == pytest.approx(theirs.intercept[1], rel=SAME)
+    assert ours.details["local_prediction"] == pytest.approx(theirs.local_pred[0], rel=SAME)
+    assert ours.details["r2"] == pytest.approx(theirs.score, rel=SAME)
 
 
 @pytest.mark.parametrize(
@@ -38,16 +55,15 @@ def test_equals_the_lime_package(n_samples: int, n_features: int, attend_padding
     classifier = make_classifier(1, texts=(TEXT,), attend_padding=attend_padding, max_position_embeddings=32)
     theirs = run_lime(classifier, TEXT, n_samples, n_features)
     method = Lime(n_samples=n_samples, n_features=n_features, sampler="lime")
-    ours = heedful.explain(classifier, TEXT, method, target=1, masking="delete", seed=3)
+    check_same(heedful.explain(classifier, TEXT, method, target=1, masking="delete", seed=3), theirs)
 
-    expected = dict(theirs.as_list(label=1))
-    chosen = {unit: score for unit, score in zip(ours.units, ours.scores, strict=True) if score != 0}
-    assert chosen.keys() == expected.keys()
-    largest = max(map(abs, expected.values()))
-    assert max(abs(chosen[w] - expected[w]) for w in expected) < SAME * largest
-    assert ours.base_value == pytest.approx(theirs.intercept[1], rel=SAME)
-    assert ours.details["local_prediction"] == pytest.approx(theirs.local_pred[0], rel=SAME)
-    assert ours.details["r2"] == pytest.approx(theirs.score, rel=SAME)
+
+@pytest.mark.parametrize(("selection", "n_features"), [("forward_selection", 7), ("highest_weights", 4), ("none", 4)])
+def test_equals_the_lime_package_with_other_settings(selection: str, n_features: int) -> None:
+    classifier = make_classifier(1, texts=(TEXT,), max_position_embeddings=32)
+    theirs = run_lime(classifier, TEXT, 100, n_features, ridge=5.0, kernel_width=50, feature_selection=selection)
+    method = Lime(100, kernel_width=0.5, ridge=5.0, n_features=n_features, selection=selection, sampler="lime")
+    check_same(heedful.explain(classifier, TEXT, method, target=1, masking="delete", seed=3), theirs)
 
 
 def test_equals_the_lime_package_on_probability() -> None:
@@ -133,6 +149,7 @@ def test_both_samplers_have_the_same_expectation() -> None:
         ({"kernel_width": 0.0}, "kernel_width"),
         ({"kernel_width": float("nan")}, "kernel_width"),
         ({"ridge": -1.0}, "ridge"),
+        ({"ridge": float("inf")}, "ridge"),
         ({"n_features": 0}, "n_features"),
         ({"selection": "lasso"}, "selection"),
         ({"sampler": "slow"}, "sampler"),

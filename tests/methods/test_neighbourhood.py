@@ -62,6 +62,12 @@ def test_weights_are_the_kernel_of_the_cosine_distance(n_units: int, seed: int, 
     assert weigh(masks, width) == pytest.approx(np.exp(-(distance**2) / (2 * width**2)), rel=1e-9, abs=1e-300)
 
 
+def test_more_units_than_a_byte_counts() -> None:
+    masks = np.arange(600) < np.array([[600], [300], [1]])
+    expected = np.exp(-((1 - np.sqrt([1, 1 / 2, 1 / 600])) ** 2) / (2 * 0.25**2))
+    assert weigh(masks, 0.25) == pytest.approx(expected, rel=1e-12)
+
+
 def test_an_infinite_width_weighs_all_alike() -> None:
     assert np.array_equal(weigh(draw(20, 5, 0), np.inf), np.ones(20))
 

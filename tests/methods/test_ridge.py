@@ -44,11 +44,22 @@ def test_forward_selection_equals_refitting_every_candidate(seed: int, n_feature
     assert WeightedMasks(masks, weights, values).forward_selection(n_features).tolist() == chosen
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10_000), st.integers(1, 5))
+def test_highest_weights_are_those_of_a_hardly_penalised_fit(seed: int, n_features: int) -> None:
+    masks, weights, values = problem(seed)
+    coefficients = linear_model.Ridge(alpha=0.01).fit(masks.astype(float), values, sample_weight=weights).coef_
+    expected = np.argsort(-np.abs(coefficients))[:n_features]
+    assert WeightedMasks(masks, weights, values).highest_weights(n_features).tolist() == expected.tolist()
+
+
 def test_a_duplicated_unit_is_chosen_last_and_breaks_nothing() -> None:
     masks, weights, values = problem(0, d=3)
     doubled = np.concatenate([masks, masks[:, :1]], axis=1)
     moments = WeightedMasks(doubled, weights, values)
-    assert moments.forward_selection(4)[-1] in (0, 3)
+    chosen = moments.forward_selection(4).tolist()
+    assert sorted(chosen) == [0, 1, 2, 3]
+    assert chosen[-1] in (0, 3)
     assert np.isfinite(moments.fit(np.arange(4), 0.0).coefficients).all()
 
 
@@ -69,3 +80,8 @@ def test_standard_errors_against_the_formula_row_by_row() -> None:
     meat = sum((weights[i] * residuals[i]) ** 2 * np.outer(centred[i], centred[i]) for i in range(1, len(masks)))
     expected = np.sqrt(np.diag(bread @ meat @ bread) * len(masks) / (len(masks) - 6))
     assert fit.std_error == pytest.approx(expected, rel=1e-9)
+
+
+def test_too_few_rows_for_standard_errors() -> None:
+    masks, weights, values = problem(3, n=4)
+    assert np.isnan(WeightedMasks(masks, weights, values).fit(np.arange(5), 1.0).std_error).all()

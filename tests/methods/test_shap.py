@@ -74,12 +74,13 @@ class TestMethods:
 
     def test_counts_forwards_on_any_other_classifier(self) -> None:
         classifier, text = make_bert(), "the plot was not good"
-        kernel, walked = (heedful.explain(classifier, text, m) for m in (KernelShap(), PermutationShap(200)))
+        kernel, game = heedful.explain(classifier, text, KernelShap()), heedful.games.from_text(classifier, text)
         assert kernel.n_forward == 2**5 + 1  # every coalition of 5 words, and the prediction itself
         assert kernel.scores.sum() + kernel.base_value == pytest.approx(kernel.prediction, abs=1e-6)
-        assert walked.n_forward <= 2**5 + 1  # the game evaluates equal masks once
-        assert walked.details["n_evaluations"] == 2 + 200 * 4
-        assert (np.abs(kernel.scores - walked.scores) < 6 * walked.std_error + 1e-9).all()
+        walked = permutation_shapley(game, 200)
+        assert game.n_forward <= 2**5  # the game evaluates equal masks once
+        assert walked.n_evaluations == 2 + 200 * 4
+        assert (np.abs(kernel.scores - walked.values) < 6 * walked.std_error + 1e-9).all()
 
     @pytest.mark.parametrize("method", METHODS, ids=str)
     def test_one_word_and_none(self, classifier: Classifier, method: KernelShap | PermutationShap) -> None:

@@ -11,13 +11,17 @@ from jaxtyping import Bool, Float64, Int
 from heedful.classifier import Classifier
 from heedful.encoding import Encoded
 from heedful.errors import SettingError
+from heedful.games.bridge import ForOthers
 from heedful.games.output import Output
 from heedful.units import Units
+
+_SIMILAR = 1.1  # lengths up to this factor share a batch
+_SMALL = 256  # tokens a batch may always hold, whatever their lengths
 
 Rows = tuple[list[np.ndarray], list[np.ndarray] | None, list[np.ndarray] | None]
 
 
-class ModelGame:
+class ModelGame(ForOthers):
     """A classifier's output as units are removed from one text.
 
     Equal masks are evaluated once; the rest runs in batches of similar length, bounded by tokens, and halved when
@@ -82,12 +86,16 @@ class ModelGame:
         return np.concatenate([masks, always], axis=1)[:, self._units.of_token]  # unit -1 is the column behind the last
 
     def _batches(self, lengths: Int[np.ndarray, " n"]) -> Iterator[np.ndarray]:
-        """Row indices in batches of similar length."""
+        """Row indices in batches of similar length: padding costs as much as words, but so do many small batches."""
         order = np.argsort(lengths, kind="stable")
         start = 0
         while start < len(order):
-            stop = start + 1
-            while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= self._batch_tokens:
+            stop, shortest = start + 1, lengths[order[start]]
+            while stop < len(order):
+                longest, size = lengths[order[stop]], stop + 1 - start
+                similar = longest <= _SIMILAR * shortest or size * longest <= _SMALL
+                if not similar or size * longest > self._batch_tokens:
+                    break
                 stop += 1
             yield order[start:stop]
             start = stop

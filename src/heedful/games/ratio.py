@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int
 
 from heedful.errors import SettingError
+from heedful.games.bridge import ForOthers
 
 _UNDERFLOW = 1e-280  # below this share of a head's largest weight, terms lost to underflow could matter
 _BLOCK = 1 << 20  # masks x units handled at once
@@ -118,7 +119,7 @@ def _pool(log_weight: Array, value: Array, starts: Int[np.ndarray, " groups"]) -
 
 
 @dataclass(frozen=True, eq=False)
-class RatioGame:
+class RatioGame(ForOthers):
     """A softmax-pooled score as a function of which units are kept.
 
     The value of a mask is the mean over heads of `sum(weight * value) / sum(weight)`, taken over the kept terms of the

@@ -10,17 +10,17 @@ from jaxtyping import Bool, Float64
 from heedful.classifier import Classifier
 from heedful.encoding import Encoded
 from heedful.errors import SettingError
+from heedful.games.bridge import ForOthers
 from heedful.games.deletion import DeletionGame
 from heedful.games.model import ModelGame
 from heedful.games.output import Output
-from heedful.games.protocol import Game
 from heedful.games.ratio import RatioGame, Terms
 from heedful.models.modeling import AttentionPoolingForSequenceClassification, FoldedTables
 from heedful.units import Units
 
 
 @dataclass(frozen=True, eq=False)
-class TableGame:
+class TableGame(ForOthers):
     """A game played on look-up tables: no forward pass.
 
     Attributes:
@@ -71,7 +71,7 @@ def exact_game(classifier: Classifier, encoded: Encoded, units: Units, masking: 
     return RatioGame(kept, removed, fixed)
 
 
-def play(classifier: Classifier, encoded: Encoded, units: Units, masking: str, output: Output) -> Game:
+def play(classifier: Classifier, encoded: Encoded, units: Units, masking: str, output: Output) -> ModelGame | TableGame:
     """The fastest game that gives this output of this text exactly."""
     model = classifier.paper_model
     if model is None or model.config.normaliser != "softmax":

@@ -1,14 +1,18 @@
-"""Attention as explanation: what [CLS] attends to, over heads or in one of them."""
+"""Attention as explanation: what the readout attends to in one layer, over heads or in one of them.
+
+The readout is what the logits are read from: [CLS], a decoder's last token, or a mean of several positions, and then so
+is the attention; see `heedful.inside.readout`.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float64
 
-from heedful import inside
+from heedful import inside, mixing
 from heedful.errors import SettingError
 from heedful.methods.base import Answer, Card, Method
 from heedful.question import Question
@@ -16,10 +20,22 @@ from heedful.question import Question
 _SOURCE = "Lopardo, Precioso, Garreau 2024, section 3"
 
 
+@dataclass(frozen=True)
 class _Attention(Method):
+    """Shared by the summaries over heads.
+
+    Args:
+        layer: index of the layer; negative ones count from the last.
+
+    Raises:
+        SettingError: when answering, if the classifier has no such layer.
+    """
+
+    layer: int = field(default=-1, kw_only=True)
+
     def answer(self, question: Question) -> Answer:
-        """Attention weights of the first position, added up over each unit's tokens."""
-        weights = inside.attention(question.classifier, question.encoded)
+        """Attention weights of the readout, added up over each unit's tokens."""
+        weights = inside.attention(question.classifier, question.encoded, self.layer)
         scores = question.units.add_up(self._over_heads(weights))
         return Answer(scores=scores, n_forward=1, settings={"aggregation": "sum over tokens"})
 
@@ -59,9 +75,10 @@ class AttentionHead(_Attention):
 
     Args:
         head: index of the head, from 0.
+        layer: index of the layer; negative ones count from the last.
 
     Raises:
-        SettingError: when answering, if the classifier has no such head.
+        SettingError: when answering, if the classifier has no such head or layer.
     """
 
     head: int = 0
@@ -72,3 +89,45 @@ class AttentionHead(_Attention):
         if not 0 <= self.head < len(weights):
             raise SettingError(f"no head {self.head}: this classifier has heads 0 to {len(weights) - 1}")
         return weights[self.head]
+
+
+@dataclass(frozen=True)
+class AttentionValueNorm(Method):
+    """Length of what each token adds to the readout: attention weight times transformed value vector.
+
+    A weight says how much of a vector is taken, not how long that vector is: see `heedful.mixing` for the vectors, by
+    which this works for any architecture. Of the paper's classifier they are known in closed form.
+
+    Args:
+        layer: index of the layer; negative ones count from the last.
+        heads: "sum", the length of the sum over heads, or "mean", the mean of the lengths.
+
+    Raises:
+        SettingError: unknown `heads`; when answering, if the classifier has no such layer.
+
+    Example:
+        >>> AttentionValueNorm(layer=0).settings()
+        {'layer': 0, 'heads': 'sum'}
+    """
+
+    layer: int = -1
+    heads: str = "sum"
+
+    card = Card("attention-value-norm", (), "attention", False, "attention", "1 forward", "Kobayashi et al. 2020")
+
+    def __post_init__(self) -> None:
+        if self.heads not in ("sum", "mean"):
+            raise SettingError(f"unknown heads {self.heads!r}: use sum or mean")
+
+    def answer(self, question: Question) -> Answer:
+        """Lengths at the positions read out, added up over each unit's tokens."""
+        classifier, encoded = question.classifier, question.encoded
+        weights, triangles = mixing.mixed(classifier, encoded, self.layer)
+        readout = inside.readout(classifier, encoded)
+        tokens = np.zeros(len(encoded))
+        for query in np.flatnonzero(readout):
+            parts = weights[:, query].T[:, None] * triangles
+            mean, summed = np.linalg.norm(parts, axis=1).mean(1), np.linalg.norm(parts.sum(2), axis=1)
+            tokens += readout[query] * (mean if self.heads == "mean" else summed)
+        scores = question.units.add_up(tokens)
+        return Answer(scores=scores, n_forward=1, settings={"aggregation": "sum over tokens"})

@@ -33,7 +33,8 @@ class Card:
     Attributes:
         name: registered name.
         aliases: other names, such as the paper's.
-        family: "attention", "gradient", "perturbation" or "baseline".
+        family: "attention", "gradient", "propagation", "perturbation", "exact", "asymptotic", "surrogate" or
+            "baseline".
         signed: True if scores can speak against the target.
         additive: True if scores and base value add up to the prediction by construction.
         scope: "local" for explanations of one prediction.
@@ -67,6 +68,11 @@ class Method(ABC):
     """A frozen bundle of settings that answers questions. Subclasses are registered in `heedful.methods`."""
 
     card: ClassVar[Card]
+
+    @property
+    def signed(self) -> bool:
+        """True if these settings give scores that can speak against the target; mostly as the card says."""
+        return self.card.signed
 
     def settings(self) -> dict[str, Any]:
         """Every setting, for the result."""

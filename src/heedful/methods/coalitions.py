@@ -106,6 +106,21 @@ class Strata:
             masks[size == self.size[k]] = self._choose(k, int(counts[k]), generator)
         rest = ~np.repeat(listed, counts)
         masks[rest] = self._different(size[rest], generator)
+        return self._weighed(masks, counts)
+
+    def shuffle(self, counts: Counts, generator: np.random.Generator) -> Int64[np.ndarray, " n"]:
+        """Each row's place in a random order of its stratum."""
+        return np.fromiter(chain.from_iterable(map(generator.permutation, counts.tolist())), dtype=np.int64)
+
+    def thin(
+        self, drawn: Coalitions, order: Int64[np.ndarray, " n"], counts: Counts
+    ) -> tuple[Bool[np.ndarray, " n"], Coalitions]:
+        """The first `counts` of each stratum's rows in a random order: which they are, and they as a draw."""
+        counts = np.minimum(counts, drawn.counts)
+        rows = order < np.repeat(counts, drawn.counts)
+        return rows, self._weighed(drawn.masks[rows], counts)
+
+    def _weighed(self, masks: Masks, counts: Counts) -> Coalitions:
         missed = np.array([1 - n / all_ for n, all_ in zip(counts.tolist(), self.population, strict=True)])
         return Coalitions(masks, np.repeat(self.mass / counts, counts), counts, missed)
 

@@ -11,8 +11,8 @@ that term out.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -27,7 +27,9 @@ from heedful.models.normalisers import normalise, slope
 from heedful.question import Question
 
 ENGINES = ("auto", "closed-form", "autograd")
-_SOURCE = "Lopardo, Precioso, Garreau 2024, section 4"
+SUMMARIES = ("l2", "l1", "mean", "gxi")
+
+Vectors = Float64[np.ndarray, "tokens size"]
 
 
 def closed_form(
@@ -57,6 +59,41 @@ def closed_form(
         return (gradient[:n_tokens] / len(q)).cpu().numpy()
 
 
+def direction(summary: str, gradient: Vectors, vectors: Vectors, eps: float) -> Vectors:
+    """Derivative u of a summary of every token's gradient g; the summary itself is u . g.
+
+    Rows of u are 0 where u . g would be rounding and nothing else. For "mean" they all are in models that pass word
+    vectors through a LayerNorm (most but Llama's kin): it does not see a constant added to all components.
+
+    Args:
+        summary: one of `SUMMARIES`.
+        gradient: g.
+        vectors: the tokens' own vectors, for "gxi".
+        eps: relative rounding of what computed the gradient.
+
+    Example:
+        >>> g = np.array([[3.0, -4.0]])
+        >>> [float((direction(name, g, np.array([[1.0, 2.0]]), 1e-16) * g).sum()) for name in SUMMARIES]
+        [5.0, 7.0, -0.5, -5.0]
+    """
+    size = gradient.shape[1]
+    if summary == "l2":
+        return _normed(gradient)
+    if summary == "l1":
+        return np.sign(gradient)
+    along = vectors if summary == "gxi" else np.full_like(gradient, 1 / size)
+    return np.where(np.abs(_cosines(gradient, along))[:, None] > 16 * eps / np.sqrt(size), along, 0.0)
+
+
+def _normed(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+
+
+def _cosines(one: Vectors, other: Vectors) -> Float64[np.ndarray, " tokens"]:
+    return (_normed(one) * _normed(other)).sum(axis=1)
+
+
 @dataclass(frozen=True)
 class _Gradient(Method):
     """Shared by the four summaries of the gradient.
@@ -69,6 +106,8 @@ class _Gradient(Method):
     """
 
     engine: str = "auto"
+
+    summary: ClassVar[str]
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
@@ -86,60 +125,58 @@ class _Gradient(Method):
             gradient = closed_form(model, encoded, cotangent)
         else:
             raise SettingError(f"there is no closed form for {classifier.name}: use engine 'autograd'")
-        scores = question.units.add_up(self._summary(gradient, inside.input_vectors(classifier, encoded)))
-        settings = {"engine": engine, "aggregation": "sum over tokens"}
-        return Answer(scores=scores, n_forward=int(engine == "autograd"), settings=settings)
+        eps = float(torch.finfo(classifier.model.dtype if engine == "autograd" else torch.float64).eps)
+        along = direction(self.summary, gradient, inside.input_vectors(classifier, encoded), eps)
+        details = {"largest_cosine": float(np.abs(_cosines(gradient, along)).max())} if self.signed else {}
+        return Answer(
+            scores=question.units.add_up((gradient * along).sum(axis=1)),
+            n_forward=2 * int(engine == "autograd"),  # from ids too, to see that both give the same
+            settings={"engine": engine, "aggregation": "sum over tokens"},
+            details=details,
+        )
 
-    @abstractmethod
-    def _summary(
-        self, gradient: Float64[np.ndarray, "tokens size"], vectors: Float64[np.ndarray, "tokens size"]
-    ) -> Float64[np.ndarray, " tokens"]:
-        """One number a token from its gradient and its input vector."""
+
+def _card(name: str, alias: str, *, signed: bool) -> Card:
+    source = "Lopardo, Precioso, Garreau 2024, section 4"
+    return Card(name, (alias,), "gradient", signed, "gradient", "1 forward + 1 backward", source)
 
 
 @dataclass(frozen=True)
 class GradientMean(_Gradient):
-    """Mean of the gradient's components; the paper's G-avg."""
+    """Mean of the gradient's components; the paper's G-avg.
 
-    card = Card("gradient-mean", ("G-avg",), "gradient", True, "gradient", "1 forward + 1 backward", _SOURCE)
+    0 for every token of a model that passes word vectors through a LayerNorm: see `direction`. `largest_cosine` in
+    `details` is that between a token's gradient and a vector of equal components.
+    """
 
-    def _summary(
-        self, gradient: Float64[np.ndarray, "tokens size"], vectors: Float64[np.ndarray, "tokens size"]
-    ) -> Float64[np.ndarray, " tokens"]:
-        return gradient.mean(axis=1)
+    card = _card("gradient-mean", "G-avg", signed=True)
+    summary = "mean"
 
 
 @dataclass(frozen=True)
 class GradientL1(_Gradient):
     """L1 norm of the gradient; the paper's G-l1."""
 
-    card = Card("gradient-l1", ("G-l1",), "gradient", False, "gradient", "1 forward + 1 backward", _SOURCE)
-
-    def _summary(
-        self, gradient: Float64[np.ndarray, "tokens size"], vectors: Float64[np.ndarray, "tokens size"]
-    ) -> Float64[np.ndarray, " tokens"]:
-        return np.abs(gradient).sum(axis=1)
+    card = _card("gradient-l1", "G-l1", signed=False)
+    summary = "l1"
 
 
 @dataclass(frozen=True)
 class GradientL2(_Gradient):
     """L2 norm of the gradient; the paper's G-l2."""
 
-    card = Card("gradient-l2", ("G-l2",), "gradient", False, "gradient", "1 forward + 1 backward", _SOURCE)
-
-    def _summary(
-        self, gradient: Float64[np.ndarray, "tokens size"], vectors: Float64[np.ndarray, "tokens size"]
-    ) -> Float64[np.ndarray, " tokens"]:
-        return np.sqrt((gradient**2).sum(axis=1))
+    card = _card("gradient-l2", "G-l2", signed=False)
+    summary = "l2"
 
 
 @dataclass(frozen=True)
 class GradientXInput(_Gradient):
-    """Inner product of gradient and input vector; the paper's G x I."""
+    """Inner product of gradient and input vector; the paper's G x I.
 
-    card = Card("gradient-x-input", ("GxI",), "gradient", True, "gradient", "1 forward + 1 backward", _SOURCE)
+    Nearly 0 for every token of a model that normalises word vectors before anything is added to them (DeBERTa-v2 and
+    -v3, ModernBERT): their length does not matter, and what is left says nothing. `largest_cosine` in `details`, of a
+    token's gradient and its vector, is then far below 0.01; use integrated gradients there, not from "zero".
+    """
 
-    def _summary(
-        self, gradient: Float64[np.ndarray, "tokens size"], vectors: Float64[np.ndarray, "tokens size"]
-    ) -> Float64[np.ndarray, " tokens"]:
-        return (gradient * vectors).sum(axis=1)
+    card = _card("gradient-x-input", "GxI", signed=True)
+    summary = "gxi"

@@ -62,7 +62,7 @@ def draw_balanced(n_samples: int, n_units: int, seed: int, kernel_width: float) 
 
     Example:
         >>> masks, weights = draw_balanced(5, 4, seed=0, kernel_width=0.25)
-        >>> masks.shape, weights[0]
+        >>> masks.shape, float(weights[0])
         ((5, 4), 1.0)
     """
     generator = np.random.default_rng(seed)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
 from heedful.methods.base import Answer, Card, Method
 from heedful.methods.shapley_sampling import (
-    Sampled,
     check_permutations,
     check_sampling,
     kernel_shapley,
     permutation_shapley,
+    permutations_within,
 )
+from heedful.methods.stopping import Sampled, check_precision, sample_or_enumerate
 from heedful.question import Question
 
 
@@ -20,23 +24,27 @@ from heedful.question import Question
 class PermutationShap(Method):
     """Mean change of the output by each unit when units come back one by one, in random order.
 
-    The default walks 10 permutations and their reverses, as shap's `PermutationExplainer` does; see
+    The default walks 10 permutations and their reverses, as shap's `PermutationExplainer` does. Where all 2^d masks are
+    no more than that takes, they are enumerated: the scores are exact. See
     `heedful.methods.shapley_sampling.permutation_shapley`.
 
     Args:
-        n_permutations: permutations walked, reversed ones among them.
+        n_permutations: permutations walked at most, reversed ones among them.
         antithetic: walk every permutation in reverse too; their number must be even then.
+        precision: stop once the largest standard error is at most this share of the largest absolute score; None
+            walks all.
 
     Raises:
-        SettingError: n_permutations is below 1, or odd with `antithetic`.
+        SettingError: n_permutations is below 1, or odd with `antithetic`; precision is not above 0.
 
     Example:
         >>> PermutationShap(n_permutations=100).settings()
-        {'n_permutations': 100, 'antithetic': True}
+        {'n_permutations': 100, 'antithetic': True, 'precision': None}
     """
 
     n_permutations: int = 20
     antithetic: bool = True
+    precision: float | None = None
 
     card = Card(
         "permutation-shap",
@@ -53,13 +61,24 @@ class PermutationShap(Method):
 
     def __post_init__(self) -> None:
         check_permutations(self.n_permutations, self.antithetic)
+        check_precision(self.precision)
 
     def answer(self, question: Question) -> Answer:
-        """Walk the permutations."""
+        """Walk the permutations, or through all masks."""
         game = question.game()
-        return _answer(
-            game, permutation_shapley(game, self.n_permutations, antithetic=self.antithetic, seed=question.seed)
-        )
+        d = game.n_units
+
+        def sample(game: Game, budget: int) -> Sampled:
+            n = min(self.n_permutations, permutations_within(budget, d, self.antithetic))
+            return permutation_shapley(
+                game, n, antithetic=self.antithetic, precision=self.precision, seed=question.seed
+            )
+
+        def exact(game: Game) -> tuple[np.ndarray, float]:
+            return enumeration.shapley(game, d), float(game(np.zeros((1, d), dtype=bool))[0])
+
+        budget = 2 + self.n_permutations * (d - 1)
+        return sample_or_enumerate(game, budget, 1 << d, sample, exact, self.precision).answer(game.n_forward)
 
 
 @dataclass(frozen=True)
@@ -73,18 +92,22 @@ class KernelShap(Method):
         n_samples: masked texts at most, the whole and the empty one among them.
         sampling: how often each size of coalition is drawn, "kernel" or "leverage".
         paired: draw a coalition together with its complement.
+        precision: stop once the largest standard error is at most this share of the largest absolute score; None
+            takes all samples.
 
     Raises:
-        SettingError: n_samples is below 2 (on a text of d units: below 2 d + 2), or the sampling unknown.
+        SettingError: n_samples is below 2 (on a text of d units: below 2 d + 2), the sampling unknown, or precision
+            not above 0.
 
     Example:
         >>> KernelShap(sampling="leverage").settings()
-        {'n_samples': 2048, 'sampling': 'leverage', 'paired': True}
+        {'n_samples': 2048, 'sampling': 'leverage', 'paired': True, 'precision': None}
     """
 
     n_samples: int = 2048
     sampling: str = "kernel"
     paired: bool = True
+    precision: float | None = None
 
     card = Card(
         "kernel-shap",
@@ -101,24 +124,16 @@ class KernelShap(Method):
 
     def __post_init__(self) -> None:
         check_sampling(self.n_samples, self.sampling)
+        check_precision(self.precision)
 
     def answer(self, question: Question) -> Answer:
         """Draw coalitions, evaluate them, fit."""
         game = question.game()
-        return _answer(
+        return kernel_shapley(
             game,
-            kernel_shapley(game, self.n_samples, sampling=self.sampling, paired=self.paired, seed=question.seed),
-        )
-
-
-def _answer(game: Game, sampled: Sampled) -> Answer:
-    return Answer(
-        scores=sampled.values,
-        base_value=sampled.base_value,
-        std_error=sampled.std_error,
-        n_forward=game.n_forward,
-        details={
-            "n_evaluations": float(sampled.n_evaluations),
-            "degrees_of_freedom": float(sampled.degrees_of_freedom),
-        },
-    )
+            self.n_samples,
+            sampling=self.sampling,
+            paired=self.paired,
+            precision=self.precision,
+            seed=question.seed,
+        ).answer(game.n_forward)

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from heedful.errors import SettingError
 from heedful.games.protocol import Game
-from heedful.methods.coalitions import SAMPLINGS, Coalitions, Strata
+from heedful.methods.coalitions import SAMPLINGS, Coalitions, Masks, Strata
+from heedful.methods.stopping import Sampled, Stop, Vector, check_precision
 
 _CELLS = 1 << 22  # masks x units held at once
+_WALKS = 10  # permutations, or pairs of them, before a standard error is trusted
+_ROWS = 50  # coalitions, or pairs of them
 
-Vector = Float64[np.ndarray, " units"]
-
-
-@dataclass(frozen=True, eq=False)
-class Sampled:
-    """Estimated Shapley values.
-
-    A 95 % confidence interval is `values` plus or minus the 97.5 % quantile of Student's t with `degrees_of_freedom`
-    times `std_error`: 1.96 for many degrees of freedom, 2.26 for 9.
-
-    Attributes:
-        values: float64 (units,); they sum to the value of all units minus `base_value`, but for rounding.
-        std_error: float64 (units,); 0 where every coalition was evaluated, NaN where it cannot be estimated.
-        base_value: value of the game with every unit removed.
-        n_evaluations: masks handed to the game.
-        degrees_of_freedom: of the standard errors.
-    """
-
-    values: Vector
-    std_error: Vector
-    base_value: float
-    n_evaluations: int
-    degrees_of_freedom: int
+Entry = Int64[np.ndarray, "walks units"]
 
 
 def check_permutations(n_permutations: int, antithetic: bool) -> None:
@@ -46,6 +27,17 @@ def check_permutations(n_permutations: int, antithetic: bool) -> None:
         raise SettingError(f"antithetic permutations come in pairs: n_permutations must be even, got {n_permutations}")
 
 
+def permutations_within(n_evaluations: int, d: int, antithetic: bool) -> int:
+    """How many permutations of d units can be walked with so many evaluations.
+
+    Example:
+        >>> permutations_within(100, 10, antithetic=True)
+        10
+    """
+    n = max(0, n_evaluations - 2) // max(d - 1, 1)
+    return n - n % 2 if antithetic else n
+
+
 def check_sampling(n_samples: int, sampling: str) -> None:
     """Refuse a budget of nothing and an unknown sampling."""
     if n_samples < 2:
@@ -54,7 +46,15 @@ def check_sampling(n_samples: int, sampling: str) -> None:
         raise SettingError(f"unknown sampling {sampling!r}: use one of {', '.join(SAMPLINGS)}")
 
 
-def permutation_shapley(game: Game, n_permutations: int = 20, *, antithetic: bool = True, seed: int = 0) -> Sampled:
+def permutation_shapley(  # as many arguments as there are choices
+    game: Game,
+    n_permutations: int = 20,
+    *,
+    antithetic: bool = True,
+    unions: Int64[np.ndarray, " units"] | None = None,
+    precision: float | None = None,
+    seed: int = 0,
+) -> Sampled:
     """Unbiased Shapley values: the mean change by each unit when units enter one by one, in random order.
 
     Every permutation takes d - 1 evaluations and its changes sum to f(all) - f(none). With `antithetic` each is walked
@@ -67,15 +67,20 @@ def permutation_shapley(game: Game, n_permutations: int = 20, *, antithetic: boo
 
     Args:
         game: the game.
-        n_permutations: permutations walked, reversed ones among them.
+        n_permutations: permutations walked at most, reversed ones among them.
         antithetic: walk every permutation in reverse too.
+        unions: union of each unit, counted from 0. Units of one union then enter one behind the other, which gives
+            Owen values: unions in random order, and within each its units.
+        precision: stop at this largest standard error, as a share of the largest absolute value; see `Stop`. A shorter
+            run walks the first of the same permutations.
         seed: equal seeds, equal results.
 
     Raises:
-        SettingError: no permutation, an odd number of them with `antithetic`, or a game of several outputs.
+        SettingError: no permutation, an odd number of them with `antithetic`, a precision not above 0, or a game of
+            several outputs.
 
     Source:
-        Castro, Gomez, Tejada 2009; in reverse: Mitchell, Cooper, Frank, Holmes 2022.
+        Castro, Gomez, Tejada 2009; in reverse: Mitchell, Cooper, Frank, Holmes 2022; with unions: Owen 1977.
 
     Example:
         >>> from heedful.games import RatioGame, Terms
@@ -85,28 +90,48 @@ def permutation_shapley(game: Game, n_permutations: int = 20, *, antithetic: boo
         array([ 0.575, -2.175])
     """
     check_permutations(n_permutations, antithetic)
+    check_precision(precision)
     d, (nothing, everything) = game.n_units, _ends(game)
-    generator = np.random.default_rng(seed)
+    draw = _orders(d, unions, seed)
     together = 2 if antithetic else 1
-    n_groups = n_permutations // together
     per_block = max(1, _CELLS // (together * d * d))
-    mean, squares = np.zeros(d), np.zeros(d)
-    for done in range(0, n_groups, per_block):
-        n = min(per_block, n_groups - done)
-        entry = generator.permuted(np.tile(np.arange(d), (n, 1)), axis=1)
-        walks = np.concatenate([entry, d - 1 - entry]) if antithetic else entry
-        changes = _walk(game, walks, nothing, everything).reshape(together, n, d).mean(0)
-        # Chan, Golub, LeVeque 1983: means and sums of squares of two parts put together
-        offset = changes.mean(0) - mean
-        squares += ((changes - changes.mean(0)) ** 2).sum(0) + offset**2 * (done * n / (done + n))
-        mean += offset * (n / (done + n))
-    error = np.sqrt(squares / (n_groups - 1) / n_groups) if n_groups > 1 else np.full(d, np.nan)
-    return Sampled(mean, error, nothing, 2 + n_permutations * (d - 1), n_groups - 1)
+    mean, squares, done = np.zeros(d), np.zeros(d), 0
+    stop = Stop(precision, _WALKS)
+    for look in stop.looks(n_permutations // together):
+        while done < look:
+            n = min(per_block, look - done)
+            entry = draw(n)
+            walks = np.concatenate([entry, d - 1 - entry]) if antithetic else entry
+            changes = _walk(game, walks, nothing, everything).reshape(together, n, d).mean(0)
+            # Chan, Golub, LeVeque 1983: means and sums of squares of two parts put together
+            offset = changes.mean(0) - mean
+            squares += ((changes - changes.mean(0)) ** 2).sum(0) + offset**2 * (done * n / (done + n))
+            mean += offset * (n / (done + n))
+            done += n
+        error = np.sqrt(squares / (done - 1) / done) if done > 1 else np.full(d, np.nan)
+        if precise := stop.reached(done, mean, error):
+            break
+    n_evaluations = 2 + done * together * (d - 1)
+    return Sampled(mean, error, nothing, n_evaluations, done - 1, precise=None if precision is None else precise)
 
 
-def _walk(
-    game: Game, entry: Int64[np.ndarray, "walks units"], nothing: float, everything: float
-) -> Float64[np.ndarray, "walks units"]:
+def _orders(d: int, unions: Int64[np.ndarray, " units"] | None, seed: int) -> Callable[[int], Entry]:
+    """Random permutations: as number what each unit enters, counted from 0."""
+    generator = np.random.default_rng(seed)
+    if unions is None:
+        return lambda n: generator.permuted(np.tile(np.arange(d), (n, 1)), axis=1)
+    (among,) = generator.spawn(1)  # of its own, so that n permutations are the first n of more
+    n_unions = int(unions.max()) + 1
+
+    def draw(n: int) -> Entry:
+        union = among.permuted(np.tile(np.arange(n_unions), (n, 1)), axis=1)[:, unions]
+        unit = generator.permuted(np.tile(np.arange(d), (n, 1)), axis=1)
+        return (union * d + unit).argsort(axis=1).argsort(axis=1)
+
+    return draw
+
+
+def _walk(game: Game, entry: Entry, nothing: float, everything: float) -> Float64[np.ndarray, "walks units"]:
     """Change of the value by each unit when it enters as number `entry`, counted from 0."""
     n, d = entry.shape
     between = np.empty(n * (d - 1))
@@ -119,8 +144,14 @@ def _walk(
     return np.take_along_axis(np.diff(values, axis=1), entry, axis=1)
 
 
-def kernel_shapley(
-    game: Game, n_samples: int = 2048, *, sampling: str = "kernel", paired: bool = True, seed: int = 0
+def kernel_shapley(  # as many arguments as there are choices
+    game: Game,
+    n_samples: int = 2048,
+    *,
+    sampling: str = "kernel",
+    paired: bool = True,
+    precision: float | None = None,
+    seed: int = 0,
 ) -> Sampled:
     """Shapley values by least squares: the additive game nearest to the values of random coalitions.
 
@@ -140,11 +171,14 @@ def kernel_shapley(
         n_samples: evaluations of the game at most, those of no unit and of all among them.
         sampling: how often each size is drawn: in proportion to its "kernel" weight, or to its "leverage" scores.
         paired: draw a coalition together with its complement.
+        precision: stop at this largest standard error, as a share of the largest absolute value; see `Stop`. A shorter
+            run fits a random part of the same coalitions, of every size as many as a budget of its length allots.
         seed: equal seeds, equal results.
 
     Raises:
         SettingError: fewer than 2 d + 2 samples (or 2^d, if that is less), or coalitions that do not tell the units
-            apart, which can happen up to some 4 d; unknown sampling; a game of several outputs.
+            apart, which can happen up to some 4 d; unknown sampling; a precision not above 0; a game of several
+            outputs.
 
     Source:
         Lundberg and Lee 2017, theorem 2; pairs: Covert and Lee 2021; leverage: Musco and Witter 2025.
@@ -157,24 +191,56 @@ def kernel_shapley(
         array([ 0.575, -2.175])
     """
     check_sampling(n_samples, sampling)
-    d = game.n_units
+    check_precision(precision)
+    d, together = game.n_units, 2 if paired else 1
     least = min(1 << d, 2 * d + 2)
     if n_samples < least:
         raise SettingError(f"{n_samples} samples cannot tell {d} units apart: give n_samples of at least {least}")
-    strata = Strata(d, paired)
-    counts = strata.allocate((n_samples - 2) // (2 if paired else 1), sampling)
-    drawn = strata.draw(counts, np.random.default_rng(seed))
-    fit = _Regression(drawn)
+    strata, generator = Strata(d, paired), np.random.default_rng(seed)
+    drawn = strata.draw(strata.allocate((n_samples - 2) // together, sampling), generator)
+    whole = _Regression(drawn)  # refuses before anything is spent
     nothing, everything = _ends(game)
-    total, share = everything - nothing, drawn.masks.sum(1) / d
-    if paired:
-        ahead, behind = np.split(game(np.concatenate([drawn.masks, ~drawn.masks])), 2)
-        excess = (ahead - behind - total * (2 * share - 1)) / 2
-    else:
-        excess = game(drawn.masks) - nothing - total * share
-    n_rows = len(drawn.masks)
-    values, error = fit(excess)
-    return Sampled(total / d + values, error, nothing, 2 + n_rows * (2 if paired else 1), n_rows - d + 1)
+    total, most = everything - nothing, len(drawn.masks)
+    order = None if precision is None else strata.shuffle(drawn.counts, generator)
+    stop, excess, known = Stop(precision, max(_ROWS, 4 * d)), np.empty(most), np.zeros(most, dtype=bool)
+    for look in stop.looks(most):
+        rows, part = np.ones(most, dtype=bool), drawn
+        if order is not None and look < most:
+            rows, part = strata.thin(drawn, order, strata.allocate(look, sampling))
+        new = rows & ~known
+        excess[new] = _excess(game, drawn.masks[new], nothing, total, paired)
+        known |= new
+        values, error = whole(excess) if part is drawn else _fit(part, excess[rows])
+        if precise := stop.reached(look, values, error):
+            break
+    enumerated = part is drawn and not drawn.missed.any()
+    return Sampled(
+        total / d + values,
+        error,
+        nothing,
+        2 + int(known.sum()) * together,
+        len(part.masks) - d + 1,
+        enumerated=enumerated,
+        precise=None if precision is None else precise or enumerated,
+    )
+
+
+def _excess(game: Game, masks: Masks, nothing: float, total: float, paired: bool) -> Float64[np.ndarray, " n"]:
+    """What coalitions are worth beyond their share of the total; of pairs, half of what the first is worth more."""
+    share = masks.sum(1) / masks.shape[1]
+    if not paired:
+        return game(masks) - nothing - total * share
+    ahead, behind = np.split(game(np.concatenate([masks, ~masks])), 2)
+    return (ahead - behind - total * (2 * share - 1)) / 2
+
+
+def _fit(part: Coalitions, excess: Float64[np.ndarray, " n"]) -> tuple[Vector, Vector]:
+    """Coefficients and their standard errors; unknown where the coalitions do not tell the units apart yet."""
+    try:
+        return _Regression(part)(excess)
+    except SettingError:
+        unknown = np.full(part.masks.shape[1], np.nan)
+        return unknown, unknown
 
 
 class _Regression:

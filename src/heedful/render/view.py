@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from textwrap import shorten
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def words(name: str) -> str:
 
 
 def facts(explanations: Sequence[Explanation]) -> list[tuple[str, str]]:
-    """What all of them share, as (name, value): units, masking, model, and what was cut."""
+    """What all of them share, as (name, value): units, masking, model, what was cut or combined."""
     first = explanations[0]
     maskings = list(dict.fromkeys(e.masking for e in explanations if e.masking is not None))
     found = [
@@ -133,6 +134,12 @@ def facts(explanations: Sequence[Explanation]) -> list[tuple[str, str]]:
         ("masking", ", ".join(maskings) or "none: nothing is removed"),
         ("model", first.model),
     ]
+    second, windows = first.settings.get("second_text_from"), first.settings.get("windows")
+    if second is not None:
+        found.append(("second text", f"from “{shorten(first.text[second:], 30, placeholder='…')}” on"))
+    if windows is not None:
+        size, stride, combine = (first.settings[name] for name in ("window_size", "stride", "combine"))
+        found.append(("windows", f"{windows:,} of {size:,} tokens, one every {stride:,}; {combine} of their outputs"))
     hidden = sum(len(piece.text) for piece in pieces(first) if piece.cut)
     if hidden:
         found.append(("cut", f"{hidden:,} of {len(first.text):,} characters, which the classifier never saw"))

@@ -7,28 +7,27 @@ bounds on the differences themselves. Rounding is estimated, not bounded: it gro
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from jaxtyping import Float64
 
+from heedful.games.exact.arrays import AnyArray, namespace
 from heedful.games.exact.laplace import ExponentialSum
 from heedful.games.exact.prepared import EPS, Prepared
 
-PerOutput = Float64[np.ndarray, " outputs"]
+PerOutput = Float64[AnyArray, "*games outputs"]
 
 
 def of_values(game: Prepared, recipe: ExponentialSum) -> tuple[PerOutput, PerOutput]:
     """Errors (quadrature, rounding) of any average of f - f(all)."""
-    swing = game.bounds.swing.mean(0)
+    swing = game.bounds.swing.mean(-2)
     return recipe.relative * swing, _rounding_factor(game) * swing
 
 
 def of_differences(game: Prepared, recipe: ExponentialSum) -> tuple[PerOutput, PerOutput]:
     """Errors (quadrature, rounding) of any average of f(S + j) - f(S), for the worst unit j."""
     reach, swing = game.bounds.reach, game.bounds.swing[..., None]
-    moved = recipe.relative * reach + swing * _change(game, recipe)[:, None]
-    return moved.mean(0).max(1), _rounding_factor(game) * first_scale(game)
+    moved = recipe.relative * reach + swing * _change(game, recipe)[..., None, :]
+    return namespace(moved).amax(moved.mean(-3), -1), _rounding_factor(game) * first_scale(game)
 
 
 def of_second_differences(game: Prepared, recipe: ExponentialSum) -> tuple[PerOutput, PerOutput]:
@@ -51,7 +50,8 @@ def of_second_differences(game: Prepared, recipe: ExponentialSum) -> tuple[PerOu
 
 def first_scale(game: Prepared) -> PerOutput:
     """Bound on any difference f(S + j) - f(S)."""
-    scale: PerOutput = game.bounds.reach.mean(0).max(1)
+    reach = game.bounds.reach
+    scale: PerOutput = namespace(reach).amax(reach.mean(-3), -1)
     return scale
 
 
@@ -73,13 +73,15 @@ def _pair_reach(game: Prepared, h: int) -> Float64[np.ndarray, "outputs units un
     return bound
 
 
-def _change(game: Prepared, recipe: ExponentialSum) -> Float64[np.ndarray, "heads units"]:
+def _change(game: Prepared, recipe: ExponentialSum) -> Float64[AnyArray, "*games heads units"]:
     """Bound on the change of e(log D) by one unit."""
-    return np.minimum(2.0 * recipe.relative, recipe.slope * game.bounds.stretch)
+    stretch = game.bounds.stretch
+    return namespace(stretch).clip(recipe.slope * stretch, None, 2.0 * recipe.relative)
 
 
-def _rounding_factor(game: Prepared) -> float:
+def _rounding_factor(game: Prepared) -> Float64[AnyArray, "*games 1"]:
     """Relative rounding error of an average: d factors, and log weights as far as they reach."""
-    logs = (game.weights.high, game.weights.floor)
-    farthest = -min(float(log.min(initial=0.0, where=np.isfinite(log))) for log in logs)
-    return EPS * (32.0 + 4.0 * math.sqrt(game.n_units) + 2.0 * farthest)
+    xp, high, floor = namespace(game.weights.high), game.weights.high, game.weights.floor
+    logs = xp.concatenate([high, floor[..., None]], -1)
+    farthest = -xp.amin(xp.where(xp.isfinite(logs), logs, 0.0), (-2, -1))[..., None]
+    return EPS * (32.0 + 4.0 * xp.sqrt(xp.asarray(1.0 * game.n_units)) + 2.0 * xp.clip(farthest, 0.0, None))

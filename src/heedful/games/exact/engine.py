@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
 
 from heedful.errors import PrecisionError, SettingError
 from heedful.games.exact import bounds, kernels
+from heedful.games.exact.arrays import AnyArray
 from heedful.games.exact.laplace import ExponentialSum, exponential_sum
 from heedful.games.exact.prepared import Prepared
 from heedful.games.exact.rules import Allowance, Rule
@@ -24,13 +25,16 @@ MANY = 16  # blocks of nodes from which on threads pay
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-PerOutput = Float64[np.ndarray, " outputs"]
+Values = Float64[AnyArray, "..."]
+PerOutput = Float64[AnyArray, "*games outputs"]
 RuleOf = Callable[[Tables, Allowance], Rule]
 
 
 @dataclass(frozen=True, eq=False)
 class Attempt:
     """Values computed to one target, and the two parts of their error bound, one number an output.
+
+    For many games at once every array has their axis first, and `nodes` is one number a game; so in `Pass`.
 
     Attributes:
         values: (outputs, ...).
@@ -40,11 +44,11 @@ class Attempt:
         offset: constant that belongs to the values, e.g. an intercept; one number an output.
     """
 
-    values: Float64[np.ndarray, "outputs ..."]
+    values: Values
     quadrature: PerOutput
     rounding: PerOutput
-    nodes: int
-    offset: PerOutput = field(default_factory=lambda: np.zeros(0))
+    nodes: Any
+    offset: Values = field(default_factory=lambda: np.zeros(0))
 
     @property
     def bound(self) -> PerOutput:
@@ -58,18 +62,19 @@ class Pass:
 
     Attributes:
         slope: weighted derivatives by each unit's chance, (outputs, units).
-        mean: expected values for every column of the rule, (outputs, columns), relative to the heads' centres.
+        mean: expected values for every column of the rule, or their weighted sums, (outputs, columns), relative to the
+            heads' centres.
         missed, missed_mean: what the rules miss of either.
         recipe: the exponential sum used.
         points: nodes (u, p) evaluated.
     """
 
-    slope: Float64[np.ndarray, "outputs units"]
-    mean: Float64[np.ndarray, "outputs columns"]
+    slope: Float64[AnyArray, "*games outputs units"]
+    mean: Float64[AnyArray, "*games outputs columns"]
     missed: PerOutput
     missed_mean: PerOutput
     recipe: ExponentialSum
-    points: int
+    points: Any
 
 
 def run(game: Prepared, target: float, rule_of: RuleOf) -> Pass:
@@ -115,9 +120,7 @@ def refine(attempt: Callable[[float], Attempt], tolerance: Number) -> Attempt:
         SettingError: the tolerance is not a positive number.
         PrecisionError: the tolerance cannot be met in double precision.
     """
-    if not 0.0 < tolerance < np.inf:
-        raise SettingError(f"tolerance must be a positive number, got {tolerance}")
-    target = min(FIRST, 0.05 * tolerance)
+    target = first_target(tolerance)
     while True:
         result = attempt(target)
         largest = np.abs(result.values).reshape(len(result.values), -1).max(1)
@@ -138,15 +141,41 @@ def refine(attempt: Callable[[float], Attempt], tolerance: Number) -> Attempt:
     )
 
 
-def batch(function: Callable[[In], Out], games: Iterable[In]) -> list[Out]:
+def first_target(tolerance: Number) -> float:
+    """The target to begin with.
+
+    Raises:
+        SettingError: the tolerance is not a positive number.
+    """
+    if not 0.0 < tolerance < np.inf:
+        raise SettingError(f"tolerance must be a positive number, got {tolerance}")
+    return min(FIRST, 0.05 * tolerance)
+
+
+def batch(function: Callable[[In], Out], games: Iterable[In], device: str | None = None) -> list[Out]:
     """Apply an exact method to many games at once, one thread a core; results in order, the same bits as one by one.
 
-    For other settings than the defaults pass `functools.partial(exact.lime, kernel_width=1.0)` and the like.
+    Args:
+        function: the method; for other settings than the defaults `functools.partial(exact.lime, kernel_width=1.0)` and
+            the like.
+        games: the games, of any sizes.
+        device: name of a torch device, such as "cuda", that takes games side by side in double precision; the values
+            then differ from those of one by one in rounding only, and are certified to the same tolerance. For
+            `shapley`, `banzhaf`, `semivalue` and `lime`. None: no torch, any function.
+
+    Raises:
+        SettingError: the device cannot be used, or not for this function; or as `function` itself.
 
     Example:
         >>> from heedful.games import RatioGame, Terms, exact
         >>> game = RatioGame(Terms(np.zeros((1, 2)), np.eye(2)[:1]), Terms.none(1, 2), Terms(np.zeros(1), np.zeros(1)))
         >>> [round(float(r.values.sum()), 9) for r in exact.batch(exact.shapley, [game, game])]
         [0.333333333, 0.333333333]
+        >>> [round(float(r.values.sum()), 9) for r in exact.batch(exact.shapley, [game], device="cpu")]
+        [0.333333333]
     """
-    return in_parallel(function, list(games))
+    if device is None:
+        return in_parallel(function, list(games))
+    from heedful.games.exact.device import on_device
+
+    return on_device(function, list(games), device)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from heedful.errors import SettingError
 from heedful.games.exact.sizes import Beta, Density, density_sizes
@@ -50,6 +50,60 @@ def shapley(game: Function, d: int) -> Float64[np.ndarray, "units ..."]:
 def banzhaf(game: Function, d: int) -> Float64[np.ndarray, "units ..."]:
     """Banzhaf values: all coalitions weigh the same."""
     return semivalue(game, d, np.array([math.comb(d - 1, k) for k in range(d)]) / 2.0 ** (d - 1))
+
+
+def owen(game: Function, unions: Int64[np.ndarray, " units"]) -> Float64[np.ndarray, "units ..."]:
+    """Owen values: Shapley values among unions and within each (Owen 1977).
+
+    A unit's value is its Shapley value in the game inside its union, averaged over which other unions are kept.
+
+    Args:
+        game: the game; coalitions that keep more than one union in part are never asked for.
+        unions: union of each unit; every number from 0 up to the largest occurs.
+
+    Example:
+        >>> gloves = lambda z: (z[:, 0] & (z[:, 1] | z[:, 2])).astype(float)  # one left glove, two right ones
+        >>> owen(gloves, np.array([0, 1, 1])), owen(gloves, np.array([0, 0, 1]))
+        (array([0.5 , 0.25, 0.25]), array([0.75, 0.25, 0.  ]))
+    """
+    coalitions = subsets(int(unions.max()) + 1)
+    members = [np.flatnonzero(unions == union) for union in range(coalitions.shape[1])]
+    values = [
+        shapley(_inside(game, coalitions[~coalitions[:, union]], unions, own), len(own))
+        for union, own in enumerate(members)
+    ]
+    return np.concatenate(values)[np.argsort(np.concatenate(members))]
+
+
+def _inside(
+    game: Function,
+    others: Bool[np.ndarray, "coalitions unions"],
+    unions: Int64[np.ndarray, " units"],
+    own: Int64[np.ndarray, " own"],
+) -> Function:
+    """The game among the units of one union: mean value over which other unions are kept, weighted as Shapley does."""
+    n_unions, kept = others.shape[1], others.sum(1).tolist()
+    share = np.array([1.0 / (n_unions * math.comb(n_unions - 1, k)) for k in kept])
+
+    def value(masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, "n ..."]:
+        both = np.repeat(others[None, :, unions], len(masks), axis=0)
+        both[:, :, own] = masks[:, None]
+        values = np.asarray(game(both.reshape(-1, len(unions))))
+        result: Array = np.tensordot(share, values.reshape(*both.shape[:2], *values.shape[1:]), axes=([0], [1]))
+        return result
+
+    return value
+
+
+def owen_evaluations(unions: Int64[np.ndarray, " units"]) -> int:
+    """How many different coalitions `owen` asks for: those that keep at most one union in part.
+
+    Example:
+        >>> owen_evaluations(np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]))  # of 4096
+        176
+    """
+    sizes = np.bincount(unions).tolist()
+    return (1 << len(sizes)) + (1 << len(sizes) - 1) * sum((1 << size) - 2 for size in sizes)
 
 
 def of_density(game: Function, d: int, density: Density | Beta) -> Float64[np.ndarray, "units ..."]:

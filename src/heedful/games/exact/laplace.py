@@ -14,6 +14,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float64
 
+from heedful.games.exact.arrays import AnyArray
+
 LUMPED = 8  # Gauss nodes that stand in for all trapezoid nodes on the side of small u D
 MOST = 64  # largest Gauss-Legendre rule in p
 
@@ -43,11 +45,16 @@ class ExponentialSum:
 
     def nodes(self, log_smallest: float, log_largest: float) -> tuple[Vector, Vector]:
         """(log u, weight / u) of the nodes that cover D from exp(log_smallest) to exp(log_largest)."""
-        start = math.log(self.first) - log_largest
-        count = max(0, math.ceil((math.log(self.last) - log_smallest - start) / self.step))
+        start, needed = self.span(log_smallest, log_largest)
+        count = max(0, math.ceil(needed))
         u, share = self.lumps
         log_u = np.concatenate([np.log(u), self.step * np.arange(1, count + 1)]) + start
         return log_u, np.concatenate([share, np.full(count, self.step)])
+
+    def span(self, log_smallest: AnyArray, log_largest: AnyArray) -> tuple[AnyArray, AnyArray]:
+        """Where log u starts, and how many nodes follow the lumped ones, before rounding up; numbers or arrays."""
+        start = math.log(self.first) - log_largest
+        return start, (math.log(self.last) - log_smallest - start) / self.step
 
 
 def exponential_sum(target: float) -> ExponentialSum:

@@ -9,18 +9,22 @@ its diagonal and one off it, which gives the solution in closed form (Mardaoui a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
 
 from heedful.errors import SettingError
 from heedful.games.exact import bounds, engine, rules
+from heedful.games.exact.arrays import AnyArray
 from heedful.games.exact.laplace import exponential_sum
 from heedful.games.exact.prepared import Prepared, prepare
 from heedful.games.exact.sizes import Mixture, mixture
 from heedful.games.ratio import Array, Number, RatioGame
+
+PerGame = Float64[AnyArray, "*games 1"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,49 +128,93 @@ def lime(
         >>> lime(game).values.round(6), lime(game, n_samples=5000).values.round(6)
         (array([ 0.456461, -1.722584, -0.086775]), array([ 0.459219, -1.715924, -0.083044]))
     """
-    if n_samples is not None and n_samples < 1:
-        raise SettingError(f"n_samples must be at least 1, or None for the limit, got {n_samples}")
-    if not 0.0 <= ridge < math.inf:
-        raise SettingError(f"ridge must be finite and not negative, got {ridge}")
     prepared = prepare(game)
-    penalty = 0.0 if n_samples is None else float(ridge) / n_samples
-    result = engine.refine(partial(_attempt, prepared, float(kernel_width), penalty), tolerance)
+    result = engine.refine(partial(_attempt, prepared, float(kernel_width), penalty_of(n_samples, ridge)), tolerance)
     values = result.values.T.reshape(game.n_units, *game.outputs)
     return LimeFit(values, result.offset.reshape(game.outputs), float(result.bound.max()), result.nodes)
 
 
+def penalty_of(n_samples: int | None, ridge: Number) -> float:
+    """What is added to the diagonal of the normal equations.
+
+    Raises:
+        SettingError: a setting is out of range.
+    """
+    if n_samples is not None and n_samples < 1:
+        raise SettingError(f"n_samples must be at least 1, or None for the limit, got {n_samples}")
+    if not 0.0 <= ridge < math.inf:
+        raise SettingError(f"ridge must be finite and not negative, got {ridge}")
+    return 0.0 if n_samples is None else float(ridge) / n_samples
+
+
+class Equations(NamedTuple):
+    """What the solution takes from the number of units and the settings: arrays of one number, or of one a game.
+
+    Attributes:
+        units: number of units.
+        total, mean: of the size weights, see `Weights`.
+        along, between: the two pivots, `Weights` and ridge.
+        nothing, nothing_tilt: weights of the empty mask on top of the mixtures of the two columns of size weights.
+        sum, sum_tilt: sums of these mixtures' absolute weights.
+        missed, missed_tilt: what the mixtures miss.
+    """
+
+    units: PerGame
+    total: PerGame
+    mean: PerGame
+    along: PerGame
+    between: PerGame
+    nothing: PerGame
+    nothing_tilt: PerGame
+    sum: PerGame
+    sum_tilt: PerGame
+    missed: PerGame
+    missed_tilt: PerGame
+
+
+def equations(
+    d: int, kernel_width: float, penalty: float, target: float
+) -> tuple[Float64[np.ndarray, " numbers"], rules.Chances, Float64[np.ndarray, "columns 2"]]:
+    """For d units: the numbers of `Equations`, chances and weights of the slopes, weights of the expected values."""
+    of, found = weights(d, kernel_width), _mixture(d, kernel_width, 0.1 * target)
+    ridge = penalty * math.exp(min(-of.log_scale, 700.0))
+    numbers = [d, of.total, of.mean, of.along + ridge, of.between + ridge, *found.ends[0], *found.total, *found.missed]
+    chances = rules.Chances(found.p, found.weight[:, 0] * found.p * (1.0 - found.p))
+    return np.array(numbers), chances, found.weight
+
+
 def _attempt(game: Prepared, kernel_width: float, penalty: float, target: float) -> engine.Attempt:
-    d, of = game.n_units, weights(game.n_units, kernel_width)
-    nothing, centre = game.values.nothing.mean(0), game.values.centre.mean(0)
+    d = game.n_units
     if d == 1:
+        weights(d, kernel_width)  # refuses senseless widths
+        nothing, centre = game.values.nothing.mean(0), game.values.centre.mean(0)
         quadrature, rounding = np.zeros_like(nothing), bounds.of_values(game, exponential_sum(target))[1]
         slope = -nothing if penalty == 0 else 0.0 * nothing
         return engine.Attempt(slope[:, None], quadrature, rounding, 0, nothing + centre)
-    ridge = penalty * math.exp(min(-of.log_scale, 700.0))
-    along, between = of.along + ridge, of.between + ridge
-    found = _mixture(d, kernel_width, 0.1 * target)
-    chances = rules.Chances(found.p, found.weight[:, 0] * found.p * (1.0 - found.p))
+    numbers, chances, columns = equations(d, kernel_width, penalty, target)
     done = engine.run(game, target, partial(rules.mixed, chances=chances))
+    return solved(game, replace(done, mean=done.mean @ columns), Equations(*numbers[:, None]))
+
+
+def solved(game: Prepared, done: engine.Pass, of: Equations) -> engine.Attempt:
+    """Coefficients and intercepts of one game or many, `done.mean` holding both weighted sums of expected values."""
+    nothing, centre = game.values.nothing.mean(-2), game.values.centre.mean(-2)
     # sums over all masks of q f and of q (k - mean) / d f; the whole text has value 0 here
-    average, tilt = (done.mean @ found.weight + np.outer(nothing, found.ends[0])).T
-    own = done.slope - done.slope.mean(1, keepdims=True)
-    coefficients = (tilt / along)[:, None] + own / between
-    intercept = average / of.total - of.mean * tilt / along + centre
-    quadrature, rounding = _bounds(game, found, done, (along, between))
-    return engine.Attempt(coefficients, quadrature, rounding, done.points, intercept)
+    average = done.mean[..., 0] + nothing * of.nothing
+    tilt = done.mean[..., 1] + nothing * of.nothing_tilt
+    own = done.slope - (done.slope.sum(-1) / of.units)[..., None]
+    coefficients = (tilt / of.along)[..., None] + own / of.between[..., None]
+    intercept = average / of.total - of.mean * tilt / of.along + centre
+    return engine.Attempt(coefficients, *_bounds(game, done, of), done.points, intercept)
 
 
-def _bounds(
-    game: Prepared, found: Mixture, done: engine.Pass, pivots: tuple[float, float]
-) -> tuple[engine.PerOutput, engine.PerOutput]:
+def _bounds(game: Prepared, done: engine.Pass, of: Equations) -> tuple[engine.PerOutput, engine.PerOutput]:
     """Error of the common slope, and of each unit's difference from it, divided by their pivots."""
-    along, between = pivots
-    swing, reach = game.bounds.swing.mean(0), bounds.first_scale(game)
-    total, tilt_total = found.total
+    swing, reach = game.bounds.swing.mean(-2), bounds.first_scale(game)
     value, value_noise = bounds.of_values(game, done.recipe)
     difference, difference_noise = bounds.of_differences(game, done.recipe)
-    common = tilt_total * (value + done.missed_mean) + found.missed[1] * swing
+    common = of.sum_tilt * (value + done.missed_mean) + of.missed_tilt * swing
     # a difference between two units is one of first differences; k (d - k) / d^2 and p (1 - p) are at most 1/4
-    own = 0.5 * (total * (difference + done.missed) + found.missed[0] * reach)
-    noise = tilt_total * value_noise / along + 0.5 * total * difference_noise / between
-    return common / along + own / between, noise
+    own = 0.5 * (of.sum * (difference + done.missed) + of.missed * reach)
+    noise = of.sum_tilt * value_noise / of.along + 0.5 * of.sum * difference_noise / of.between
+    return common / of.along + own / of.between, noise

@@ -3,24 +3,41 @@
 Per head and unit only the larger of the two weights (in logarithms) and the share by which the smaller one falls short
 are kept, so that equal weights cancel exactly and small differences keep their digits. Values are taken relative to the
 head's value of the whole text: a constant shifts every average and drops out of every difference.
+
+Arrays may have a leading axis for many games at once, whose missing units have no term: that is how `device` uses this.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
 from heedful.errors import SettingError
+from heedful.games.exact.arrays import AnyArray, namespace
 from heedful.games.ratio import RatioGame
 
 EPS = float(np.finfo(np.float64).eps)
 
-PerHead = Float64[np.ndarray, " heads"]
-HeadsUnits = Float64[np.ndarray, "heads units"]
-HeadsOutputs = Float64[np.ndarray, "heads outputs"]
-HeadsOutputsUnits = Float64[np.ndarray, "heads outputs units"]
+PerHead = Float64[AnyArray, "*games heads"]
+HeadsUnits = Float64[AnyArray, "*games heads units"]
+HeadsOutputs = Float64[AnyArray, "*games heads outputs"]
+HeadsOutputsUnits = Float64[AnyArray, "*games heads outputs units"]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The terms of a game as arrays: log weights, values, and the value of a head without any term, 0 if undefined."""
+
+    log_kept: HeadsUnits
+    log_removed: HeadsUnits
+    log_fixed: PerHead
+    kept: HeadsOutputsUnits
+    removed: HeadsOutputsUnits
+    fixed: HeadsOutputs
+    empty: HeadsOutputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +54,7 @@ class Weights:
         lowest, highest: range of the log total weight over the masks that leave a term.
     """
 
-    kept_high: Bool[np.ndarray, "heads units"]
+    kept_high: Bool[AnyArray, "*games heads units"]
     high: HeadsUnits
     low: HeadsUnits
     ratio: HeadsUnits
@@ -71,8 +88,9 @@ class Values:
 
     def largest(self) -> HeadsOutputs:
         """Largest absolute value of any term: no value of the head is further from that of the whole text."""
-        parts = [np.abs(self.heavy).max(2), np.abs(self.light).max(2), np.abs(self.fixed), np.abs(self.empty)]
-        largest: HeadsOutputs = np.maximum.reduce(parts)
+        xp = namespace(self.fixed)
+        terms = xp.maximum(xp.amax(abs(self.heavy), -1), xp.amax(abs(self.light), -1))
+        largest: HeadsOutputs = xp.maximum(terms, xp.maximum(abs(self.fixed), abs(self.empty)))
         return largest
 
 
@@ -93,26 +111,22 @@ class Bounds:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A ratio game, ready to be integrated."""
+    """A ratio game, ready to be integrated; `n_units` counts no padding, and is one number a game for many games."""
 
     weights: Weights
     values: Values
     bounds: Bounds
+    n_units: Any
 
     @property
     def n_heads(self) -> int:
         """Number of heads."""
-        return self.weights.high.shape[0]
-
-    @property
-    def n_units(self) -> int:
-        """Number of units."""
-        return self.weights.high.shape[1]
+        return self.weights.high.shape[-2]
 
     @property
     def n_outputs(self) -> int:
         """Number of outputs; 1 for a game with a single one."""
-        return self.values.fixed.shape[1]
+        return self.values.fixed.shape[-1]
 
 
 def prepare(game: RatioGame) -> Prepared:
@@ -121,73 +135,85 @@ def prepare(game: RatioGame) -> Prepared:
     Raises:
         SettingError: some mask leaves a head without any term, and the game has no `empty` value.
     """
-    logs = _relative_logs(game)
-    weights = _weights(game, logs)
-    if np.isneginf(weights.floor).any() and game.empty is None:
+    terms = (game.kept, game.removed, game.fixed)
+    kept, removed, fixed = (np.moveaxis(t.value.reshape(*t.log_weight.shape, -1), -1, 1) for t in terms)
+    empty = np.broadcast_to(0.0 if game.empty is None else np.asarray(game.empty, dtype=np.float64), fixed.shape)
+    logs = (game.kept.log_weight, game.removed.log_weight, game.fixed.log_weight)
+    prepared = arranged(Parts(*logs, kept, removed, fixed, empty), game.n_units)
+    if np.isneginf(prepared.weights.floor).any() and game.empty is None:
         raise SettingError("with every unit removed no term is left: give the game an `empty` value, or a fixed part")
-    values = _values(game, weights, logs)
-    return Prepared(weights, values, _bounds(weights, values))
+    return prepared
 
 
-def _relative_logs(game: RatioGame) -> tuple[HeadsUnits, HeadsUnits, PerHead]:
+def arranged(parts: Parts, n_units: Any) -> Prepared:
+    """Orient, centre and bound one game or many."""
+    logs = _relative_logs(parts)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # no term: log of 0, infinity minus infinity
+        weights = _weights(parts, logs)
+        values = _values(parts, weights, logs)
+        return Prepared(weights, values, _bounds(weights, values), n_units)
+
+
+def _relative_logs(parts: Parts) -> tuple[HeadsUnits, HeadsUnits, PerHead]:
     """Log weights kept, removed and fixed, relative to the largest of each head."""
-    log_kept, log_removed, log_fixed = (terms.log_weight for terms in (game.kept, game.removed, game.fixed))
-    top = np.maximum.reduce([log_kept.max(1), log_removed.max(1), log_fixed])
-    top = np.where(np.isneginf(top), 0.0, top)
-    return log_kept - top[:, None], log_removed - top[:, None], log_fixed - top
+    xp = namespace(parts.log_fixed)
+    top = xp.maximum(xp.maximum(xp.amax(parts.log_kept, -1), xp.amax(parts.log_removed, -1)), parts.log_fixed)
+    top = xp.where(xp.isneginf(top), 0.0, top)
+    return parts.log_kept - top[..., None], parts.log_removed - top[..., None], parts.log_fixed - top
 
 
-def _weights(game: RatioGame, logs: tuple[HeadsUnits, HeadsUnits, PerHead]) -> Weights:
+def _weights(parts: Parts, logs: tuple[HeadsUnits, HeadsUnits, PerHead]) -> Weights:
+    xp = namespace(parts.log_fixed)
     log_kept, log_removed, log_fixed = logs
-    high, low = np.maximum(log_kept, log_removed), np.minimum(log_kept, log_removed)
+    high, low = xp.maximum(log_kept, log_removed), xp.minimum(log_kept, log_removed)
     # differences come from the logarithms as they were: making them relative rounds
-    kept, removed = game.kept.log_weight, game.removed.log_weight
-    fall = -np.abs(np.subtract(kept, removed, where=np.isfinite(high), out=np.zeros_like(high)))
+    fall = xp.where(xp.isfinite(high), -abs(parts.log_kept - parts.log_removed), -0.0)
     floor, highest = _log_sum(low, log_fixed), _log_sum(high, log_fixed)
     # where nothing else is left, the lightest unit alone is the smallest total weight there is
-    lightest = np.where(np.isfinite(high), high, np.inf).min(1)
-    lowest = np.where(np.isneginf(floor), np.where(np.isfinite(lightest), lightest, 0.0), floor)
-    gap, highest = -np.expm1(fall), np.maximum(highest, lowest)
-    return Weights(kept > removed, high, low, np.exp(fall), gap, log_fixed, floor, lowest, highest)
+    lightest = xp.amin(xp.where(xp.isfinite(high), high, np.inf), -1)
+    lowest = xp.where(xp.isneginf(floor), xp.where(xp.isfinite(lightest), lightest, 0.0), floor)
+    kept_high = parts.log_kept > parts.log_removed
+    gap, highest = -xp.expm1(fall), xp.maximum(highest, lowest)
+    return Weights(kept_high, high, low, xp.exp(fall), gap, log_fixed, floor, lowest, highest)
 
 
 def _log_sum(log_weight: HeadsUnits, log_fixed: PerHead) -> PerHead:
-    every = np.column_stack([log_weight, log_fixed])
-    top = every.max(1)
-    top = np.where(np.isfinite(top), top, 0.0)
-    with np.errstate(divide="ignore"):
-        total: PerHead = top + np.log(np.exp(every - top[:, None]).sum(1))
+    xp = namespace(log_fixed)
+    every = xp.concatenate([log_weight, log_fixed[..., None]], -1)
+    top = xp.amax(every, -1)
+    top = xp.where(xp.isfinite(top), top, 0.0)
+    total: PerHead = top + xp.log(xp.exp(every - top[..., None]).sum(-1))
     return total
 
 
-def _values(game: RatioGame, weights: Weights, logs: tuple[HeadsUnits, HeadsUnits, PerHead]) -> Values:
+def _values(parts: Parts, weights: Weights, logs: tuple[HeadsUnits, HeadsUnits, PerHead]) -> Values:
+    xp = namespace(parts.fixed)
     log_kept, log_removed, log_fixed = logs
-    kept, removed = (np.moveaxis(t.value.reshape(*log_kept.shape, -1), 1, 2) for t in (game.kept, game.removed))
-    fixed = game.fixed.value.reshape(len(log_fixed), -1)
-    centre = _pooled(log_kept, kept, log_fixed, fixed)
-    kept_high = weights.kept_high[:, None]
-    heavy, light = np.where(kept_high, kept, removed), np.where(kept_high, removed, kept)
+    kept, removed = parts.kept, parts.removed
+    centre = _pooled(log_kept, kept, log_fixed, parts.fixed)
+    middle, kept_high, lighter = centre[..., None], weights.kept_high[..., None, :], xp.isfinite(weights.low)
+    heavy, light = xp.where(kept_high, kept, removed), xp.where(kept_high, removed, kept)
     difference = heavy - light  # before centring, which rounds
-    heavy = np.where(np.isfinite(weights.high)[:, None], heavy - centre[..., None], 0.0)
-    light = np.where(np.isfinite(weights.low)[:, None], light - centre[..., None], 0.0)
-    excess = np.where(np.isfinite(weights.low)[:, None], difference + weights.gap[:, None] * light, heavy)
-    fixed = np.where(np.isfinite(log_fixed)[:, None], fixed - centre, 0.0)
-    can_be_empty = np.isneginf(weights.floor)[:, None]
-    empty = np.broadcast_to(0.0 if game.empty is None else np.asarray(game.empty, dtype=np.float64), fixed.shape)
-    empty = np.where(can_be_empty, empty - centre, 0.0)
-    centred = np.where(np.isfinite(log_removed)[:, None], removed - centre[..., None], 0.0)
-    nothing = np.where(can_be_empty, empty, _pooled(log_removed, centred, log_fixed, fixed))
+    heavy = xp.where(xp.isfinite(weights.high)[..., None, :], heavy - middle, 0.0)
+    light = xp.where(lighter[..., None, :], light - middle, 0.0)
+    excess = xp.where(lighter[..., None, :], difference + weights.gap[..., None, :] * light, heavy)
+    fixed = xp.where(xp.isfinite(log_fixed)[..., None], parts.fixed - centre, 0.0)
+    can_be_empty = xp.isneginf(weights.floor)[..., None]
+    empty = xp.where(can_be_empty, parts.empty - centre, 0.0)
+    centred = xp.where(xp.isfinite(log_removed)[..., None, :], removed - middle, 0.0)
+    nothing = xp.where(can_be_empty, empty, _pooled(log_removed, centred, log_fixed, fixed))
     return Values(heavy, light, excess, fixed, empty, nothing, centre)
 
 
 def _pooled(log_weight: HeadsUnits, value: HeadsOutputsUnits, log_fixed: PerHead, fixed: HeadsOutputs) -> HeadsOutputs:
     """Values of the heads when all these terms are there; 0 where none is."""
-    every = np.column_stack([log_weight, log_fixed])
-    top = every.max(1, keepdims=True)
-    weight = np.exp(every - np.where(np.isfinite(top), top, 0.0))
-    total = weight.sum(1, keepdims=True)
-    pooled = np.einsum("hj,hcj->hc", weight, np.concatenate([value, fixed[..., None]], axis=2))
-    return np.divide(pooled, total, where=total > 0, out=np.zeros_like(pooled))
+    xp = namespace(log_fixed)
+    every = xp.concatenate([log_weight, log_fixed[..., None]], -1)
+    top = xp.amax(every, -1)[..., None]
+    weight = xp.exp(every - xp.where(xp.isfinite(top), top, 0.0))
+    total = weight.sum(-1)[..., None]
+    pooled = xp.einsum("...j,...cj->...c", weight, xp.concatenate([value, fixed[..., None]], -1))
+    return xp.where(total > 0, pooled / total, 0.0)
 
 
 def _bounds(weights: Weights, values: Values) -> Bounds:
@@ -195,17 +221,17 @@ def _bounds(weights: Weights, values: Values) -> Bounds:
 
     Either way D is at least the smallest total weight, and at least the larger of the unit's own two.
     """
-    high, gap, floor = weights.high, weights.gap, weights.floor[:, None]
-    most = np.maximum(np.abs(values.heavy), weights.ratio[:, None] * np.abs(values.light))
-    with np.errstate(over="ignore", invalid="ignore"):
-        share = np.where(np.isfinite(high), np.exp(high - floor), 0.0)
-        fixed_share = np.where(np.isfinite(weights.fixed), np.exp(weights.fixed - floor[:, 0]), 0.0)
-        summed = np.einsum("hj,hcj->hc", share, most) + fixed_share[:, None] * np.abs(values.fixed)
-        stretch = np.where(gap > 0, np.log1p(gap * share), 0.0)
+    xp = namespace(weights.high)
+    high, gap, floor = weights.high, weights.gap, weights.floor[..., None]
+    most = xp.maximum(abs(values.heavy), weights.ratio[..., None, :] * abs(values.light))
+    share = xp.where(xp.isfinite(high), xp.exp(high - floor), 0.0)
+    fixed_share = xp.where(xp.isfinite(weights.fixed), xp.exp(weights.fixed - weights.floor), 0.0)
+    summed = xp.einsum("...j,...cj->...c", share, most) + fixed_share[..., None] * abs(values.fixed)
+    stretch = xp.where(gap > 0, xp.log1p(gap * share), 0.0)
     # a value is a weighted mean of terms, and its numerator is at most the sum of all of them
-    deviation = np.fmin(values.largest(), summed)[..., None]
-    reach = (np.abs(values.excess) + gap[:, None] * deviation) * np.minimum(share, 1.0)[:, None]
+    deviation = xp.fmin(values.largest(), summed)[..., None]
+    reach = (abs(values.excess) + gap[..., None, :] * deviation) * xp.clip(share, None, 1.0)[..., None, :]
     # from nothing to the first term the value may jump by any amount
-    reach = np.where(np.isneginf(floor)[:, None] & (gap > 0)[:, None], np.inf, reach)
-    reach = np.minimum(reach, 2.0 * deviation)
-    return Bounds(reach, stretch, np.minimum(deviation[..., 0], reach.sum(2)))
+    reach = xp.where((xp.isneginf(floor) & (gap > 0))[..., None, :], np.inf, reach)
+    reach = xp.minimum(reach, 2.0 * deviation)
+    return Bounds(reach, stretch, xp.minimum(deviation[..., 0], reach.sum(-1)))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int
 
+from heedful.games.exact.arrays import AnyArray, namespace
 from heedful.games.exact.laplace import MOST, gauss_legendre
 from heedful.games.exact.tables import Tables
 
@@ -20,7 +22,8 @@ _ELLIPSES = np.array([1.3, 2.0, 3.0, 4.5, 8.0, 20.0])  # sums of their semi-axes
 _OUT_REAL, _OUT_COMPLEX = 3.0, 1.5  # leaving three units out raises the bounds by at most these exponents
 _DROPPED = 0.1  # share of the allowance that parts left out may use
 
-PerNode = Float64[np.ndarray, " nodes"]
+PerNode = Float64[AnyArray, " nodes"]
+NodesOutputs = Float64[AnyArray, "nodes outputs"]
 NodesColumns = Float64[np.ndarray, "nodes columns"]
 PerNodeInt = Int[np.ndarray, " nodes"]
 PerOutput = Float64[np.ndarray, " outputs"]
@@ -28,7 +31,7 @@ PerOutput = Float64[np.ndarray, " outputs"]
 
 @dataclass(frozen=True, eq=False)
 class Allowance:
-    """How much a rule may miss.
+    """How much a rule may miss, the same at all nodes or, for those of many games, one a node.
 
     Attributes:
         difference: scale of the differences that are averaged, one an output.
@@ -37,9 +40,9 @@ class Allowance:
         order: 1 for differences by one unit, 2 for differences by pairs.
     """
 
-    difference: PerOutput
-    mean: PerOutput
-    share: float
+    difference: Float64[AnyArray, "*nodes outputs"]
+    mean: Float64[AnyArray, "*nodes outputs"]
+    share: Any
     order: int = 1
 
 
@@ -82,38 +85,59 @@ class Rule:
 
 def uniform(block: Tables, allow: Allowance) -> Rule:
     """The integral over p from 0 to 1 by Gauss and Legendre, on the part where a node's product is not negligible."""
-    size = allow.order * block.steepest
-    need = _need(size, allow.difference, allow.share)
+    middle, half, wanted, relative = interval(block, allow)
+    count = wanted.astype(np.int64)
+    nodes, weights = gauss_legendre()
+    columns = max(1, int(count.max()))
+    p = middle[:, None] + half[:, None] * nodes[count, :columns]
+    missed = relative @ (allow.order * block.steepest)
+    return Rule(p, half[:, None] * weights[count, :columns], np.zeros_like(count), count, missed, missed)
+
+
+def interval(block: Tables, allow: Allowance) -> tuple[PerNode, PerNode, PerNode, PerNode]:
+    """Where each node integrates over p, by how many Gauss-Legendre nodes, and what that misses.
+
+    Returns:
+        Middle and half width of the interval, not positive if it is empty; the number of nodes, whole and at most MOST;
+        the error relative to the node's size, order times `steepest`.
+    """
+    xp = namespace(block.on)
+    need = _need(allow.order * block.steepest, allow.difference, allow.share)
     low, high = _support(block, _reach(need))
     middle, half = 0.5 * (low + high), 0.5 * (high - low)
     count, log_error = _count(block, middle, half, need)
     exact = (block.n_units - allow.order + 2) // 2
-    log_error[count >= exact] = -np.inf
-    count = np.where(half > 0, np.minimum(count, exact), 0)
-    nodes, weights = gauss_legendre()
-    columns = max(1, int(count.max()))
-    p = middle[:, None] + half[:, None] * nodes[count, :columns]
-    relative = np.where(half > 0, np.exp(log_error), 0.0) + _left_out(need)
-    missed = relative @ size
-    return Rule(p, half[:, None] * weights[count, :columns], np.zeros_like(count), count, missed, missed)
+    error = xp.where((half > 0) & (count < exact), xp.exp(log_error), 0.0)
+    count = xp.where(half > 0, xp.clip(count, None, exact), 0.0)
+    return middle, half, count, error + _left_out(need)
 
 
 def mixed(block: Tables, allow: Allowance, chances: Chances) -> Rule:
     """The same chances at every node, without those at which its product is negligible."""
-    size = allow.order * block.steepest
-    need = np.maximum(_need(size, allow.difference, allow.share), _need(block.mass, allow.mean, allow.share))
-    low, high = _support(block, _reach(need))
-    start, stop = np.searchsorted(chances.p, low), np.searchsorted(chances.p, high, side="right")
-    p, weight = (np.repeat(row[None], len(need), axis=0) for row in (chances.p, chances.weight))
-    relative = _left_out(need)
-    return Rule(p, weight, start, np.maximum(start, stop), relative @ size, relative @ block.mass)
+    low, high, relative = support(block, allow)
+    start = np.asarray(np.searchsorted(chances.p, low))
+    stop = np.maximum(start, np.searchsorted(chances.p, high, side="right"))
+    p, weight = (np.repeat(row[None], len(low), axis=0) for row in (chances.p, chances.weight))
+    missed, missed_mean = relative @ (allow.order * block.steepest), relative @ block.mass
+    return Rule(p, weight, start, stop, missed, missed_mean)
 
 
-def _need(size: Float64[np.ndarray, "nodes outputs"], scale: PerOutput, share: float) -> PerNode:
+def support(block: Tables, allow: Allowance) -> tuple[PerNode, PerNode, PerNode]:
+    """Lower and upper end of the chances that matter at each node, the upper one -1 if none does, and what others miss.
+
+    The last is relative to the node's sizes: order times `steepest` for differences, `mass` for expected values.
+    """
+    of_differences = _need(allow.order * block.steepest, allow.difference, allow.share)
+    need = namespace(block.on).maximum(of_differences, _need(block.mass, allow.mean, allow.share))
+    return *_support(block, _reach(need)), _left_out(need)
+
+
+def _need(size: NodesOutputs, scale: Float64[AnyArray, "*nodes outputs"], share: Any) -> PerNode:
     """Logarithm of the factor by which each node's integrand exceeds what may be missed; minus infinity for nothing."""
+    xp = namespace(size)
     with np.errstate(divide="ignore", invalid="ignore"):
-        worst = np.where(scale > 0, size / scale, 0.0).max(1)
-        need: PerNode = np.log(worst / share)
+        worst = xp.amax(xp.where(scale > 0, size / scale, 0.0), 1)
+        need: PerNode = xp.log(worst / share)
     return need
 
 
@@ -124,43 +148,45 @@ def _reach(need: PerNode) -> PerNode:
 
 def _left_out(need: PerNode) -> PerNode:
     """What the parts beyond that exponent hold at most, relative to the node's size."""
-    return np.where(np.isneginf(need), 0.0, _DROPPED * np.exp(-need))
+    xp = namespace(need)
+    return xp.where(xp.isneginf(need), 0.0, _DROPPED * xp.exp(-need))
 
 
 def _support(block: Tables, reach: PerNode) -> tuple[PerNode, PerNode]:
     """The interval of p on which p on + (1 - p) off <= reach; its upper end lies below its lower one if it is empty."""
+    xp = namespace(reach)
     with np.errstate(divide="ignore", invalid="ignore"):
         crossing = (reach - block.off) / (block.on - block.off)
-    low = np.where(block.off > block.on, crossing, 0.0)
-    high = np.where(block.on > block.off, crossing, 1.0)
-    high = np.where(np.minimum(block.on, block.off) > reach, -1.0, high)
-    return np.clip(low, 0.0, 1.0), np.clip(high, -1.0, 1.0)
+    low = xp.where(block.off > block.on, crossing, 0.0)
+    high = xp.where(block.on > block.off, crossing, 1.0)
+    high = xp.where(xp.minimum(block.on, block.off) > reach, -1.0, high)
+    return xp.clip(low, 0.0, 1.0), xp.clip(high, -1.0, 1.0)
 
 
-def _count(block: Tables, middle: PerNode, half: PerNode, need: PerNode) -> tuple[Int[np.ndarray, " nodes"], PerNode]:
+def _count(block: Tables, middle: PerNode, half: PerNode, need: PerNode) -> tuple[PerNode, PerNode]:
     """Gauss-Legendre nodes needed, and the logarithm of the relative error they leave.
 
     n nodes on an interval of half width w miss at most w (16/3) sup|f| rho^(-2n) / (1 - rho^-2), the supremum being
     over the ellipse around it whose semi-axes sum to rho w (Trefethen, SIAM Review 2008, section 4). The bound's
     exponent is a convex quadratic in the cosine along the ellipse: it is largest at one of the two real vertices.
     """
-    rho = _ELLIPSES
+    xp = namespace(half)
+    rho = xp.asarray(_ELLIPSES, device=half.device)
     vertex = half[:, None] * (rho + 1.0 / rho) / 2.0
-    log_bound = np.full_like(vertex, -np.inf)
+    log_bound = xp.full_like(vertex, -np.inf)
     for end in (middle[:, None] - vertex, middle[:, None] + vertex):
         other = 1.0 - end
         exponent = -end * block.on[:, None] - other * block.off[:, None]
         exponent += 0.5 * (end**2 * block.on2[:, None] + other**2 * block.off2[:, None])
-        np.maximum(log_bound, exponent, out=log_bound)
+        log_bound = xp.maximum(log_bound, exponent)
     with np.errstate(divide="ignore", invalid="ignore"):
-        constant = np.log(half * 16.0 / 3.0)[:, None] + _OUT_COMPLEX - np.log1p(-(rho**-2.0))
+        constant = xp.log(half * 16.0 / 3.0)[:, None] + _OUT_COMPLEX - xp.log1p(-(rho**-2.0))
         # chances of modulus above 1 enlarge the numerators
-        log_bound += constant + np.log(
-            np.maximum(1.0, np.maximum(vertex + middle[:, None], vertex + 1.0 - middle[:, None]))
-        )
-        wanted = (log_bound + need[:, None]) / (2.0 * np.log(rho))
-    wanted = np.where(np.isfinite(wanted), wanted, 1.0)
+        outside = xp.maximum(vertex + middle[:, None], vertex + 1.0 - middle[:, None])
+        log_bound += constant + xp.log(xp.clip(outside, 1.0, None))
+        wanted = (log_bound + need[:, None]) / (2.0 * xp.log(rho))
+    wanted = xp.where(xp.isfinite(wanted), wanted, 1.0)
     best = wanted.argmin(1)
-    rows = np.arange(len(best))
-    count = np.clip(np.ceil(wanted[rows, best]), 1, MOST).astype(np.int64)
-    return count, log_bound[rows, best] - 2.0 * count * np.log(rho[best])
+    rows = xp.arange(len(best), device=half.device)
+    count = xp.clip(xp.ceil(wanted[rows, best]), 1, MOST)
+    return count, log_bound[rows, best] - 2.0 * count * xp.log(rho[best])

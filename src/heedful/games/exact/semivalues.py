@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -16,6 +17,7 @@ from heedful.games.exact.sizes import Beta, Density, Mixture, density_sizes, mix
 from heedful.games.ratio import Array, Number, RatioGame
 
 MixtureOf = Callable[[float], Mixture]
+HALF = Mixture(rules.HALF.p, rules.HALF.weight[:, None], np.zeros((2, 1)), np.zeros(1))  # of Banzhaf values
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,21 +59,37 @@ def shapley(game: RatioGame, tolerance: Number = 1e-9) -> Semivalue:
         array([ 0.575, -2.175])
     """
     prepared = prepare(game)
-    result = engine.refine(partial(_attempt, prepared), tolerance)
+    result = engine.refine(lambda target: certified(prepared, engine.run(prepared, target, rules.uniform)), tolerance)
     nothing, everything = game.ends()
-    gap = np.abs(result.values.sum(1) - np.ravel(everything - nothing))
-    evaluation = 1e-12 * (np.abs(prepared.values.centre) + prepared.values.largest()).mean(
-        0
-    )  # rounding of the two values
-    if (gap > prepared.n_units * result.bound + evaluation).any():
-        raise PrecisionError(f"the values miss f(all) - f(none) by {gap.max():.1e}, more than certified: report a bug")
+    check_sum(prepared, result, np.ravel(everything - nothing))
     return _finish(game, result, nothing)
 
 
-def _attempt(game: Prepared, target: float) -> engine.Attempt:
-    done = engine.run(game, target, rules.uniform)
+def check_sum(game: Prepared, result: engine.Attempt, change: engine.PerOutput) -> None:
+    """Shapley values add up to `change`, f(all) - f(none), within their bound and the rounding of the two values.
+
+    Raises:
+        PrecisionError: they do not.
+    """
+    gap = abs(result.values.sum(-1) - change)
+    evaluation = 1e-12 * (abs(game.values.centre) + game.values.largest()).mean(-2)
+    if (gap > game.n_units * result.bound + evaluation).any():
+        raise PrecisionError(f"the values miss f(all) - f(none) by {gap.max():.1e}, more than certified: report a bug")
+
+
+def certified(game: Prepared, done: engine.Pass, total: Any = 1.0, missed: Any = 0.0) -> engine.Attempt:
+    """Semivalues with their bounds, and the values with every unit removed as offsets.
+
+    Args:
+        game: what was integrated, one game or many.
+        done: over a mixture of chances, or over all of them (the Shapley value).
+        total: sum of the mixture's absolute weights.
+        missed: what the mixture misses.
+    """
     quadrature, rounding = bounds.of_differences(game, done.recipe)
-    return engine.Attempt(done.slope, quadrature + done.missed, rounding, done.points)
+    quadrature = total * (quadrature + done.missed) + missed * bounds.first_scale(game)
+    base = (game.values.nothing + game.values.centre).mean(-2)
+    return engine.Attempt(done.slope, quadrature, total * rounding, done.points, base)
 
 
 def banzhaf(game: RatioGame, tolerance: Number = 1e-9) -> Semivalue:
@@ -86,8 +104,7 @@ def banzhaf(game: RatioGame, tolerance: Number = 1e-9) -> Semivalue:
         >>> banzhaf(game).values.round(9)
         array([ 0.575, -2.175])
     """
-    half = Mixture(rules.HALF.p, rules.HALF.weight[:, None], np.zeros((2, 1)), np.zeros(1))
-    result = engine.refine(partial(_attempt_mixture, prepare(game), lambda _: half), tolerance)
+    result = engine.refine(partial(_attempt_mixture, prepare(game), lambda _: HALF), tolerance)
     return _finish(game, result, game.ends()[0])
 
 
@@ -111,12 +128,15 @@ def semivalue(game: RatioGame, density: Density | Beta, tolerance: Number = 1e-9
         (array([ 0.575, -2.175]), array([ 0.6 , -2.15]))
     """
     prepared = prepare(game)
-    of: MixtureOf
-    if isinstance(density, Beta):
-        of = partial(_beta_mixture, density, game.n_units - 1)
-    else:
-        of = partial(_density_mixture, density, game.n_units - 1)
+    of = partial(mixture_of, density, game.n_units - 1)
     return _finish(game, engine.refine(partial(_attempt_mixture, prepared, of), tolerance), game.ends()[0])
+
+
+def mixture_of(density: Density | Beta, others: int, target: float) -> Mixture:
+    """The mixture whose semivalues miss about `target` of their scale, for so many other units."""
+    if isinstance(density, Beta):
+        return _beta_mixture(density, others, target)
+    return _density_mixture(density, others, target)
 
 
 @lru_cache(maxsize=4096)
@@ -132,11 +152,8 @@ def _density_mixture(density: Density, others: int, target: float) -> Mixture:
 
 def _attempt_mixture(game: Prepared, of: MixtureOf, target: float) -> engine.Attempt:
     found = of(target)
-    total, missed = float(found.total[0]), float(found.missed[0])
     done = engine.run(game, target, partial(rules.mixed, chances=rules.Chances(found.p, found.weight[:, 0])))
-    quadrature, rounding = bounds.of_differences(game, done.recipe)
-    quadrature = total * (quadrature + done.missed) + missed * bounds.first_scale(game)
-    return engine.Attempt(done.slope, quadrature, total * rounding, done.points)
+    return certified(game, done, float(found.total[0]), float(found.missed[0]))
 
 
 def _finish(game: RatioGame, result: engine.Attempt, base: Array) -> Semivalue:

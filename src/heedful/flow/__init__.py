@@ -1,0 +1,1 @@
+"""Maximum flow through layers of nodes, for attention flow."""

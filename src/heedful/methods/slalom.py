@@ -1,0 +1,158 @@
+"""The SLALOM surrogate (Leemann et al. 2025) fitted to any classifier: its scores, its exact Shapley values and LIME.
+
+These explain the surrogate, not the classifier: `details["fidelity"]` of each result says how well the one fits the
+other, and a surrogate that fits no better than a constant is refused. See `heedful.games.slalom`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from heedful.errors import SettingError
+from heedful.games import exact, slalom
+from heedful.methods.base import Answer, Card, Method
+from heedful.question import Question
+
+SCORES = ("linear", "value", "removal", "importance")
+SOURCE = "Leemann, Fastowski, Pfeiffer, Kasneci 2025"
+COST = "n_samples + 2 forwards, 2^d at most"
+
+
+@dataclass(frozen=True)
+class _OfSurrogate(Method):
+    """Shared by the methods that fit the surrogate first; equal seeds fit the same one.
+
+    Args:
+        n_samples: masked texts at most, for the fit and for measuring it.
+        sampling: which masks are fitted: "short", "deletions", "sizes" or "mixed"; see `heedful.games.slalom.fit`.
+        fixed: whether what no masking removes, special tokens or replacements, is a term of its own; the paper has
+            none.
+
+    Raises:
+        SettingError: a setting is out of range; when answering, the surrogate is no better than a constant.
+    """
+
+    n_samples: int = 1000
+    sampling: str = "mixed"
+    fixed: bool = True
+
+    def __post_init__(self) -> None:
+        slalom.check(self.n_samples, self.sampling)
+
+    def _fit(self, question: Question) -> tuple[slalom.Slalom, dict[str, Any]]:
+        """The surrogate, and what every answer says about it."""
+        game = question.game()
+        found = slalom.fit(game, self.n_samples, self.sampling, fixed=self.fixed, seed=question.seed)
+        details = {
+            "fidelity": found.fidelity,
+            "n_held_out": float(found.n_held_out),
+            "n_evaluations": float(found.n_evaluations),
+            "surrogate_prediction": float(found.game.ends()[1]),
+        }
+        return found, {"n_forward": game.n_forward, "settings": {"explains": "SLALOM surrogate"}, "details": details}
+
+
+@dataclass(frozen=True)
+class Slalom(_OfSurrogate):
+    """What the surrogate knows of each unit: its importance s and value v, one number at a time.
+
+    Args:
+        score: "linear", exp(s) v: with exp(s) the shares of the whole text, scores and base value add up to the
+            surrogate's prediction; "value", v: the output if the unit were all there is; "removal": the fall of the
+            surrogate's score when the unit is removed; or "importance", the share exp(s), unsigned. A constant added
+            to the output changes the first two.
+
+    Example:
+        >>> Slalom(score="value").settings()
+        {'n_samples': 1000, 'sampling': 'mixed', 'fixed': True, 'score': 'value'}
+    """
+
+    score: str = "linear"
+
+    card = Card("slalom", (), "surrogate", True, "outputs", COST, SOURCE, removes=True, random=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.score not in SCORES:
+            raise SettingError(f"unknown score {self.score!r}: use one of {', '.join(SCORES)}")
+
+    @property
+    def signed(self) -> bool:
+        """False for importances."""
+        return self.score != "importance"
+
+    def answer(self, question: Question) -> Answer:
+        """Fit, and read the scores off."""
+        found, known = self._fit(question)
+        scores = {
+            "linear": found.linear, "value": found.value, "removal": found.removal, "importance": found.share
+        }  # fmt: skip
+        return Answer(scores=scores[self.score], base_value=found.base if self.score == "linear" else None, **known)
+
+
+@dataclass(frozen=True)
+class _ExactOfSurrogate(_OfSurrogate):
+    """Numerically exact values of the surrogate.
+
+    `details["surrogate_error_bound"]` certifies them as values of the surrogate; as values of the classifier they carry
+    no certificate.
+
+    Args:
+        tolerance: largest certified error allowed, as a share of the largest score.
+
+    Raises:
+        PrecisionError: when answering, if the tolerance cannot be met.
+    """
+
+    tolerance: float = 1e-9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.tolerance < np.inf:
+            raise SettingError(f"tolerance must be a number above 0, got {self.tolerance}")
+
+
+@dataclass(frozen=True)
+class SlalomShapley(_ExactOfSurrogate):
+    """Shapley values of the surrogate over all 2^d coalitions; they add up to its own change of score."""
+
+    card = Card(
+        "slalom-shapley", (), "surrogate", True, "outputs", COST, f"{SOURCE}; docs/theory.md", removes=True, random=True
+    )
+
+    def answer(self, question: Question) -> Answer:
+        """Fit, then integrate."""
+        found, known = self._fit(question)
+        result = exact.shapley(found.game, self.tolerance)
+        known["details"]["surrogate_error_bound"] = result.error_bound
+        return Answer(scores=result.values, base_value=float(result.base_value), **known)
+
+
+@dataclass(frozen=True)
+class SlalomLime(_ExactOfSurrogate):
+    """LIME's coefficients on the surrogate, in the limit of infinitely many samples.
+
+    Args:
+        kernel_width: as for `lime`.
+    """
+
+    kernel_width: float = 0.25
+
+    card = Card(
+        "slalom-lime", (), "surrogate", True, "outputs", COST, f"{SOURCE}; docs/theory.md", removes=True, random=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.kernel_width > 0:
+            raise SettingError(f"kernel_width must be above 0, got {self.kernel_width}")
+
+    def answer(self, question: Question) -> Answer:
+        """Fit, then integrate."""
+        found, known = self._fit(question)
+        result = exact.lime(found.game, self.kernel_width, tolerance=self.tolerance)
+        known["details"]["surrogate_error_bound"] = result.error_bound
+        return Answer(scores=result.values, base_value=float(result.intercept), **known)

@@ -1,0 +1,45 @@
+"""What a call must leave as it found it: everything about a classifier, and the random streams."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+
+from heedful.classifier import Classifier
+
+
+def state(classifier: Classifier) -> dict[str, Any]:
+    """Everything that a call could leave changed."""
+    model = classifier.model
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    python = random.getstate()[1]
+    numpy = np.random.get_state()
+    tensors = (*model.named_parameters(), *model.named_buffers())
+    return {
+        "tensors": [(name, tensor.clone(), tensor.dtype, tensor.device) for name, tensor in tensors],
+        "gradients": [(p.requires_grad, p.grad) for p in model.parameters()],
+        "modes": [module.training for module in model.modules()],
+        "hooks": [[list(getattr(module, name)) for name in hooks] for module in model.modules()],
+        "config": model.config.to_dict(),
+        "attention": model.config._attn_implementation,
+        "tokenizer": classifier.tokenizer.backend_tokenizer.to_str(),
+        "sides": (classifier.tokenizer.truncation_side, classifier.tokenizer.padding_side),
+        "random": (torch.get_rng_state(), python, numpy),
+        "torch": (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_num_threads()),
+    }
+
+
+def assert_same_state(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Compare two states part by part."""
+    for name, value in before.items():
+        np.testing.assert_equal(plain(after[name]), plain(value), name)
+
+
+def plain(value: Any) -> Any:
+    """Tensors within lists and tuples as arrays."""
+    if isinstance(value, (tuple, list)):
+        return [plain(x) for x in value]
+    return value.detach().numpy() if isinstance(value, torch.Tensor) else value
