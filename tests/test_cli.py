@@ -107,6 +107,28 @@ def test_explain_saves_by_suffix(run, tmp_path: Path) -> None:
     assert (tmp_path / "e.json").read_text("utf-8") == Explanation.from_json(out).to_json(indent=2) + "\n"
 
 
+def test_a_pair_of_texts_is_told_apart(run, tmp_path: Path) -> None:
+    arguments = ["explain", "demo", "A dull plot.", "--pair", "A superb cast.", "-m", "occlusion"]
+    result = Explanation.from_json(run(*arguments, "--json", "-o", "pair.html")[1])
+    pair = heedful.explain(heedful.load("demo"), ("A dull plot.", "A superb cast."), "occlusion")
+    assert replace(result, seconds=0.0) == replace(pair, seconds=0.0)
+    out = run(*arguments)[1]
+    assert "\nA dull plot.\nA superb cast.\n" in out
+    assert "second text: from “A superb cast.” on" in " ".join(out.split())
+    assert "from “A superb cast.” on" in (tmp_path / "pair.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("command", ["explain", "compare"])
+def test_a_long_text_is_read_window_by_window(run, command: str) -> None:
+    text = " ".join(["dull", *["plot"] * 300, "superb"])
+    _, out, err = run(command, "demo", text, "-m", "occlusion", "--long-text", "windows:size=100", "--json")
+    assert err == ""
+    (found,) = Comparison.from_json(out) if command == "compare" else [Explanation.from_json(out)]
+    assert (found.units, found.cut, found.settings["windows"]) == (("dull", "plot", "superb"), (), 6)
+    out = run(command, "demo", text, "-m", "occlusion", "--long-text", "windows:size=100")[1]
+    assert "6 of 100 tokens" in " ".join(out.split())
+
+
 def test_methods_lists_every_method(run) -> None:
     from heedful.methods import METHODS
 
@@ -163,6 +185,9 @@ def test_train_passes_every_option_on(run, tmp_path: Path, monkeypatch: pytest.M
         (["explain", "demo", "good", "--target", "7"], "no class 7"),
         (["explain", "demo", "good", "--method", "lime:n_samples=0"], "n_samples must be at least 1"),
         (["explain", "demo", "good", "--masking", "burn"], "unknown masking"),
+        (["explain", "demo", "good", "--pair", " "], "empty"),
+        (["explain", "demo", "good", "--pair", "film", "--long-text", "windows"], "pair of texts"),
+        (["explain", "demo", "good", "--long-text", "window"], "unknown long_text"),
         (["explain", "demo", "good", "--out", "x.pdf"], "cannot save as '.pdf'"),
         (["explain", "demo", "good", "--file", "x.txt"], "not both"),
         (["explain", "demo", "--file", "missing.txt"], "cannot read missing.txt"),

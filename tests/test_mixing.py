@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+import heedful
 import zoo
-from heedful import mixing
+from heedful import inside, mixing
 from heedful.classifier import Classifier
 from heedful.errors import ModelError, SettingError
 
@@ -62,6 +63,20 @@ def test_lengths_and_angles_are_those_of_the_vectors_by_hand(name: str, layer: i
     wanted = torch.einsum("gtd,htd->tgh", expected, expected).numpy()
     # some architectures compute their rotations or softmax in float32, which changes the second layer's input
     assert products == pytest.approx(wanted, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("heads", ["sum", "mean"])
+@pytest.mark.parametrize("name", ["bert", "modernbert", "llama"])  # read out at the first, all, and the last token
+def test_the_method_takes_lengths_where_the_logits_are_read(name: str, heads: str) -> None:
+    classifier = with_biases(name)
+    encoded = classifier.encode(TEXT)
+    weights, vectors = torch.from_numpy(inside.attentions(classifier, encoded)[1]), by_hand(classifier, 1)
+    parts = torch.einsum("hqt,htd->qthd", weights, vectors.double())
+    lengths = parts.sum(2).norm(dim=-1) if heads == "sum" else parts.norm(dim=-1).mean(2)
+    expected = {"bert": lengths[0], "modernbert": lengths.mean(0), "llama": lengths[-1]}[name].numpy()
+    found = heedful.explain(classifier, TEXT, f"attention-value-norm:heads={heads}", unit="token").scores
+    inner = [span is not None and span[0] < span[1] for span in encoded.offsets]
+    assert found == pytest.approx(expected[inner], rel=1e-5, abs=1e-6)
 
 
 def test_more_components_than_tokens_take_several_passes() -> None:

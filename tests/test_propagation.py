@@ -122,7 +122,8 @@ ACTIVATIONS = {
     "leaky": functional.leaky_relu,
     "gelu": functional.gelu,
     "approximate": lambda x: functional.gelu(x, approximate="tanh"),
-    "keyword": lambda x: functional.silu(input=x),
+    "silu": functional.silu,
+    "keyword": lambda x: torch.tanh(input=x),
     "elu": functional.elu,
     "mish": functional.mish,
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import pytest
@@ -51,15 +53,19 @@ class Joint:
     def __init__(self, classifier: Classifier, text: str, windows: Windows, result: Explanation) -> None:
         self.classifier, self.result = classifier, result
         self.windows = windows_of(classifier, text, windows)
-        masks = enumeration.subsets(len(result))
+
+    @cached_property
+    def values(self) -> dict[bytes, float]:
+        masks = enumeration.subsets(len(self.result))
         values = np.mean([self.outputs(window, masks) for window in self.windows], axis=0)
-        self.values = dict(zip(map(bytes, masks), values.tolist(), strict=True))
+        return dict(zip(map(bytes, masks), values.tolist(), strict=True))
 
     def outputs(self, window: encoding.Encoded, masks: np.ndarray) -> np.ndarray:
         spans = [{i for start, end in unit for i in range(start, end)} for unit in self.result.spans]
         gone = [
             [
-                span is not None and any(not keep and unit & set(range(*span)) for keep, unit in zip(mask, spans))
+                span is not None
+                and any(not keep and unit & set(range(*span)) for keep, unit in zip(mask, spans, strict=True))
                 for span in window.offsets
             ]
             for mask in masks
@@ -103,22 +109,19 @@ def test_windows_are_the_tokenizers_own(name: str) -> None:
     """The windows of transformers, but for the last, which reaches back to be as long as the others."""
     classifier, size, stride = CLASSIFIERS[name], 16, 9
     found = windows_of(classifier, LONG, Windows(size, stride))
-    whole = classifier.tokenizer(LONG, verbose=False, return_offsets_mapping=True)
     special = len(classifier.tokenizer("", verbose=False)["input_ids"])
     theirs = classifier.tokenizer(
         LONG, truncation=True, max_length=size, stride=size - special - stride, return_overflowing_tokens=True
     )["input_ids"]
     classifier.tokenizer.backend_tokenizer.no_truncation()
     assert [window.input_ids.tolist() for window in found[:-1]] == theirs[: len(found) - 1]
-    assert {len(window) for window in found} == {size}
-    ends = sum(window is None for window in found[0].offsets)
-    last = [span for span in found[-1].offsets if span is not None]
-    assert (ends, last) == (special, [s for s in whole["offset_mapping"] if s[0] < s[1]][-len(last) :])
-    for window in found:
-        assert window.text == LONG
-        for token, span in zip(window.input_ids, window.offsets, strict=True):
-            piece = classifier.tokenizer.convert_ids_to_tokens(int(token)).strip("▁Ġ#").lower()
-            assert span is None or not piece.isascii() or piece in (LONG[slice(*span)].lower(), "[unk]", "<unk>")
+    whole = encoding.encode(classifier.tokenizer, LONG, sys.maxsize, name)
+    tokens = [pair for pair in zip(whole.input_ids.tolist(), whole.offsets, strict=True) if pair[1] is not None]
+    for i, window in enumerate(found):
+        inner = [pair for pair in zip(window.input_ids.tolist(), window.offsets, strict=True) if pair[1] is not None]
+        start = i * stride if i < len(found) - 1 else len(tokens) - size + special
+        assert inner == tokens[start : start + size - special]
+        assert (len(window), window.text, window.cut) == (size, LONG, ())
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,9 @@ def test_games_of_windows_add_up_to_the_joint_game(
 ) -> None:
     classifier, choices = CLASSIFIERS[name], {"output": output, "unit": unit, "target": 1, "long_text": windows}
     exact = "kernel-shap:n_samples=100000"
-    results = heedful.compare(classifier, text, ["occlusion", exact, "partition:n_samples=100000", "banzhaf"], **choices)
+    results = heedful.compare(
+        classifier, text, ["occlusion", exact, "partition:n_samples=100000", "banzhaf"], **choices
+    )
     first = results["occlusion"]
     assert first.settings["windows"] > 1
     game = Joint(classifier, text, windows, first)
@@ -157,8 +162,8 @@ def test_games_of_windows_add_up_to_the_joint_game(
 
 @pytest.mark.parametrize("name", FOUR)
 def test_the_largest_window_is_explained_alone(name: str) -> None:
-    classifier, windows = CLASSIFIERS[name], Windows(size=10, stride=3, combine="max")
-    result = heedful.explain(classifier, TEXT, "occlusion", long_text=windows)
+    classifier, windows = CLASSIFIERS[name], Windows(size=8, combine="max")
+    result = heedful.explain(classifier, TEXT, "occlusion", unit="word", long_text=windows)
     joint = Joint(classifier, TEXT, replace(windows, combine="mean"), result)
     logits = np.stack([classifier.logits([window.input_ids])[0] for window in joint.windows])
     assert (result.target, result.prediction) == (logits.max(axis=0).argmax(), logits.max())
@@ -220,7 +225,7 @@ def test_every_method_answers_windows_or_refuses_as_ever(name: str, method: str)
     result = heedful.explain(classifier, text, spec, long_text=windows)
     assert result.settings["windows"] >= 3
     assert np.isfinite(result.scores).all()
-    assert np.count_nonzero(result.scores) > len(result) / 2
+    assert np.count_nonzero(result.scores) > len(result) / 2 or not short.scores.any()  # as BERT's mean gradients are
     assert (result.cut, result.text) == ((), text)
     assert set(result.details) == set(short.details) or method == "random"
     assert (result.base_value is None) == (short.base_value is None)
@@ -232,14 +237,14 @@ def test_every_method_answers_windows_or_refuses_as_ever(name: str, method: str)
 
 
 def test_standard_errors_are_those_of_the_combined_scores() -> None:
-    """Windows almost alike: with equal draws their errors would be alike, and the sum's be twice what is said."""
-    classifier, windows = CLASSIFIERS["paper"], Windows(size=14, stride=1)
-    text = " ".join(dict.fromkeys(LONG[:95].split()))
+    """Three windows all alike: with equal draws their errors would be equal, and not cancel as they are said to."""
+    classifier, windows = CLASSIFIERS["paper"], Windows(size=14, stride=13)
+    text = " ".join(list(dict.fromkeys(word for word in LONG.split() if word.isalpha()))[:13] * 3)
     runs = [
         heedful.explain(classifier, text, "permutation-shap:n_permutations=10", seed=seed, long_text=windows)
         for seed in range(40)
     ]
-    assert runs[0].settings["windows"] >= 3
+    assert (len(runs[0]), runs[0].settings["windows"]) == (13, 3)
     assert not runs[0].details["enumerated"]
     spread = np.stack([run.scores for run in runs]).std(axis=0, ddof=1)
     said = np.sqrt(np.mean([run.std_error**2 for run in runs], axis=0))
@@ -249,7 +254,7 @@ def test_standard_errors_are_those_of_the_combined_scores() -> None:
 
 def test_windows_of_punctuation_have_an_output_and_nothing_to_explain() -> None:
     classifier, windows = CLASSIFIERS["bert"], Windows(size=8)
-    text = "good film " + "! " * 20 + "the plot"
+    text = "good film " + "! " * 10 + "the plot"
     results = heedful.compare(classifier, text, ["occlusion", "kernel-shap", "G-l2"], long_text=windows)
     game = Joint(classifier, text, windows, results["occlusion"])
     assert any(set(window.input_ids[1:-1].tolist()) == {int(game.windows[1].input_ids[2])} for window in game.windows)
@@ -264,10 +269,11 @@ def test_windows_of_punctuation_have_an_output_and_nothing_to_explain() -> None:
 @pytest.mark.parametrize("name", FOUR)
 def test_a_text_that_fits_is_explained_as_ever(name: str) -> None:
     classifier = CLASSIFIERS[name]
-    for method in ("occlusion", "lime:n_samples=100", "permutation-shap:n_permutations=2", "alpha-avg", "random"):
-        for windows in (Windows(), Windows(size=60, stride=3, combine="max"), "windows"):
+    for method in ("lime:n_samples=30", "alpha-avg"):
+        expected = timeless(heedful.explain(classifier, TEXT[:40], method, unit="word"))
+        for windows in ("windows", Windows(size=60, stride=3, combine="max")):
             fitting = heedful.explain(classifier, TEXT[:40], method, unit="word", long_text=windows)
-            assert timeless(fitting) == timeless(heedful.explain(classifier, TEXT[:40], method, unit="word"))
+            assert timeless(fitting) == expected
 
 
 def test_a_method_that_looks_at_nothing_needs_no_windows() -> None:
@@ -278,12 +284,12 @@ def test_a_method_that_looks_at_nothing_needs_no_windows() -> None:
 
 def test_alone_among_others_and_side_by_side_windows_give_the_same() -> None:
     classifier, choices = CLASSIFIERS["llama"], {"long_text": "windows:size=9,stride=4", "seed": 3, "unit": "word"}
-    alone = heedful.explain(classifier, TEXT, "lime:n_samples=50", **choices)
-    among = heedful.explain(classifier, ["good", TEXT], "lime:n_samples=50", progress=True, **choices)
-    beside = heedful.compare(classifier, TEXT, ["alpha-avg", "lime:n_samples=50"], progress=True, **choices)
+    alone = heedful.explain(classifier, TEXT, "lime:n_samples=20", **choices)
+    among = heedful.explain(classifier, ["good", TEXT], "lime:n_samples=20", progress=True, **choices)
+    beside = heedful.compare(classifier, TEXT, ["alpha-avg", "lime:n_samples=20"], progress=True, **choices)
     assert timeless(alone) == timeless(among[1]) == timeless(beside["lime"])
     assert "windows" not in among[0].settings
-    assert alone.settings["n_samples"] == 50
+    assert alone.settings["n_samples"] == 20
     assert alone.settings["windows"] == len(windows_of(classifier, TEXT, Windows(9, 4)))
     assert alone.n_forward > beside["attention-mean"].n_forward == 2 * alone.settings["windows"]
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import heedful
-from factory import make_classifier
+from factory import make_bert, make_classifier
 from heedful import methods
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
@@ -57,6 +57,7 @@ def test_repeated_words_are_never_lost(classifier: Classifier) -> None:
     assert types.units.count("good") == 1
     assert len(types.spans[types.units.index("good")]) == 2
     assert types.scores.sum() == pytest.approx(words.scores.sum())
+    assert types.settings["aggregation"] == "sum over tokens"
 
 
 @pytest.mark.parametrize("masking", ["unk", "mask", "pad"])
@@ -80,6 +81,22 @@ def test_random_depends_on_the_seed_alone(classifier: Classifier) -> None:
     draws = [heedful.explain(classifier, TEXT, "random", seed=s).scores for s in (0, 0, 1)]
     assert np.array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[0], draws[2])
+
+
+def test_random_is_standard_normal(classifier: Classifier) -> None:
+    draws = np.array([heedful.explain(classifier, TEXT, "random", seed=s).scores for s in range(100)]).ravel()
+    # 5 standard errors of the mean, and of the mean square, whose variance is 2
+    assert abs(draws.mean()) < 5 / np.sqrt(len(draws))
+    assert abs((draws**2).mean() - 1) < 5 * np.sqrt(2 / len(draws))
+
+
+@pytest.mark.parametrize("method", ["lime:n_samples=40", "occlusion", "random"])
+def test_texts_pushed_through_the_model_are_counted(method: str) -> None:
+    classifier, rows = make_bert(), []
+    hook = classifier.model.bert.encoder.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
+    result = heedful.explain(classifier, TEXT, method)
+    hook.remove()
+    assert result.n_forward == sum(rows)
 
 
 @pytest.mark.parametrize("name", methods.names())

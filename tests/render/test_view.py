@@ -61,6 +61,14 @@ def test_facts_say_what_was_cut():
     assert "cut" not in dict(view.facts([make()]))
 
 
+def test_facts_say_where_a_second_text_begins_and_what_windows_were_combined():
+    pair = make("who?\none\ntwo", [[(0, 3)]], settings={"second_text_from": 5})
+    assert dict(view.facts([pair]))["second text"] == "from “one two” on"
+    windows = {"windows": 5, "window_size": 64, "stride": 31, "combine": "max"}
+    assert dict(view.facts([make(settings=windows)]))["windows"] == "5 of 64 tokens, one every 31; max of their outputs"
+    assert not {"second text", "windows"} & set(dict(view.facts([make()])))
+
+
 def test_ranking_is_by_size_with_undefined_last():
     assert view.ranking(make("a b c d", scores=[1, math.nan, -3, 1])) == [2, 0, 3, 1]
 

@@ -138,10 +138,9 @@ def fit(game: Game, n_samples: int = 1000, sampling: str = "mixed", *, fixed: bo
     test = fitted if listed else samples[2]
     fidelity = test.r2(_game(*head, empty)(test.masks))
     if not fidelity > _BETTER:
-        where = "all masks" if listed else f"{len(test.values)} masks it has not seen"
         raise SettingError(
-            f"the SLALOM surrogate fits this prediction no better than a constant (R2 {fidelity:.2g} on {where}): "
-            f"{'' if listed else 'raise n_samples, or '}use permutation-shap, kernel-shap or lime"
+            f"the SLALOM surrogate fits this prediction no better than a constant (R2 {fidelity:.2g} on "
+            f"{len(test.values)} masks): raise n_samples, or use permutation-shap, kernel-shap or lime"
         )
     return Slalom(*head, empty, fidelity, 0 if listed else len(test.values), len(values), found.ridge)
 

@@ -168,10 +168,7 @@ class _Problem:
         scaled, penalty = columns / size, ridge * len(weight)
         gram = scaled.T @ scaled + np.diag(penalty / size**2 + 1e-14)  # solvable also where columns coincide
         inverse = np.linalg.inv(gram) / size / size[:, None]
-        numerator = np.zeros(len(weight))
-        for _ in range(3):  # refinement: digits lost in the normal equations
-            pull = columns.T @ (self._wanted - columns @ numerator) - penalty * numerator
-            numerator = numerator + inverse @ pull
+        numerator = inverse @ (columns.T @ self._wanted)
         residual = self._wanted - columns @ numerator
         loss = float(residual @ residual + penalty * numerator @ numerator + ridge * log_weight @ log_weight)
         return _Point(ridge, log_weight, weight, total, columns, inverse, numerator, residual, loss)
