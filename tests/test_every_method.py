@@ -24,9 +24,9 @@ CHEAP = {
     "permutation-shap": "permutation-shap:n_permutations=2",
     "integrated-gradients": "integrated-gradients:n_steps=20,tolerance=0.02",
     "smoothgrad": "smoothgrad:n_samples=4",
-    "slalom": "slalom:n_samples=100",
-    "slalom-shapley": "slalom-shapley:n_samples=100",
-    "slalom-lime": "slalom-lime:n_samples=100",
+    "slalom": "slalom:n_samples=300",
+    "slalom-shapley": "slalom-shapley:n_samples=300,tolerance=1e-4",
+    "slalom-lime": "slalom-lime:n_samples=300,tolerance=1e-4",
     "partition": "partition:n_samples=64",
     "banzhaf": "banzhaf:n_samples=64",
 }

@@ -193,12 +193,13 @@ def test_constants_added_on_the_way_keep_their_share() -> None:
         x = x + place
         x = 2 * (kind + x) - 1
         x += place
+        x = torch.add(input=x, other=kind)
         return torch.cat([x, kind])
 
     x = noise(3)
     found = relevance(network, x)
     assert torch.allclose(found.scores, 2 * x)
-    assert found.constants == pytest.approx(float((3 * place + 3 * kind - 1).sum().detach()))
+    assert found.constants == pytest.approx(float((3 * place + 4 * kind - 1).sum().detach()))
     assert abs(found.gap) < 1e-14
 
 

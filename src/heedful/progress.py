@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -16,7 +17,7 @@ def track(items: Sequence[Item], what: str, *, shown: bool) -> Iterator[Item]:
         >>> list(track([1, 2], "counting", shown=False))
         [1, 2]
     """
-    if not shown:
+    if not shown or not sys.stderr.isatty():
         yield from items
         return
     from rich.console import Console

@@ -243,10 +243,11 @@ class TestLeastSquares:
         assert best_fit(first, second, True).ridge > best_fit(first, first, True).ridge  # on masks fitted, none is best
 
     def test_validation_is_fitted_too_in_the_end(self) -> None:
-        """Five masks cannot tell six units apart; the others can."""
+        """Eight masks cannot tell the weights and values of six units; the others can."""
         game, _, value = known(4, 6, fixed=False)
         masks = slalom.draw(6, 60, "mixed", np.random.default_rng(0))
-        few, rest = (Sample(some, game(some), np.ones(len(some))) for some in (masks[-5:], masks[:-5]))
+        few, rest = (Sample(some, game(some), np.ones(len(some))) for some in (masks[-8:], masks[:-8]))
+        assert np.abs(best_fit(few, None, False).value - value).max() > 1
         assert best_fit(few, rest, False).value == pytest.approx(value, abs=1e-6)
 
     def test_numbers_of_any_size(self) -> None:

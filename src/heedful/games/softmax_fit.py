@@ -162,9 +162,8 @@ class _Problem:
         weight /= weight.sum()
         total = self.terms @ weight
         columns = self.terms * (self._root / total)[:, None]
-        size = np.sqrt(
-            (columns**2).sum(0)
-        )  # columns of the same length: light terms without a fixed one have huge ones
+        size = np.sqrt((columns**2).sum(0))  # to columns of one length: light terms without a fixed one have huge ones
+        size[size == 0] = 1.0  # a unit that no mask keeps
         scaled, penalty = columns / size, ridge * len(weight)
         gram = scaled.T @ scaled + np.diag(penalty / size**2 + 1e-14)  # solvable also where columns coincide
         inverse = np.linalg.inv(gram) / size / size[:, None]
@@ -193,7 +192,9 @@ class _Problem:
 
     def _derivatives(self, point: _Point) -> tuple[PerTerm, Float64[np.ndarray, "terms terms"], PerTerm]:
         """Half of minus the loss's gradient by the log weights, of its approximate Hessian, and the damping's unit."""
-        jacobian = -self.terms * point.weight * ((point.columns @ point.numerator) / point.total)[:, None]
+        # weights sum to 1: one that grows takes from all
+        moved = (self.terms - point.total[:, None]) * point.weight
+        jacobian = -moved * ((point.columns @ point.numerator) / point.total)[:, None]
         square, mixed = jacobian.T @ jacobian, point.columns.T @ jacobian
         curvature = square - mixed.T @ point.inverse @ mixed + point.ridge * np.eye(len(square))
         steepness = np.diag(square) + point.ridge
