@@ -1,4 +1,4 @@
-"""Small classifiers of many architectures, random float64 weights, with tokenizers trained on the spot."""
+"""Small classifiers of many architectures, random float64 weights, with tokenizers made on the spot."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ ARCHITECTURES: dict[str, tuple[str, str, dict[str, object]]] = {
 }  # fmt: skip
 NAMES = (*ARCHITECTURES, "paper")
 
+# by hand, as the trainers of WordPiece and Unigram break ties at random
+_WORDS = sorted({word for text in (*SENTENCES, *PAIRS) for word in text.lower().split()})
+_STARTS = sorted({word if len(word) < 7 else word[:4] for word in _WORDS if len(word) > 1})
+_MIDDLES = sorted({word[i : i + 4] for word in _WORDS if len(word) >= 7 for i in range(4, len(word), 4)})
+_CHARACTERS = sorted(set("".join(_WORDS)))
+
 
 def make(name: str, seed: int = 0, **settings: object) -> Classifier:
     """A classifier of this architecture, or the paper's; `settings` go to its configuration."""
@@ -79,10 +85,11 @@ def make_tokenizer(kind: str) -> PreTrainedTokenizerFast:
     first, last, pad, unknown, mask = names
     special = [first, pad, last, unknown, mask]
     if family == "wordpiece":
-        backend = Tokenizer(models.WordPiece(unk_token=unknown))
+        inside = sorted({*_CHARACTERS, *_MIDDLES})
+        pieces = [*special, *_CHARACTERS, *_STARTS, *(f"##{one}" for one in inside)]
+        backend = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token=unknown))
         backend.normalizer = normalizers.BertNormalizer()
         backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        trainer = trainers.WordPieceTrainer(vocab_size=150, special_tokens=special, show_progress=False)
     elif family == "byte-level":
         backend = Tokenizer(models.BPE())
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -91,14 +98,15 @@ def make_tokenizer(kind: str) -> PreTrainedTokenizerFast:
         trainer = trainers.BpeTrainer(
             vocab_size=340, special_tokens=special, initial_alphabet=alphabet, show_progress=False
         )
+        backend.train_from_iterator((*SENTENCES, *PAIRS), trainer)
     else:
-        backend = Tokenizer(models.Unigram())
+        pieces = [(name, 0.0) for name in special]
+        inside = sorted({*_CHARACTERS, *_MIDDLES})
+        pieces += [("\u2581", -4.0), *((f"\u2581{one}", -5.0) for one in _STARTS), *((one, -6.0) for one in inside)]
+        backend = Tokenizer(models.Unigram(pieces, unk_id=special.index(unknown)))
         backend.pre_tokenizer = pre_tokenizers.Metaspace()
         backend.decoder = decoders.Metaspace()
-        trainer = trainers.UnigramTrainer(
-            vocab_size=120, special_tokens=special, unk_token=unknown, show_progress=False
-        )
-    backend.train_from_iterator((*SENTENCES, *PAIRS), trainer)
+        backend.add_special_tokens(special)
     single, pair = f"{first} $A {last}", f"{first} $A {last} {last} $B {last}"
     if family == "wordpiece":
         pair = f"{first} $A {last} $B:1 {last}:1"

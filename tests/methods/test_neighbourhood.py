@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from heedful.methods.neighbourhood import draw, draw_as_lime, draw_balanced, weigh
@@ -74,6 +74,7 @@ def test_an_infinite_width_weighs_all_alike() -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 2**32 - 1))
+@example(n_samples=16, n_units=2, seed=802)  # a mask of all units across two rounds
 def test_balanced_masks_remove_every_unit_once_before_any_is_removed_again(n_samples: int, n_units: int, seed: int):
     masks, weights = draw_balanced(n_samples, n_units, seed, 0.25)
     again, same_weights = draw_balanced(n_samples, n_units, seed, 0.25)

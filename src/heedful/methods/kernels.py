@@ -44,7 +44,7 @@ def remove_in_turn(sizes, randoms, masks):
             taken = min(left, end - used)
             left -= taken
             used += taken
-            if used == end:  # all had their turn; those of this row, at the end, stay out of the rest of it
+            if used == n_units:  # all had their turn; those of this row, at the end, stay out of the rest of it
                 used, end = 0, n_units - taken
 
 

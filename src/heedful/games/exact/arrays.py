@@ -21,3 +21,15 @@ def namespace(array: AnyArray) -> Any:
     import torch
 
     return torch
+
+
+def reordered(array: AnyArray, order: AnyArray) -> AnyArray:
+    """The array's entries along the last axis in another order, such as `argsort` finds.
+
+    Example:
+        >>> reordered(np.array([[3.0, 1.0, 2.0]]), np.array([[1, 2, 0]]))
+        array([[1., 2., 3.]])
+    """
+    if isinstance(array, np.ndarray):
+        return np.take_along_axis(array, order, -1)
+    return array.take_along_dim(order, -1)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from heedful.errors import SettingError
-from heedful.games.exact.arrays import AnyArray, namespace
+from heedful.games.exact.arrays import AnyArray, namespace, reordered
 from heedful.games.ratio import RatioGame
 
 EPS = float(np.finfo(np.float64).eps)
@@ -86,13 +86,6 @@ class Values:
     nothing: HeadsOutputs
     centre: HeadsOutputs
 
-    def largest(self) -> HeadsOutputs:
-        """Largest absolute value of any term: no value of the head is further from that of the whole text."""
-        xp = namespace(self.fixed)
-        terms = xp.maximum(xp.amax(abs(self.heavy), -1), xp.amax(abs(self.light), -1))
-        largest: HeadsOutputs = xp.maximum(terms, xp.maximum(abs(self.fixed), abs(self.empty)))
-        return largest
-
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
@@ -101,11 +94,13 @@ class Bounds:
     Attributes:
         reach: change of a head's value by one unit.
         stretch: change of the logarithm of a head's total weight by one unit.
-        swing: change of a head's value against the whole text.
+        deviation: of a head's value from that of the whole text, also if no terms cancelled.
+        swing: the same, with what is known of the units' changes: no larger.
     """
 
     reach: HeadsOutputsUnits
     stretch: HeadsUnits
+    deviation: HeadsOutputs
     swing: HeadsOutputs
 
 
@@ -189,19 +184,28 @@ def _log_sum(log_weight: HeadsUnits, log_fixed: PerHead) -> PerHead:
 def _values(parts: Parts, weights: Weights, logs: tuple[HeadsUnits, HeadsUnits, PerHead]) -> Values:
     xp = namespace(parts.fixed)
     log_kept, log_removed, log_fixed = logs
-    kept, removed = parts.kept, parts.removed
-    centre = _pooled(log_kept, kept, log_fixed, parts.fixed)
-    middle, kept_high, lighter = centre[..., None], weights.kept_high[..., None, :], xp.isfinite(weights.low)
+    kept_high, lighter = weights.kept_high[..., None, :], xp.isfinite(weights.low)[..., None, :]
+    difference = xp.where(kept_high, parts.kept - parts.removed, parts.removed - parts.kept)  # centring rounds
+    kept, removed, fixed, empty = parts.kept, parts.removed, parts.fixed, parts.empty
+    centre = xp.zeros_like(fixed)
+    for _ in range(2):  # the first centre is rounded: the whole text would keep a value
+        middle = _pooled(log_kept, kept, log_fixed, fixed)
+        kept, removed, fixed, empty = (
+            kept - middle[..., None],
+            removed - middle[..., None],
+            fixed - middle,
+            empty - middle,
+        )
+        centre = centre + middle
     heavy, light = xp.where(kept_high, kept, removed), xp.where(kept_high, removed, kept)
-    difference = heavy - light  # before centring, which rounds
-    heavy = xp.where(xp.isfinite(weights.high)[..., None, :], heavy - middle, 0.0)
-    light = xp.where(lighter[..., None, :], light - middle, 0.0)
-    excess = xp.where(lighter[..., None, :], difference + weights.gap[..., None, :] * light, heavy)
-    fixed = xp.where(xp.isfinite(log_fixed)[..., None], parts.fixed - centre, 0.0)
+    heavy = xp.where(xp.isfinite(weights.high)[..., None, :], heavy, 0.0)
+    light = xp.where(lighter, light, 0.0)
+    excess = xp.where(lighter, difference + weights.gap[..., None, :] * light, heavy)
+    fixed = xp.where(xp.isfinite(log_fixed)[..., None], fixed, 0.0)
     can_be_empty = xp.isneginf(weights.floor)[..., None]
-    empty = xp.where(can_be_empty, parts.empty - centre, 0.0)
-    centred = xp.where(xp.isfinite(log_removed)[..., None, :], removed - middle, 0.0)
-    nothing = xp.where(can_be_empty, empty, _pooled(log_removed, centred, log_fixed, fixed))
+    empty = xp.where(can_be_empty, empty, 0.0)
+    removed = xp.where(xp.isfinite(log_removed)[..., None, :], removed, 0.0)
+    nothing = xp.where(can_be_empty, empty, _pooled(log_removed, removed, log_fixed, fixed))
     return Values(heavy, light, excess, fixed, empty, nothing, centre)
 
 
@@ -225,13 +229,32 @@ def _bounds(weights: Weights, values: Values) -> Bounds:
     high, gap, floor = weights.high, weights.gap, weights.floor[..., None]
     most = xp.maximum(abs(values.heavy), weights.ratio[..., None, :] * abs(values.light))
     share = xp.where(xp.isfinite(high), xp.exp(high - floor), 0.0)
-    fixed_share = xp.where(xp.isfinite(weights.fixed), xp.exp(weights.fixed - weights.floor), 0.0)
-    summed = xp.einsum("...j,...cj->...c", share, most) + fixed_share[..., None] * abs(values.fixed)
     stretch = xp.where(gap > 0, xp.log1p(gap * share), 0.0)
-    # a value is a weighted mean of terms, and its numerator is at most the sum of all of them
-    deviation = xp.fmin(values.largest(), summed)[..., None]
+    deviation = _deviation(weights, values, share[..., None, :] * most)[..., None]
     reach = (abs(values.excess) + gap[..., None, :] * deviation) * xp.clip(share, None, 1.0)[..., None, :]
     # from nothing to the first term the value may jump by any amount
     reach = xp.where((xp.isneginf(floor) & (gap > 0))[..., None, :], np.inf, reach)
     reach = xp.minimum(reach, 2.0 * deviation)
-    return Bounds(reach, stretch, xp.minimum(deviation[..., 0], reach.sum(-1)))
+    deviation = deviation[..., 0]
+    return Bounds(reach, stretch, deviation, xp.minimum(deviation, reach.sum(-1)))
+
+
+def _deviation(weights: Weights, values: Values, part: HeadsOutputsUnits) -> HeadsOutputs:
+    """Bound on any value of a head against that of the whole text; `part` bounds what a unit adds to it at most.
+
+    A value is the sum of what some terms add to it, and a mean of the others, their weights adding up to 1 at most.
+    Whichever are summed, the bound holds: here those of the largest values, as many as make it smallest. So light units
+    with huge values cost what they add.
+    """
+    xp = namespace(part)
+    value = xp.maximum(abs(values.heavy), abs(values.light))
+    order = xp.argsort(-value)
+    zero = xp.zeros_like(value[..., :1])
+    summed = xp.concatenate([zero, xp.cumsum(reordered(part, order), -1)], -1)
+    others = xp.concatenate([reordered(value, order), zero], -1)
+    fixed, empty = abs(values.fixed)[..., None], abs(values.empty)[..., None]
+    fixed_share = xp.where(xp.isfinite(weights.fixed), xp.exp(weights.fixed - weights.floor), 0.0)[..., None, None]
+    others = xp.where(others > 0, xp.maximum(others, fixed), fixed_share * fixed)
+    bound = xp.maximum(summed + others, empty)
+    deviation: HeadsOutputs = xp.amin(xp.where(xp.isnan(bound), np.inf, bound), -1)
+    return deviation

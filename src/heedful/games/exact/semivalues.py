@@ -72,7 +72,7 @@ def check_sum(game: Prepared, result: engine.Attempt, change: engine.PerOutput) 
         PrecisionError: they do not.
     """
     gap = abs(result.values.sum(-1) - change)
-    evaluation = 1e-12 * (abs(game.values.centre) + game.values.largest()).mean(-2)
+    evaluation = 1e-12 * (abs(game.values.centre) + game.bounds.deviation).mean(-2)
     if (gap > game.n_units * result.bound + evaluation).any():
         raise PrecisionError(f"the values miss f(all) - f(none) by {gap.max():.1e}, more than certified: report a bug")
 
