@@ -1,4 +1,4 @@
-"""Shapley, Banzhaf and LIME values of a ratio game over all its masks, in numbers of 60 digits."""
+"""Shapley, Banzhaf and LIME values of a ratio game over all its masks, in numbers of 400 digits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from heedful.games import RatioGame
 from heedful.games.exact.enumeration import subsets
 
-DIGITS = 60
+DIGITS = 400  # weights reach from 1 to e^-500
 Numbers = list[mpmath.mpf]
 
 

@@ -1,4 +1,4 @@
-"""Certificates against numbers of 60 digits: no value is further from the truth than its bound."""
+"""Certificates against numbers of 400 digits: no value is further from the truth than its bound."""
 
 from __future__ import annotations
 
