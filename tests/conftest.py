@@ -36,6 +36,7 @@ import torch  # noqa: E402 - after the hook
 
 from factory import make_classifier  # noqa: E402
 from heedful.classifier import Classifier  # noqa: E402
+from heedful.loading import from_pretrained  # noqa: E402
 
 torch.set_num_threads(1)  # the tests run in parallel themselves
 settings.register_profile("ci", derandomize=True)  # what fails there fails for everybody
@@ -61,3 +62,12 @@ def data_folder() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("set HEEDFUL_DATA to the folder of the public data sets")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def sentiment() -> Classifier:
+    """A real encoder fine-tuned on SST-2; tests that need it are marked `real`."""
+    folder = os.environ.get("HEEDFUL_REAL_MODEL")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("set HEEDFUL_REAL_MODEL to a folder made by benchmarks/real_model.py")
+    return from_pretrained(folder)

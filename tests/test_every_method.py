@@ -12,7 +12,7 @@ import heedful
 import zoo
 from heedful import Explanation, methods
 from heedful.classifier import Classifier
-from heedful.errors import PrecisionError, SettingError
+from heedful.errors import SettingError
 from untouched import assert_same_state, state
 
 TEXT = "The plot was not good."
@@ -25,8 +25,8 @@ CHEAP = {
     "integrated-gradients": "integrated-gradients:n_steps=20,tolerance=0.02",
     "smoothgrad": "smoothgrad:n_samples=4",
     "slalom": "slalom:n_samples=300",
-    "slalom-shapley": "slalom-shapley:n_samples=300,tolerance=1e-4",
-    "slalom-lime": "slalom-lime:n_samples=300,tolerance=1e-4",
+    "slalom-shapley": "slalom-shapley:n_samples=300",
+    "slalom-lime": "slalom-lime:n_samples=300",
     "partition": "partition:n_samples=64",
     "banzhaf": "banzhaf:n_samples=64",
 }
@@ -143,11 +143,7 @@ def test_a_target_by_index_is_the_one_by_name(architecture: str, method: str) ->
 def test_labels_that_do_not_exclude_each_other(architecture: str, method: str) -> None:
     classifier = classifier_of(architecture, "multi_label_classification")
     output = "probability" if method not in OF_THE_PAPER else "logit"
-    try:
-        found = heedful.explain(classifier, TEXT, spec(method), target=2, output=output, unit="word")
-    except PrecisionError:
-        assert method in {"slalom-shapley", "slalom-lime"}  # a surrogate too flat for its values to be told from zero
-        return
+    found = heedful.explain(classifier, TEXT, spec(method), target=2, output=output, unit="word")
     if output == "logit":
         return
     logit = explanation(architecture, method, 2).prediction

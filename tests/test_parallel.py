@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
-import numba
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,13 +16,13 @@ from heedful.parallel import in_parallel, parts
 
 @pytest.fixture
 def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
 
 
 @given(st.integers(0, 100), st.integers(1, 30), st.integers(1, 9))
 def test_parts_cover_everything_once(n: int, least: int, n_threads: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(numba, "get_num_threads", lambda: n_threads)
+        patch.setattr(torch, "get_num_threads", lambda: n_threads)
         found = parts(n, least)
     assert [i for part in found for i in range(n)[part]] == list(range(n))
     assert 1 <= len(found) <= n_threads
@@ -50,3 +52,13 @@ def test_few_items_and_items_within_items_stay_on_their_thread(two_threads: None
 def test_errors_come_through(two_threads: None) -> None:
     with pytest.raises(ZeroDivisionError):
         in_parallel(lambda x: 1 / x, [1, 0])
+
+
+def test_torchs_number_of_threads_stays() -> None:
+    """In a process of its own: what sets it does so once."""
+    code = (
+        "import torch; torch.set_num_threads(3); from heedful.parallel import in_parallel, parts;"
+        "in_parallel(parts, [8, 9]); print(torch.get_num_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout == "3\n"

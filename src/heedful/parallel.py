@@ -1,4 +1,7 @@
-"""Threads for compiled loops: they release the interpreter lock, so threads help where processes would copy."""
+"""Threads for compiled loops: they release the interpreter lock, so threads help where processes would copy.
+
+numba is not asked for its number of threads: that starts them, and its runtime then sets torch's number too.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import numba
+import torch
 
 _thread = threading.local()
 In = TypeVar("In")
@@ -15,7 +18,7 @@ Out = TypeVar("Out")
 
 
 def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: int = 2) -> list[Out]:
-    """Results in the order of the items, by as many threads as numba may use (`numba.set_num_threads`).
+    """Results in the order of the items, by as many threads as torch may use (`torch.set_num_threads`).
 
     Fewer than `least` items, or items within items, are worked off one after the other.
 
@@ -23,7 +26,7 @@ def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: in
         >>> in_parallel(lambda x: x * x, [1, 2, 3])
         [1, 4, 9]
     """
-    n_threads = min(len(items), numba.get_num_threads())
+    n_threads = min(len(items), torch.get_num_threads())
     if n_threads < 2 or len(items) < least or getattr(_thread, "busy", False):
         return [function(item) for item in items]
 
@@ -42,5 +45,5 @@ def parts(n: int, least: int = 1) -> list[slice]:
         >>> sum(part.stop - part.start for part in parts(7))
         7
     """
-    count = max(1, min(numba.get_num_threads(), n // least))
+    count = max(1, min(torch.get_num_threads(), n // least))
     return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]

@@ -1,6 +1,5 @@
 """Games of one text: on look-up tables, by forward passes, and by hand."""
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -153,7 +152,7 @@ def test_what_has_no_exact_values_is_refused_with_a_way_out(classifier, masking,
 def test_deletion_in_several_threads(monkeypatch):
     encoded, units, output = pose(PAPER[False])
     masks = draw_masks(len(units), n=300)
-    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     values = play(PAPER[False], encoded, units, "delete", output)(masks)
     close(values, ModelGame(PAPER[False], encoded, units, "delete", output)(masks))
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -32,12 +31,6 @@ METHODS = {
 }
 Method = Callable[[RatioGame], Any]
 every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    numba.get_num_threads()  # starts numba's threads, which sets torch's number as well
-    torch.set_num_threads(1)
 
 
 @pytest.fixture
