@@ -60,5 +60,5 @@ def test_torchs_number_of_threads_stays() -> None:
         "import torch; torch.set_num_threads(3); from heedful.parallel import in_parallel, parts;"
         "in_parallel(parts, [8, 9]); print(torch.get_num_threads())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "3\n"

@@ -5,20 +5,31 @@ numba is not asked for its number of threads: that starts them, and its runtime 
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
-
-import torch
 
 _thread = threading.local()
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
+def n_threads() -> int:
+    """As many as torch may use (`torch.set_num_threads`); where nobody has imported it, one a core.
+
+    Example:
+        >>> n_threads() >= 1
+        True
+    """
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else os.cpu_count() or 1
+
+
 def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: int = 2) -> list[Out]:
-    """Results in the order of the items, by as many threads as torch may use (`torch.set_num_threads`).
+    """Results in the order of the items, by `n_threads()` threads.
 
     Fewer than `least` items, or items within items, are worked off one after the other.
 
@@ -26,15 +37,15 @@ def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: in
         >>> in_parallel(lambda x: x * x, [1, 2, 3])
         [1, 4, 9]
     """
-    n_threads = min(len(items), torch.get_num_threads())
-    if n_threads < 2 or len(items) < least or getattr(_thread, "busy", False):
+    count = min(len(items), n_threads())
+    if count < 2 or len(items) < least or getattr(_thread, "busy", False):
         return [function(item) for item in items]
 
     def work(item: In) -> Out:
         _thread.busy = True
         return function(item)
 
-    with ThreadPoolExecutor(n_threads) as pool:
+    with ThreadPoolExecutor(count) as pool:
         return list(pool.map(work, items))
 
 
@@ -45,5 +56,5 @@ def parts(n: int, least: int = 1) -> list[slice]:
         >>> sum(part.stop - part.start for part in parts(7))
         7
     """
-    count = max(1, min(torch.get_num_threads(), n // least))
+    count = max(1, min(n_threads(), n // least))
     return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
