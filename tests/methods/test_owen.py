@@ -237,6 +237,7 @@ class TestMethod:
     def test_refuses(self, classifier: Classifier) -> None:
         with pytest.raises(SettingError, match="at least 2, for no unit and for all, got 1"):
             Partition(1)
+        assert Partition(2).n_samples == 2
         with pytest.raises(SettingError, match="give n_samples of at least"):
             heedful.explain(classifier, TEXT, Partition(20), unit="word")
         with pytest.raises(TextError, match="nothing to explain"):

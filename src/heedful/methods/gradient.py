@@ -54,7 +54,7 @@ def closed_form(
         g = slope(weights, config.normaliser, config.entmax_alpha)
         pull = g * (values - (g * values).sum(1, keepdim=True) / g.sum(1, keepdim=True))
         gradient = torch.einsum("kt,kd->td", weights, by_value) + torch.einsum("kt,kd->td", pull, by_score)
-        keys = torch.einsum("kad,kt,td->ka", key, pull, vectors)
+        keys = torch.einsum("kad,kd->ka", key, pull @ vectors)
         gradient[0] += torch.einsum("kad,ka->d", query, keys) * scale
         return (gradient[:n_tokens] / len(q)).cpu().numpy()
 
