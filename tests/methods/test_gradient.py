@@ -255,12 +255,12 @@ def test_the_closed_form_takes_float16_weights_and_computes_in_float64() -> None
 @pytest.mark.parametrize("method", ["G-l1", "G-l2", "integrated-gradients", "smoothgrad"])
 @pytest.mark.parametrize("name", ["bert", "roberta", "xlm-roberta", "paper"])
 def test_bfloat16_works(name: str, method: str) -> None:
-    classifier = zoo.make(name)
+    classifier = zoo.make(name, 2)  # others' random weights magnify rounding up to five times as much
     exact = heedful.explain(classifier, TEXT, method, target=1)
     classifier.model.to(torch.bfloat16)
     result = heedful.explain(classifier, TEXT, method, target=1)
     # some ten roundings of 2^-8, through two layers
-    assert np.abs(result.scores - exact.scores).max() < 0.15 * np.abs(exact.scores).max()
+    assert np.abs(result.scores - exact.scores).max() < 0.05 * np.abs(exact.scores).max()
 
 
 @pytest.mark.parametrize("method", METHODS)
