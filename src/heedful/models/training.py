@@ -82,7 +82,7 @@ def train(
     out = Path(out)
     if not 0 <= seed < 2**32:
         raise SettingError(f"the seed must lie in 0..{2**32 - 1}, got {seed}")
-    run = {"preset": asdict(preset), "sizes": asdict(sizes), "seed": seed, "data": _fingerprint(splits)}
+    run = {"preset": asdict(preset), "sizes": asdict(sizes), "seed": seed, "data": fingerprint(splits)}
     _refuse_what_is_taken(out, run)
     fitting, validation = splits.train, splits.validation
     if validation is None:
@@ -232,7 +232,7 @@ def _score(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, data: Dataset) 
     return {"n": len(data), "accuracy": scores["eval_accuracy"], "loss": scores["eval_loss"]}
 
 
-def _fingerprint(splits: Splits) -> str:
+def fingerprint(splits: Splits) -> str:
     """Short hash of all texts and labels, so that a run only resumes on its own data."""
     digest = hashlib.sha256()
     for data in (splits.train, splits.validation, splits.test):

@@ -89,6 +89,16 @@ def fragment(explanations: Sequence[Explanation]) -> str:
     return _render("fragment.html.j2", explanations)
 
 
+def sentences(explanations: Sequence[Explanation]) -> str:
+    """Only the coloured text, a row a method, without a style sheet: a piece of a `.heedful` element.
+
+    Example:
+        >>> sentences([])
+        ''
+    """
+    return _render("sentences.html.j2", explanations)
+
+
 def _render(template: str, explanations: Sequence[Explanation]) -> str:
     sections = [_section(group) for group in view.groups(explanations)]
     return _environment().get_template(template).render(sections=sections, hues=HUES, hues_on_dark=HUES_ON_DARK)

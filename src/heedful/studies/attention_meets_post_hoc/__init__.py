@@ -1,0 +1,38 @@
+"""*Attention Meets Post-hoc Interpretability* (Lopardo, Precioso, Garreau, ICML 2024), reproduced and taken further.
+
+Facts about the paper are those of its public code and the texts about it; see `docs/attention-meets-post-hoc.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from heedful.studies.attention_meets_post_hoc.settings import FULL, QUICK, Numbers, data
+from heedful.studies.attention_meets_post_hoc.stages import stages
+from heedful.studies.study import Study, Tables
+
+
+def _figures() -> Mapping[str, Callable[[Tables], Any]]:
+    from heedful.studies.attention_meets_post_hoc.figures import FIGURES
+
+    return FIGURES
+
+
+def _words(tables: Tables) -> Mapping[str, Any]:
+    from heedful.studies.attention_meets_post_hoc.sections import words
+
+    return words(tables)
+
+
+STUDY: Study[Numbers] = Study(
+    name="attention-meets-post-hoc",
+    title="Attention Meets Post-hoc Interpretability, reproduced and taken further",
+    full=FULL,
+    quick=QUICK,
+    data=data,
+    stages=stages,
+    figures=_figures,
+    package=__name__,
+    words=_words,
+)

@@ -1,0 +1,161 @@
+"""The control: planted reviews, in which every word's part in the label is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float64
+
+from heedful import methods as registry
+from heedful.classifier import Classifier
+from heedful.metrics import kendall_tau_b
+from heedful.planted import PlantedReview
+from heedful.question import Choices, Question
+from heedful.studies.attention_meets_post_hoc.measuring import (
+    Row,
+    Track,
+    auc,
+    batches,
+    groups,
+    mean,
+    report,
+    silent,
+    table,
+)
+
+METHODS = (
+    "attention-mean",
+    "attention-max",
+    "gradient-mean",
+    "gradient-l2",
+    "gradient-x-input",
+    "lime-exact",
+    "shapley-exact",
+    "occlusion",
+    "random",
+)
+OPINIONS = ("for", "against")
+
+
+def measure(
+    classifier: Classifier,
+    reviews: Sequence[PlantedReview],
+    methods: Sequence[str] = METHODS,
+    output: str = "logit_difference",
+    *,
+    seed: int = 0,
+    track: Track = silent,
+) -> pa.Table:
+    """What each method says of each planted word, of the review's own label.
+
+    Args:
+        classifier: a classifier trained on planted reviews of another seed; the paper's, for the exact methods.
+        reviews: what to explain, word by word.
+        methods: names, as in `heedful.explain`.
+        output: what is explained; the difference of the label's logit to the other's is what planted scores are about.
+        seed: of the methods that draw.
+        track: progress.
+
+    Returns:
+        One row a review, method and word: text (number), correct (the classifier gives the planted label), method,
+        signed (the method can speak against), role ("for", "against", "neutral" or "modifier"), strength (planted size
+        of the word's term), score.
+
+    Example:
+        >>> import heedful
+        >>> found = measure(heedful.load("demo"), heedful.planted.generate(2, seed=9), ["shapley-exact"])
+        >>> sorted(set(found["role"].to_pylist()))
+        ['against', 'for', 'modifier', 'neutral']
+    """
+    chosen = [registry.get(name) for name in methods]
+    rows: list[Row] = []
+    for label in (0, 1):
+        numbers = [i for i, review in enumerate(reviews) if review.label == label]
+        choices = Choices(target=label, output=output, unit="word", masking="unk", seed=seed)
+        for batch in batches(classifier, [reviews[i].text for i in numbers], choices, track, "control"):
+            for position, question in batch:
+                number = numbers[position]
+                owner = _words(question, reviews[number])
+                correct = bool(np.argmax(question.logits) == label)
+                for method in chosen:
+                    scores = method.answer(question).scores
+                    known = {"text": number, "correct": correct, "method": method.card.name, "signed": method.signed}
+                    rows += [
+                        known
+                        | {"role": reviews[number].roles[k], "strength": reviews[number].strength[k]}
+                        | {"score": float(scores[j])}
+                        for j, k in enumerate(owner)
+                    ]
+    return table(sorted(rows, key=lambda row: row["text"]))
+
+
+def summary(measured: pa.Table) -> pa.Table:
+    """One row a method, over reviews that the classifier gets right.
+
+    Returns:
+        method, signed, texts, all measured within a review and averaged over the reviews where they are defined:
+        polarity (chance that a word for the label scores higher than one against it), sign (share of words for or
+        against with the right sign; of unsigned methods, that of words for), importance (chance that such a word is
+        larger in size than a neutral one), modifiers (chance that a modifier is), strength (tau-b of size with planted
+        strength, over words for or against), largest (share of reviews whose largest word is for or against), against
+        (share of words against that get a negative score).
+    """
+    rows = []
+    for key, of in groups(measured.filter(measured["correct"]), "method", "signed"):
+        reviews = [_review(of["role"][rows_], of["score"][rows_], of["strength"][rows_]) for rows_ in _runs(of["text"])]
+        names = ("polarity", "sign", "importance", "modifiers", "strength", "largest", "against")
+        rows.append(
+            key
+            | {"texts": len(reviews)}
+            | {name: mean(np.array([getattr(review, name) for review in reviews])) for name in names}
+        )
+    return report(rows)
+
+
+def accuracy(measured: pa.Table) -> float:
+    """Share of the reviews that the classifier gets right."""
+    by_text = {key["text"]: bool(of["correct"][0]) for key, of in groups(measured, "text")}
+    return float(np.mean(list(by_text.values())))
+
+
+def _words(question: Question, review: PlantedReview) -> list[int]:
+    """Number of the planted word that each unit is."""
+    at = {start: k for k, (start, _) in enumerate(review.spans)}
+    return [at[spans[0][0]] for spans in question.units.spans]
+
+
+def _runs(text: np.ndarray) -> list[np.ndarray]:
+    return [np.flatnonzero(text == number) for number in np.unique(text)]
+
+
+@dataclass(frozen=True)
+class _Recovered:
+    polarity: float
+    sign: float
+    importance: float
+    modifiers: float
+    strength: float
+    largest: float
+    against: float
+
+
+def _review(
+    role: np.ndarray, score: Float64[np.ndarray, " words"], strength: Float64[np.ndarray, " words"]
+) -> _Recovered:
+    """One review's numbers; see `summary`."""
+    size, opinion, modifier = np.abs(score), np.isin(role, OPINIONS), role == "modifier"
+    for_, against = role[opinion] == "for", role == "against"
+    plain = ~modifier
+    return _Recovered(
+        polarity=auc(score[opinion], for_),
+        sign=float((np.sign(score[opinion]) == np.where(for_, 1.0, -1.0)).mean()),
+        importance=auc(size[plain], opinion[plain]),
+        modifiers=auc(size[~opinion], modifier[~opinion]),
+        strength=kendall_tau_b(size[opinion], strength[opinion]),
+        largest=float(opinion[np.argmax(size)]),
+        against=float((score[against] < 0).mean()) if against.any() else math.nan,
+    )

@@ -1,0 +1,365 @@
+"""The study's figures, from its tables alone; those with a number are the paper's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from heedful.render.colour import SIGNED as SIGNED_KINDS
+from heedful.render.colour import UNSIGNED as UNSIGNED_KINDS
+from heedful.render.colour import full_scale, shade
+from heedful.studies.attention_meets_post_hoc.sentence import AUTOGRAD, CLOSED, WITH_QUERY
+from heedful.studies.study import Tables
+from heedful.studies.style import (
+    AGAINST,
+    AGREE,
+    CYCLE,
+    DIM,
+    DISAGREE,
+    FOR,
+    INK,
+    LINE,
+    SIGNED,
+    UNSIGNED,
+    WEIGHT,
+    bare,
+    logarithmic_shares,
+    shares,
+    subplots,
+)
+
+MASKED = {"delete": "words deleted, as the code does", "unk": "words unknown, as in the theorem"}
+PARTS = {
+    "n_units": "words in the review",
+    "n_effective": "words attention is spread over",
+    "fixed": "attention off words",
+}
+FORMULA_COLOURS = {"coded": DISAGREE, "corrected": AGREE}
+
+
+def figure_1(tables: Tables) -> Figure:
+    """One sentence by nine explainers: a row each, on its own scale."""
+    rows = tables.rows("sentence.scores.summary")
+    methods, words = _unique(rows, "method"), [row["word"] for row in rows if row["method"] == rows[0]["method"]]
+    figure, axes = subplots(1.6 + 0.95 * len(words), 0.6 + 0.36 * len(methods))
+    bare(axes)
+    image = np.ones((len(methods), len(words), 3))
+    for i, method in enumerate(methods):
+        own = [row for row in rows if row["method"] == method]
+        scale = full_scale(np.array([row["score"] for row in own]))
+        for j, row in enumerate(own):
+            colour = shade(row["score"], scale, SIGNED_KINDS if row["signed"] else UNSIGNED_KINDS)
+            image[i, j] = np.array(colour.rgb) / 255
+            axes.text(
+                j, i, _short(row["score"], scale, signed=row["signed"]), ha="center", va="center", fontsize=8,
+                color="white" if colour.dark else INK,
+            )  # fmt: skip
+    axes.imshow(image, aspect="auto", interpolation="nearest")
+    names = [next(row["name"] for row in rows if row["method"] == method) for method in methods]
+    axes.set_xticks(range(len(words)), words)
+    axes.xaxis.tick_top()
+    axes.set_yticks(range(len(methods)), names)
+    return figure
+
+
+def figure_3(tables: Tables) -> Figure:
+    """What every head attends to, over the sentence; padding apart, on the same scale."""
+    rows = tables.rows("heads.summary")
+    tokens = [row["token"] for row in rows if row["head"] == 0]
+    weights = np.array([row["attention"] for row in rows]).reshape(-1, len(tokens))
+    padded = tokens[-1] is None
+    names = [*tokens[: len(tokens) - padded], *["all padding"] * padded]
+    figure, axes = subplots(1.6 + 0.8 * len(names), 1.0 + 0.36 * len(weights))
+    bare(axes)
+    axes.imshow(weights, cmap=UNSIGNED, vmin=0, aspect="auto", interpolation="nearest")
+    for (i, j), weight in np.ndenumerate(weights):
+        shown = f"{weight:.3f}" if weight >= 5e-4 else "0"
+        colour = "white" if weight > 0.55 * weights.max() else INK
+        axes.text(j, i, shown, ha="center", va="center", fontsize=8, color=colour)
+    axes.set_xticks(range(len(names)), names, rotation=30, ha="left", rotation_mode="anchor")
+    axes.xaxis.tick_top()
+    axes.set_yticks(range(len(weights)), [f"head {i + 1}" for i in range(len(weights))])
+    return figure
+
+
+def figure_4(tables: Tables) -> Figure:
+    """Many runs of LIME on one review: boxes, the coded formula as crosses, the exact limit as lines."""
+    rows = tables.rows("boxes")
+    words = [row["word"] for row in rows if row["masking"] == "unk" and row["run"] == 0]
+    figure, panels = subplots(9, 0.9 + 0.34 * len(words), 1, 2, sharex=True, sharey=True)
+    for axes, (masking, title) in zip(panels, MASKED.items(), strict=True):
+        own = [row for row in rows if row["masking"] == masking]
+        runs = [[row["score"] for row in own if row["rank"] == rank] for rank in range(len(words))]
+        once = sorted((row for row in own if row["run"] == 0), key=lambda row: row["rank"])
+        places = np.arange(len(words))
+        axes.axvline(0, color=DIM, linewidth=0.8)
+        axes.boxplot(
+            runs, positions=places, orientation="horizontal", widths=0.55, patch_artist=True,
+            boxprops={"facecolor": "#dfe7f2", "edgecolor": AGAINST}, medianprops={"color": AGAINST},
+            whiskerprops={"color": AGAINST}, capprops={"color": AGAINST},
+            flierprops={"marker": ".", "markersize": 3, "markeredgecolor": AGAINST},
+        )  # fmt: skip
+        limits = [row["limit"] for row in once]
+        axes.vlines(limits, places - 0.42, places + 0.42, color=INK, linewidth=1.6, label="exact limit, words unknown")
+        axes.plot(
+            [row["coded"] for row in once], places, "x", color=FOR, markersize=7, mew=1.8, label="the paper's formula"
+        )
+        axes.set_yticks(places, words)
+        axes.set_title(title)
+        axes.set_xlabel("coefficient")
+    panels[0].invert_yaxis()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def figure_5(tables: Tables) -> Figure:
+    """The gradient by every token's vector: the paper's formula, autograd, and what is between them."""
+    table = tables["gradient"]
+    engines = np.array(table["engine"].to_pylist())
+    tokens = list(dict.fromkeys(zip(table["position"].to_pylist(), table["token"].to_pylist(), strict=True)))
+    values = table["value"].to_numpy()
+    maps = {engine: values[engines == engine].reshape(len(tokens), -1) for engine in (CLOSED, WITH_QUERY, AUTOGRAD)}
+    shown = {CLOSED: maps[CLOSED], AUTOGRAD: maps[AUTOGRAD], "formula minus autograd": maps[CLOSED] - maps[AUTOGRAD]}
+    figure, panels = subplots(9.5, 0.9 + 0.26 * len(tokens), 1, 3, sharey=True)
+    top = float(np.abs(maps[AUTOGRAD]).max())
+    for axes, (title, image) in zip(panels, shown.items(), strict=True):
+        bare(axes)
+        seen = axes.imshow(image, cmap=SIGNED, vmin=-top, vmax=top, aspect="auto", interpolation="nearest")
+        axes.set_title(title)
+        axes.set_xlabel("component")
+        axes.set_yticks(range(len(tokens)), [token for _, token in tokens])
+    figure.colorbar(seen, ax=panels, shrink=0.9, pad=0.01)
+    return figure
+
+
+def formulas(tables: Tables) -> Figure:
+    """How far both formulas are from LIME's exact limit: over all texts, by length, by how peaked attention is."""
+    table = tables["formulas"]
+    columns = {name: np.array(table[name].to_pylist()) for name in ("formula", "width", "error")}
+    figure, (first, *others) = subplots(9.5, 3.1, 1, 3)
+    for formula, colour in FORMULA_COLOURS.items():
+        for width, style in ((0.25, "-"), (math.inf, ":")):
+            chosen = (columns["formula"] == formula) & (columns["width"] == width)
+            _cumulative(first, columns["error"][chosen], f"{formula}, {_width(width)}", color=colour, linestyle=style)
+    logarithmic_shares(first, "x")
+    first.set_xlabel("relative L2 error")
+    first.set_ylabel("share of texts below")
+    first.legend(fontsize=7, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    others[1].sharey(others[0])
+    for axes, by in zip(others, ("n_units", "n_effective"), strict=True):
+        for formula, colour in FORMULA_COLOURS.items():
+            rows = tables.rows("formulas.summary", formula=formula, width=0.25, by=by)
+            places = range(len(rows))
+            axes.plot(places, [row["error"] for row in rows], "o-", color=colour, label=f"{formula}, median")
+            axes.plot(
+                places, [row["error_90"] for row in rows], "o--", color=colour, mfc="white", label="9 in 10 below"
+            )
+        _quarters(axes, rows, by)
+        logarithmic_shares(axes, "y")
+    others[0].set_ylabel("relative L2 error, width 0.25")
+    others[0].legend(fontsize=7, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return figure
+
+
+def bias_and_noise(tables: Tables) -> Figure:
+    """What separates one run of LIME from the limit and from the formulas: bias, and the noise of sampling."""
+    figure, panels = subplots(9, 2.6, 1, 2, sharey=True, sharex=True)
+    for axes, (masking, title) in zip(panels, MASKED.items(), strict=True):
+        rows = tables.rows("sampled.summary", masking=masking)
+        places = np.arange(len(rows))
+        axes.barh(places - 0.2, [row["bias"] for row in rows], 0.38, color=DISAGREE, label="bias")
+        axes.barh(places + 0.2, [row["noise"] for row in rows], 0.38, color=AGAINST, label="noise of a run")
+        axes.set_yticks(places, [row["reference"] for row in rows])
+        axes.grid(visible=False, axis="y")
+        axes.set_title(title)
+        axes.set_xlabel("share of the coefficients' norm")
+        shares(axes, "x")
+    panels[0].invert_yaxis()
+    panels[1].legend()
+    return figure
+
+
+def affine(tables: Tables) -> Figure:
+    """LIME as an image of attention: its factor, and the error of three images."""
+    table = tables["affine"]
+    columns = {name: np.array(table[name].to_pylist()) for name in ("formula", "width", "fitted", "error")}
+    widths = np.unique(columns["width"])
+    figure, (first, *others) = subplots(9.5, 3.1, 1, 1 + len(widths))
+    for width, colour in zip(widths, CYCLE, strict=False):
+        fitted = columns["fitted"][(columns["formula"] == "affine") & (columns["width"] == width)]
+        kappa = tables.one("affine.summary", formula="affine", width=float(width), by="all")["kappa"]
+        low, high = np.quantile(fitted, [0.05, 0.95])
+        first.hist(fitted, bins=np.linspace(low, high, 40), color=colour, alpha=0.6, label=_width(width), density=True)
+        first.axvline(kappa, color=colour, linestyle="--")
+    first.set_xlabel("factor nearest to LIME; dashed: kappa")
+    first.set_ylabel("density over texts")
+    first.legend(fontsize=7)
+    for axes, width in zip(others, widths, strict=True):
+        for formula, colour in (("attention", WEIGHT), ("affine", DISAGREE), ("corrected", AGREE)):
+            chosen = (columns["formula"] == formula) & (columns["width"] == width)
+            _cumulative(axes, columns["error"][chosen], formula, color=colour)
+        logarithmic_shares(axes, "x")
+        axes.set_title(_width(width))
+        axes.set_xlabel("relative L2 error")
+    others[0].set_ylabel("share of texts below")
+    others[-1].legend(fontsize=7)
+    return figure
+
+
+def widths(tables: Tables) -> Figure:
+    """Exact LIME against exact Shapley values over kernel widths."""
+    rows = sorted(tables.rows("widths.summary"), key=lambda row: row["width"])
+    figure, axes = subplots(6, 3.4)
+    places = range(len(rows))
+    shown = {
+        "sign": "equal signs", "spearman": "Spearman's rho", "kendall": "Kendall's tau-b", "top5": "top five in common",
+        "first": "same largest word", "same5": "same top five",
+    }  # fmt: skip
+    for (name, label), colour in zip(shown.items(), CYCLE, strict=True):
+        axes.plot(places, [row[name] for row in rows], "o-", color=colour, label=label)
+    axes.set_xticks(places, [_short_width(row["width"]) for row in rows])
+    axes.set_xlabel("kernel width of LIME")
+    axes.set_ylim(None, 1.02)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def samples(tables: Tables) -> Figure:
+    """How many samples the top five words take."""
+    figure, panels = subplots(8, 3.1, 1, 2, sharey=True)
+    needed = tables.rows("needed.summary")
+    for axes, method in zip(panels, ("lime", "kernel-shap"), strict=True):
+        rows = tables.rows("samples.summary", method=method)
+        for (name, label), colour in zip(
+            {"largest": "largest word", "near": "top five, 5 % off allowed", "right": "top five"}.items(),
+            CYCLE,
+            strict=False,
+        ):
+            axes.plot([row["n_samples"] for row in rows], [row[name] for row in rows], "o-", color=colour, label=label)
+        axes.axhline(needed[0]["chance"], color=INK, linestyle="--", linewidth=1)
+        axes.set_xscale("log")
+        axes.set_xticks([row["n_samples"] for row in rows], [f"{row['n_samples']:,}" for row in rows], rotation=45)
+        axes.minorticks_off()
+        axes.set_ylim(0, 1.03)
+        axes.set_title(method)
+        axes.set_xlabel("samples")
+    panels[0].set_ylabel("share of runs that are right")
+    shares(panels[0], "y")
+    panels[1].legend(fontsize=7, loc="lower right")
+    return figure
+
+
+def attention(tables: Tables) -> Figure:
+    """Attention against exact Shapley values: rank correlation, and how often its favourite speaks against."""
+    table, output = tables["attention"], tables.rows("attention.summary")[-1]["output"]
+    chosen = np.array(table["output"].to_pylist()) == output
+    figure, (first, *others) = subplots(9.5, 3.1, 1, 3)
+    for name, label, colour in (("kendall_size", "with size", WEIGHT), ("kendall", "with signed value", FOR)):
+        values = table[name].to_numpy()[chosen]
+        first.hist(values[~np.isnan(values)], bins=np.linspace(-1, 1, 61), color=colour, alpha=0.6, label=label)
+    first.set_xlabel("Kendall's tau-b with exact Shapley values")
+    first.set_ylabel("texts")
+    first.legend(fontsize=7)
+    others[1].sharey(others[0])
+    for axes, by in zip(others, ("n_units", "n_effective"), strict=True):
+        rows = tables.rows("attention.summary", output=output, by=by)
+        axes.bar(range(len(rows)), [row["against"] for row in rows], 0.6, color=AGAINST)
+        axes.grid(visible=False, axis="x")
+        _quarters(axes, rows, by)
+        shares(axes, "y")
+    others[0].set_ylabel("most attended word speaks against")
+    return figure
+
+
+def variants(tables: Tables) -> Figure:
+    """Other classifiers: attention against Shapley values in each."""
+    rows = tables.rows("variants.summary")
+    names = [f"{row['variant']}{'' if row['source'] == 'exact' else ' (sampled)'}" for row in rows]
+    return _dots(
+        rows,
+        names,
+        {"kendall_size": "tau-b of attention with size", "top5": "top five in common", "against": "favourite against"},
+        0.0,
+    )
+
+
+def control(tables: Tables) -> Figure:
+    """Planted reviews: does a method tell praise from blame, and opinions from the rest?"""
+    rows = tables.rows("control.summary")
+    shown = {
+        "polarity": "for above against",
+        "importance": "opinions above the rest",
+        "modifiers": "modifiers above the rest",
+    }
+    figure = _dots(rows, [row["method"] for row in rows], shown, 0.5)
+    figure.axes[0].set_xlabel("chance of the right order (AUC); 0.5 is none")
+    return figure
+
+
+def _dots(rows: Sequence[dict[str, Any]], names: Sequence[str], shown: dict[str, str], origin: float) -> Figure:
+    """A line a row, a dot a number."""
+    figure, axes = subplots(7.5, 1.0 + 0.32 * len(rows))
+    places = np.arange(len(rows))
+    axes.axvline(origin, color=DIM, linewidth=0.8)
+    for (name, label), colour, mark in zip(shown.items(), (AGREE, AGAINST, FOR), "osD", strict=True):
+        values = [math.nan if row[name] is None else row[name] for row in rows]
+        axes.plot(values, places, mark, color=colour, label=label)
+    axes.set_yticks(places, names)
+    axes.grid(visible=True, axis="y", color=LINE)
+    axes.invert_yaxis()
+    axes.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return figure
+
+
+def _cumulative(axes: Axes, values: np.ndarray, label: str, **style: Any) -> None:
+    """Share of values below."""
+    known = np.sort(values[~np.isnan(values)])
+    thin = known[np.linspace(0, len(known) - 1, min(len(known), 400)).astype(int)]
+    axes.plot(thin, np.linspace(0, 1, len(thin)), label=label, **style)
+
+
+def _quarters(axes: Axes, rows: Sequence[dict[str, Any]], by: str) -> None:
+    whole: Callable[[float], str] = lambda value: f"{value:.0f}"  # noqa: E731
+    axes.set_xticks(range(len(rows)), [f"{whole(row['least'])}–{whole(row['most'])}" for row in rows], rotation=30)
+    axes.set_xlabel(PARTS[by])
+
+
+def _unique(rows: Sequence[dict[str, Any]], key: str) -> list[Any]:
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+def _width(width: float) -> str:
+    return f"width {_short_width(width)}"
+
+
+def _short_width(width: float) -> str:
+    return "∞" if math.isinf(width) else f"{width:g}"
+
+
+def _short(value: float, scale: float, *, signed: bool) -> str:
+    """Three digits, with a sign where a method has signs; 0 for what is next to nothing on the row's scale."""
+    if abs(value) < 1e-3 * scale:
+        return "0"
+    shown = f"{value:+.3g}" if signed else f"{value:.3g}"
+    return shown.replace("-", "\N{MINUS SIGN}")
+
+
+FIGURES: dict[str, Callable[[Tables], Figure]] = {
+    "figure-1": figure_1,
+    "figure-3": figure_3,
+    "figure-4": figure_4,
+    "figure-5": figure_5,
+    "formulas": formulas,
+    "bias-and-noise": bias_and_noise,
+    "affine": affine,
+    "widths": widths,
+    "samples": samples,
+    "attention": attention,
+    "variants": variants,
+    "control": control,
+}

@@ -1,0 +1,156 @@
+"""How many samples LIME and KernelSHAP need until the five largest words are the right ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from heedful.classifier import Classifier
+from heedful.errors import SettingError
+from heedful.games import exact
+from heedful.games.ratio import RatioGame
+from heedful.methods.neighbourhood import sample
+from heedful.methods.ridge import WeightedMasks
+from heedful.methods.shapley_sampling import kernel_shapley
+from heedful.question import Choices
+from heedful.studies.attention_meets_post_hoc.measuring import (
+    Row,
+    Track,
+    Vector,
+    batches,
+    groups,
+    most,
+    report,
+    seed_of,
+    silent,
+    table,
+)
+
+SIZES = tuple(250 * 2**k for k in range(8))  # 250 to 32,000
+TOP = 5
+NEAR = 0.05  # words this much smaller than the fifth may stand in for it
+WIDTH = 0.25
+_ENOUGH = 0.95
+
+Runs = Callable[[RatioGame, Sequence[int], int], list[Vector | None]]
+
+
+def measure(
+    classifier: Classifier,
+    texts: Sequence[str],
+    sizes: Sequence[int] = SIZES,
+    repetitions: int = 2,
+    *,
+    seed: int = 0,
+    track: Track = silent,
+) -> pa.Table:
+    """Whether the five largest words of runs of LIME and KernelSHAP are those of the limits they sample.
+
+    Of the predicted class's logit, words unknown. LIME, with its default width and penalty, against exact LIME without
+    a penalty; KernelSHAP, as `kernel-shap` has it, against exact Shapley values. Runs of LIME with n samples are the
+    first n of one longest run; they are independent over texts and repetitions only.
+
+    Args:
+        classifier: the paper's classifier with softmax attention.
+        texts: what to explain.
+        sizes: numbers of samples, ascending.
+        repetitions: runs of each method and text.
+        seed: of all runs.
+        track: progress.
+
+    Returns:
+        One row a text, method, repetition and size: text, n_units, method ("lime" or "kernel-shap"), repetition,
+        n_samples, right (the five words largest in size are the right ones), near (each of the five is at least 0.95
+        times as large, by exact values, as the fifth), overlap (share of the right five found), largest (the largest
+        word is right). A run that its method refuses, too short to tell words apart, finds nothing.
+    """
+    rows: list[Row] = []
+    for batch in batches(classifier, texts, Choices(masking="unk"), lambda items, _: items, "samples"):
+        for number, question in track(batch, "samples"):
+            game = question.ratio_game()
+            truths = {"lime": exact.lime(game, WIDTH).values, "kernel-shap": exact.shapley(game).values}
+            for k, (method, run) in enumerate(METHODS.items()):
+                for repetition in range(repetitions):
+                    known = {"text": number, "n_units": game.n_units, "method": method, "repetition": repetition}
+                    found = run(game, sizes, seed_of(seed, number, k, repetition))
+                    rows += [
+                        known | {"n_samples": n} | _found(scores, truths[method])
+                        for n, scores in zip(sizes, found, strict=True)
+                    ]
+    return table(rows)
+
+
+def summary(measured: pa.Table) -> pa.Table:
+    """One row a method and number of samples.
+
+    Returns:
+        method, n_samples, runs, right, near, overlap, largest (means over runs), texts_right (share of texts in which
+        every repetition is right).
+    """
+    rows = []
+    for key, of in groups(measured, "method", "n_samples"):
+        every = [of["right"][of["text"] == text].all() for text in np.unique(of["text"])]
+        shares = {name: float(of[name].mean()) for name in ("right", "near", "overlap", "largest")}
+        rows.append(key | {"runs": len(of["text"])} | shares | {"texts_right": float(np.mean(every))})
+    return report(rows)
+
+
+def needed(measured: pa.Table, chance: float = _ENOUGH) -> pa.Table:
+    """The number of samples from which on runs succeed with at least this chance, on the grid that was measured.
+
+    Returns:
+        One row a method and criterion: method, criterion ("right", "near" or "largest"), chance, n_samples (null: not
+        within the largest measured), within (the largest measured), reached (the share of successes there).
+    """
+    rows = []
+    for key, of in groups(summary(measured), "method"):
+        order = np.argsort(of["n_samples"])
+        sizes = of["n_samples"][order]
+        for criterion in ("right", "near", "largest"):
+            share = of[criterion][order]
+            short = np.flatnonzero(share < chance)
+            first = int(short[-1]) + 1 if len(short) else 0
+            rows.append(
+                key
+                | {
+                    "criterion": criterion,
+                    "chance": chance,
+                    "n_samples": int(sizes[first]) if first < len(sizes) else None,
+                    "within": int(sizes[-1]),
+                    "reached": float(share[-1]),
+                }
+            )
+    return report(rows)
+
+
+def _lime(game: RatioGame, sizes: Sequence[int], seed: int) -> list[Vector | None]:
+    masks, weights = sample("fast", max(sizes), game.n_units, seed, WIDTH)
+    values, everything = game(masks), np.arange(game.n_units)
+    return [WeightedMasks(masks[:n], weights[:n], values[:n]).fit(everything, 1.0).coefficients for n in sizes]
+
+
+def _kernel_shap(game: RatioGame, sizes: Sequence[int], seed: int) -> list[Vector | None]:
+    found: list[Vector | None] = []
+    for n in sizes:
+        try:
+            found.append(kernel_shapley(game, n, seed=seed).values)
+        except SettingError:  # too few samples for so many words
+            found.append(None)
+    return found
+
+
+METHODS: dict[str, Runs] = {"lime": _lime, "kernel-shap": _kernel_shap}
+
+
+def _found(scores: Vector | None, truth: Vector) -> Row:
+    if scores is None:
+        return {"right": False, "near": False, "overlap": 0.0, "largest": False}
+    found, right, size = most(scores, TOP), most(truth, TOP), np.abs(truth)
+    return {
+        "right": found == right,
+        "near": bool(size[list(found)].min() >= (1.0 - NEAR) * size[list(right)].min()),
+        "overlap": len(found & right) / len(right),
+        "largest": most(scores, 1) == most(truth, 1),
+    }

@@ -1,0 +1,41 @@
+"""What the report's template uses beside tables: the coloured sentences, and rows picked out or put side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from heedful.render import html
+from heedful.studies.attention_meets_post_hoc.figures import MASKED, PARTS
+from heedful.studies.attention_meets_post_hoc.samples import NEAR
+from heedful.studies.attention_meets_post_hoc.sentence import AUTHORS_SCORE, AUTHORS_SOURCE, restored
+from heedful.studies.study import Tables
+
+
+def words(tables: Tables) -> dict[str, Any]:
+    """Names for the template; `html` holds what stands in place of a figure in the HTML report."""
+    return {
+        "html": {"figure-1": html.sentences(restored(tables["explanations"]))},
+        "scores": side_by_side(tables),
+        "authors": authors(tables),
+        "authors_source": AUTHORS_SOURCE,
+        "authors_score": AUTHORS_SCORE,
+        "masked": MASKED,
+        "parts": PARTS,
+        "near": 1 - NEAR,
+        "widest": max(row["width"] for row in tables.rows("formulas.summary")),
+    }
+
+
+def side_by_side(tables: Tables) -> tuple[list[str], list[tuple[str, list[float]]]]:
+    """The words of the sentence, and each method's name and scores."""
+    rows = tables.rows("sentence.scores.summary")
+    methods = {row["method"]: row["name"] for row in rows}
+    return (
+        [row["word"] for row in rows if row["method"] == rows[0]["method"]],
+        [(name, [row["score"] for row in rows if row["method"] == method]) for method, name in methods.items()],
+    )
+
+
+def authors(tables: Tables) -> list[dict[str, Any]]:
+    """The words for which the authors' value is known, with both values; none if the sentence is another."""
+    return [row for row in tables.rows("sentence.scores.summary") if row["authors"] is not None]

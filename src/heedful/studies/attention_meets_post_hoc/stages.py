@@ -1,0 +1,179 @@
+"""The study's stages: which measurement gets which classifier and texts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import partial
+
+import pyarrow as pa
+
+from heedful import planted
+from heedful.studies.attention_meets_post_hoc import (
+    affine,
+    attention,
+    control,
+    formulas,
+    gradients,
+    measuring,
+    samples,
+    sentence,
+    variants,
+    widths,
+)
+from heedful.studies.attention_meets_post_hoc.settings import Numbers
+from heedful.studies.study import Run, Stage
+
+_Run = Run[Numbers]
+_Tables = Mapping[str, pa.Table]
+
+
+def stages(settings: Numbers) -> list[Stage[Numbers]]:
+    """Training first; every variant is a stage of its own, so that a kill costs one of them at most."""
+    own = [
+        Stage("train", _train),
+        Stage("sentence", _sentence, ("train",), (sentence, gradients)),
+        Stage("review", _review, ("train",), (sentence, formulas)),
+        Stage("gradients", _gradients, ("train",), (gradients,)),
+        Stage("formulas", _formulas, ("train",), (formulas,)),
+        Stage("sampled", _sampled, ("train",), (formulas,)),
+        Stage("affine", _affine, ("train",), (affine,)),
+        Stage("widths", _widths, ("train",), (widths,)),
+        Stage("samples", _samples, ("train",), (samples,)),
+        Stage("attention", _attention, ("train",), (attention,)),
+        Stage("control", _control, ("train",), (control,)),
+    ]
+    trained = [
+        Stage(_table_of(variant), partial(_variant, variant), (), (variants, attention))
+        for variant in settings.variants
+    ]
+    together = Stage("variants", _variants, tuple(stage.name for stage in trained), (variants, attention))
+    return [
+        Stage(stage.name, stage.run, stage.needs, (*stage.code, measuring)) if stage.code else stage
+        for stage in (*own, *trained, together)
+    ]
+
+
+def _train(run: _Run) -> _Tables:
+    rows = []
+    for recipe in run.settings.recipes:
+        metrics = run.training(recipe.name)
+        rows.append(
+            {
+                "classifier": recipe.name,
+                "train": metrics["n_train"],
+                "validation": metrics["n_validation"],
+                "epochs": len(metrics["history"]),
+                "heads": recipe.sizes.heads,
+                "test": metrics["test"]["n"],
+                "accuracy": metrics["test"]["accuracy"],
+            }
+        )
+    return {"train.summary": measuring.table(rows)}
+
+
+def _sentence(run: _Run) -> _Tables:
+    classifier, text = run.classifier(), run.settings.sentence
+    found = sentence.explanations(classifier, text, seed=run.seed)
+    return {
+        "explanations": sentence.stored(found),
+        "sentence.scores.summary": sentence.scores(found),
+        "sentence.summary": sentence.summary(found),
+        "heads.summary": sentence.heads(classifier, text),
+        "gradient": sentence.gradients(classifier, text),
+    }
+
+
+def _review(run: _Run) -> _Tables:
+    classifier, numbers = run.classifier(), run.settings
+    text = sentence.review(classifier, run.texts(200), *numbers.review_units)
+    boxes = sentence.boxes(classifier, text, numbers.review_runs, numbers.lime_samples, seed=run.seed, track=run.track)
+    return {"review.summary": measuring.table([{"text": text}]), "boxes": boxes}
+
+
+def _gradients(run: _Run) -> _Tables:
+    found = gradients.measure(run.classifier(), run.texts(run.settings.gradients), track=run.track)
+    return {"gradients": found, "gradients.summary": gradients.summary(found)}
+
+
+def _formulas(run: _Run) -> _Tables:
+    found = formulas.measure(run.classifier(), run.texts(run.settings.formulas), track=run.track)
+    return {"formulas": found, "formulas.summary": formulas.summary(found)}
+
+
+def _sampled(run: _Run) -> _Tables:
+    numbers = run.settings
+    texts = run.texts(numbers.sampled)
+    found = formulas.sampled(
+        run.classifier(), texts, numbers.sampled_runs, numbers.lime_samples, seed=run.seed, track=run.track
+    )
+    return {
+        "sampled": found,
+        "sampled.summary": formulas.sampled_summary(found),
+        "matches.summary": formulas.matches(found),
+    }
+
+
+def _affine(run: _Run) -> _Tables:
+    found = affine.measure(run.classifier(), run.texts(run.settings.affine), track=run.track)
+    return {"affine": found, "affine.summary": affine.summary(found)}
+
+
+def _widths(run: _Run) -> _Tables:
+    numbers = run.settings
+    found = widths.measure(run.classifier(), run.texts(numbers.widths), numbers.kernel_widths, track=run.track)
+    return {"widths": found, "widths.summary": widths.summary(found)}
+
+
+def _samples(run: _Run) -> _Tables:
+    numbers = run.settings
+    found = samples.measure(
+        run.classifier(), run.texts(numbers.samples), numbers.sample_sizes, numbers.sample_runs,
+        seed=run.seed, track=run.track,
+    )  # fmt: skip
+    return {
+        "samples": found,
+        "samples.summary": samples.summary(found),
+        "needed.summary": samples.needed(found),
+    }
+
+
+def _attention(run: _Run) -> _Tables:
+    found = attention.measure(run.classifier(), run.texts(run.settings.attention), track=run.track)
+    return {"attention": found, "attention.summary": attention.summary(found)}
+
+
+def _control(run: _Run) -> _Tables:
+    reviews = planted.generate(run.settings.control, 2 * run.seed + 1)  # the test part of the planted reviews
+    found = control.measure(run.classifier("planted"), reviews, seed=run.seed, track=run.track)
+    accuracy = measuring.table([{"accuracy": control.accuracy(found), "reviews": len(reviews)}])
+    return {"control": found, "control.summary": control.summary(found), "control.accuracy.summary": accuracy}
+
+
+def _table_of(variant: variants.Variant) -> str:
+    """Name of a variant's stage, table and folder; another setting has another name."""
+    known = hashlib.sha256(repr(variant).encode()).hexdigest()[:6]
+    return f"{re.sub('[^a-z0-9]+', '-', variant.name.lower())}-{known}"
+
+
+def _variant(variant: variants.Variant, run: _Run) -> _Tables:
+    folder, numbers = run.folder / "models" / _table_of(variant), run.settings
+    classifier = variants.trained(variant, run.data["corpus"], folder, seed=run.seed, track=run.track)
+    found = [
+        variants.measure(
+            classifier,
+            run.texts(numbers.variant_texts if source == variants.EXACT else numbers.sampled_variant_texts),
+            source,
+            variant.n_permutations,
+            seed=run.seed,
+            track=run.track,
+        )
+        for source in variant.sources
+    ]
+    return {_table_of(variant): variants.labelled(pa.concat_tables(found), variant, folder)}
+
+
+def _variants(run: _Run) -> _Tables:
+    every = pa.concat_tables([run.table(_table_of(variant)) for variant in run.settings.variants])
+    return {"variants": every, "variants.summary": variants.summary(every)}

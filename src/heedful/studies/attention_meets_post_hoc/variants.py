@@ -1,0 +1,329 @@
+"""Other classifiers: does more training, another number of heads, sparse attention or a second layer change the answer?
+
+Every variant is trained from scratch on the same data, and attention is set beside Shapley values as in `attention`.
+These are exact where the classifier pools by softmax in one layer; elsewhere they are sampled by permutations. The
+first variant is measured both ways, so that it can be seen what sampling does to the numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
+
+from heedful.classifier import Classifier
+from heedful.data import Dataset, Splits
+from heedful.explanation import write_whole
+from heedful.games import exact
+from heedful.loading import from_pretrained
+from heedful.methods import AttentionMean, PermutationShap
+from heedful.models import build_tokenizer
+from heedful.models.presets import PRESETS, Preset
+from heedful.models.training import METRICS, Sizes, train
+from heedful.progress import quiet_transformers
+from heedful.question import Choices, Question
+from heedful.studies.attention_meets_post_hoc.attention import contrasted, means
+from heedful.studies.attention_meets_post_hoc.measuring import (
+    Row,
+    Track,
+    Vector,
+    attention_of,
+    batches,
+    groups,
+    mean,
+    report,
+    seed_of,
+    silent,
+    table,
+)
+
+EXACT, SAMPLED = "exact", "permutations"
+PAPER_SIZES = Sizes()
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """The paper's classifier in other sizes or trained otherwise.
+
+    Attributes:
+        name: of the variant, and of its folder.
+        preset: how it is trained.
+        sizes: of the model.
+        sources: how its Shapley values are found, "exact" or "permutations", or both.
+        n_permutations: for sampled ones.
+    """
+
+    name: str
+    preset: Preset = PRESETS["default"]
+    sizes: Sizes = PAPER_SIZES
+    sources: tuple[str, ...] = (EXACT,)
+    n_permutations: int = 100
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """A BERT of transformers, trained from scratch: layers of attention over all positions, read out at [CLS].
+
+    Attributes:
+        name: of the variant, and of its folder.
+        layers, heads, hidden_size, max_tokens: of the model; its inner layers are twice as wide.
+        epochs, batch_size, learning_rate: of AdamW, warmed up over a tenth of the steps, then falling to 0.
+        min_frequency: words that are rarer get no embedding.
+        n_train, n_test: texts at most, drawn at random; None: all.
+        sources, n_permutations: as for `Pooling`.
+    """
+
+    name: str
+    layers: int = 2
+    heads: int = 4
+    hidden_size: int = 64
+    max_tokens: int = 128
+    epochs: int = 2
+    batch_size: int = 64
+    learning_rate: float = 5e-4
+    min_frequency: int = 5
+    n_train: int | None = None
+    n_test: int | None = 5000
+    sources: tuple[str, ...] = (SAMPLED,)
+    n_permutations: int = 20
+
+
+Variant = Pooling | Transformer
+
+
+def _full() -> tuple[Variant, ...]:
+    default = PRESETS["default"]
+    return (
+        Pooling("softmax, 6 heads", sources=(EXACT, SAMPLED)),
+        Pooling("1 epoch", default.changed(epochs=1)),
+        Pooling("12 epochs", replace(default.changed(epochs=12), patience=12)),
+        Pooling("1 head", sizes=Sizes(heads=1)),
+        Pooling("12 heads", sizes=Sizes(heads=12)),
+        Pooling("sparsemax", sizes=Sizes(normaliser="sparsemax"), sources=(SAMPLED,)),
+        Pooling("entmax", sizes=Sizes(normaliser="entmax"), sources=(SAMPLED,)),
+        Transformer("2-layer transformer"),
+    )
+
+
+def _quick() -> tuple[Variant, ...]:
+    """The same questions, small enough for planted reviews and a test."""
+    small = Sizes(hidden_size=16, key_size=8, value_size=8, heads=2, max_tokens=96)
+    preset = replace(
+        PRESETS["default"], epochs=3, min_steps=0, learning_rate=1e-2, word_dropout=0.3, min_frequency=1,
+        truncation_side="right",
+    )  # fmt: skip
+    return (
+        Pooling("softmax, 2 heads", preset, small, (EXACT, SAMPLED)),
+        Pooling("9 epochs", replace(preset, epochs=9, patience=9), small),
+        Pooling("1 head", preset, replace(small, heads=1)),
+        Pooling("sparsemax", preset, replace(small, normaliser="sparsemax"), (SAMPLED,)),
+        Pooling("entmax", preset, replace(small, normaliser="entmax"), (SAMPLED,)),
+        Transformer(
+            "2-layer transformer", heads=2, hidden_size=32, max_tokens=96, epochs=3, learning_rate=3e-3, min_frequency=1
+        ),
+    )
+
+
+FULL, QUICK = _full(), _quick()
+
+
+def trained(
+    variant: Variant, splits: Splits, folder: str | Path, *, seed: int = 0, track: Track = silent
+) -> Classifier:
+    """The variant, trained on `splits.train` into `folder`, or loaded from there if it is finished.
+
+    The paper's classifier goes on from its last epoch after a kill, a transformer begins anew.
+
+    Args:
+        variant: what to train.
+        splits: with a test split, for the accuracy.
+        folder: of this variant alone: model, tokenizer and `metrics.json`.
+        seed: of the training.
+        track: progress over a transformer's epochs.
+
+    Raises:
+        SettingError: the folder holds something else.
+    """
+    folder = Path(folder)
+    if not (folder / METRICS).exists():
+        if isinstance(variant, Pooling):
+            train(splits, folder, variant.preset, sizes=variant.sizes, seed=seed)
+        else:
+            _train_transformer(variant, splits, folder, seed, track)
+    return from_pretrained(folder, name=variant.name)
+
+
+def accuracy(folder: str | Path) -> tuple[float, int]:
+    """Test accuracy of a trained variant, and the number of texts it was measured on."""
+    test = json.loads((Path(folder) / METRICS).read_text("utf-8"))["test"]
+    return float(test["accuracy"]), int(test["n"])
+
+
+def measure(
+    classifier: Classifier,
+    texts: Sequence[str],
+    source: str = EXACT,
+    n_permutations: int = 100,
+    *,
+    seed: int = 0,
+    track: Track = silent,
+) -> pa.Table:
+    """`attention-mean` of the last layer against Shapley values of the predicted class's logit.
+
+    Removed words are unknown words, in every variant.
+
+    Args:
+        classifier: the variant.
+        texts: what to explain.
+        source: "exact", or "permutations": `permutation-shap`, which needs no ratio game.
+        n_permutations: walked, every other one in reverse; an even number.
+        seed: of the permutations.
+        track: progress.
+
+    Returns:
+        One row a text: text, n_units, source, std_error (largest standard error of phi as a share of the largest phi;
+        0 if exact), and the columns of `attention.contrasted`.
+
+    Raises:
+        SettingError: exact values of a classifier that has none.
+    """
+    rows: list[Row] = []
+    for batch in batches(classifier, texts, Choices(masking="unk"), lambda items, _: items, "variant"):
+        found = _exact(batch) if source == EXACT else _sampled(track(batch, classifier.name), n_permutations, seed)
+        rows += [
+            {"text": number, "n_units": len(phi), "source": source, "std_error": error} | contrasted(attention, phi)
+            for (number, _), (attention, phi, error) in zip(batch, found, strict=True)
+        ]
+    return table(rows)
+
+
+def summary(measured: pa.Table) -> pa.Table:
+    """One row a variant and source.
+
+    Args:
+        measured: tables of `measure` put together, with the columns variant, accuracy and n_test added: see `labelled`.
+
+    Returns:
+        variant, source, accuracy, n_test, texts, std_error (mean), n_effective (mean), and `attention.means`.
+    """
+    return report(
+        key
+        | {"texts": len(of["text"]), "std_error": mean(of["std_error"]), "n_effective": mean(of["n_effective"])}
+        | means(of)
+        for key, of in groups(measured, "variant", "source", "accuracy", "n_test")
+    )
+
+
+def labelled(measured: pa.Table, variant: Variant, folder: str | Path) -> pa.Table:
+    """The table of a variant trained into `folder`, with its name and its test accuracy in front."""
+    right, n_test = accuracy(folder)
+    added: dict[str, Any] = {"variant": variant.name, "accuracy": right, "n_test": n_test}
+    for at, (name, value) in enumerate(added.items()):
+        measured = measured.add_column(at, name, pa.array([value] * len(measured)))
+    return measured
+
+
+def _exact(batch: Sequence[tuple[int, Question]]) -> list[tuple[Vector, Vector, float]]:
+    games = [question.ratio_game() for _, question in batch]
+    results = exact.batch(exact.shapley, games)
+    return [(attention_of(game), result.values, 0.0) for game, result in zip(games, results, strict=True)]
+
+
+def _sampled(batch: Any, n_permutations: int, seed: int) -> list[tuple[Vector, Vector, float]]:
+    found = []
+    for number, question in batch:
+        attention = AttentionMean().answer(question).scores
+        answer = PermutationShap(n_permutations).answer(replace(question, seed=seed_of(seed, number)))
+        size = float(np.abs(answer.scores).max())
+        error = 0.0 if answer.std_error is None or size == 0 else float(answer.std_error.max()) / size
+        found.append((attention, answer.scores, error))
+    return found
+
+
+def _train_transformer(variant: Transformer, splits: Splits, folder: Path, seed: int, track: Track) -> None:
+    """Train, test, and write model, tokenizer and, last, the metrics that say it is finished."""
+    rng = np.random.default_rng(seed)
+    fitting, test = _some(splits.train, variant.n_train, rng), _some(splits.test or splits.train, variant.n_test, rng)
+    tokenizer = build_tokenizer(
+        fitting.texts, min_frequency=variant.min_frequency, max_length=variant.max_tokens, truncation_side="left"
+    )
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=variant.hidden_size,
+        num_hidden_layers=variant.layers,
+        num_attention_heads=variant.heads,
+        intermediate_size=2 * variant.hidden_size,
+        max_position_embeddings=variant.max_tokens,
+        pad_token_id=tokenizer.pad_token_id,
+        id2label=dict(enumerate(fitting.label_names)),
+        label2id={name: i for i, name in enumerate(fitting.label_names)},
+    )
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = BertForSequenceClassification(config)
+        ids = tokenizer(list(fitting.texts), truncation=True).input_ids
+        _fit(model, ids, fitting.labels, variant, rng, track)
+        folder.mkdir(parents=True, exist_ok=True)
+        model.eval().save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    right = _right(Classifier(model, tokenizer, variant.name), test)
+    metrics = {"variant": asdict(variant), "seed": seed, "test": {"n": len(test), "accuracy": right}}
+    write_whole(folder / METRICS, json.dumps(metrics, indent=2) + "\n")
+
+
+def _some(data: Dataset, n: int | None, rng: np.random.Generator) -> Dataset:
+    return data if n is None or n >= len(data) else data.subset(np.sort(rng.choice(len(data), n, replace=False)))
+
+
+def _fit(
+    model: PreTrainedModel,
+    ids: Sequence[list[int]],
+    labels: np.ndarray,
+    variant: Transformer,
+    rng: np.random.Generator,
+    track: Track,
+) -> None:
+    """Epochs of shuffled batches, each of texts of similar lengths."""
+    lengths, size = np.array([len(row) for row in ids]), variant.batch_size
+    n_steps = variant.epochs * -(-len(ids) // size)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=variant.learning_rate)
+    rate = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / (0.1 * n_steps), (n_steps - step) / (0.9 * n_steps), 1.0)
+    )
+    model.train()
+    for _ in track(range(variant.epochs), f"training {variant.name}"):
+        # within chunks of 32 batches, by length: less padding
+        order = rng.permutation(len(ids))
+        chunks = [order[start : start + 32 * size] for start in range(0, len(ids), 32 * size)]
+        order = np.concatenate([chunk[np.argsort(lengths[chunk], kind="stable")] for chunk in chunks])
+        parts = [order[start : start + size] for start in range(0, len(ids), size)]
+        for k in rng.permutation(len(parts)).tolist():
+            rows = parts[k]
+            attended = np.arange(lengths[rows].max()) < lengths[rows][:, None]
+            batch = np.full(attended.shape, model.config.pad_token_id, dtype=np.int64)
+            batch[attended] = np.concatenate([ids[i] for i in rows])
+            loss = model(
+                input_ids=torch.from_numpy(batch),
+                attention_mask=torch.from_numpy(attended.astype(np.int64)),
+                labels=torch.from_numpy(labels[rows].copy()),
+            ).loss
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            rate.step()
+
+
+def _right(classifier: Classifier, data: Dataset) -> float:
+    right = 0
+    for start in range(0, len(data), 64):
+        encoded = [classifier.encode(text).input_ids for text in data.texts[start : start + 64]]
+        right += int((classifier.logits(encoded).argmax(1) == data.labels[start : start + 64]).sum())
+    return right / len(data)

@@ -1,0 +1,159 @@
+"""A study's report: Markdown from its own template, and the same as one self-contained HTML page.
+
+The template writes prose around `rows`, `one`, `rows(...)` of the run's tables and the formats below, so no number is
+typed. In the HTML page every figure is inlined as SVG, and anything in the text that looks like HTML is shown as text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from heedful.errors import MissingExtraError
+from heedful.explanation import write_whole
+from heedful.render.colour import HUES, HUES_ON_DARK
+from heedful.render.visible import visible
+
+try:
+    from markdown_it import MarkdownIt
+    from markdown_it.common.utils import escapeHtml
+except ImportError:
+    raise MissingExtraError("markdown-it-py", "study", "writing a study's report") from None
+
+if TYPE_CHECKING:
+    from heedful.studies.study import Run, Study
+
+_ACTIVE = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&-])")
+_MINUS = "\N{MINUS SIGN}"
+
+
+def write(study: Study[Any], run: Run[Any], record: Mapping[str, Any]) -> Path:
+    """Write `report.md` and `report.html` into the run's folder; the path of the latter."""
+    words = study.words(run.tables)
+    facts = {"run": record, "settings": run.settings, "title": study.title}
+    source = _environment(study.package).get_template("report.md.j2")
+    pieces = words.get("html", {})
+    markdown = source.render(tables=run.tables, rows=run.tables.rows, one=run.tables.one, **facts, **words)
+    write_whole(run.folder / "report.md", markdown.strip() + "\n")
+    page = _environment("heedful.studies", autoescape=True).get_template("report.html.j2")
+    body = Markup(to_html(markdown, run.folder, pieces))  # noqa: S704 - escaped by the renderer
+    html = page.render(title=study.title, body=body, hues=HUES, hues_on_dark=HUES_ON_DARK)
+    write_whole(run.folder / "report.html", html)
+    return run.folder / "report.html"
+
+
+def to_html(markdown: str, folder: Path, pieces: Mapping[str, str]) -> str:
+    """Markdown as HTML, its figures inlined; raw HTML in it comes out as text.
+
+    Args:
+        markdown: CommonMark with tables.
+        folder: what the paths of figures are relative to.
+        pieces: HTML to be put in place of the figure of that name.
+
+    Example:
+        >>> print(to_html("One <b>word</b>.", Path(), {}).strip())
+        <p>One &lt;b&gt;word&lt;/b&gt;.</p>
+    """
+    renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+    def image(_: Any, tokens: Any, index: int, *__: Any) -> str:
+        """A figure with its caption: the SVG file itself, or the piece of HTML that stands for it."""
+        path, caption = Path(str(tokens[index].attrs["src"])), tokens[index].content
+        shown = pieces[path.stem] if path.stem in pieces else inline(folder / path, caption)
+        return f"<figure>{shown}<figcaption>{escapeHtml(caption)}</figcaption></figure>"
+
+    renderer.add_render_rule("image", image)
+    found: str = renderer.render(markdown)
+    # a figure is a paragraph of its own
+    return re.sub(r"<p>(<figure>.*?</figure>)</p>", r"\1", found, flags=re.DOTALL)
+
+
+def inline(path: Path, label: str) -> str:
+    """An SVG file as a piece of HTML, its ids made unique by the name of the file."""
+    svg = path.read_text("utf-8")
+    svg = svg[svg.index("<svg") :]
+    name = path.stem
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'((?:xlink:)?href="|url\()#', rf"\1#{name}-", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escapeHtml(label)}" ', 1)
+
+
+def _environment(package: str, *, autoescape: bool = False) -> Environment:
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("heedful.render")]),
+        autoescape=autoescape,  # noqa: S701 - off for Markdown alone, whose HTML is escaped by its renderer
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"num": number, "pct": percent, "sci": power, "count": count, "text": text, "yes": yes}
+    return environment
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with so many decimals; a dash where there is none.
+
+    Example:
+        >>> number(-0.1234), number(float("nan")), number(float("inf"))
+        ('−0.12', '–', '∞')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{_MINUS}∞"
+    shown = f"{value:.{digits}f}"
+    return shown.replace("-", "" if float(shown) == 0 else _MINUS)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share in per cent.
+
+    Example:
+        >>> percent(0.5)
+        '50.0 %'
+    """
+    return "–" if value is None or math.isnan(value) else f"{number(100 * value, digits)} %"
+
+
+def power(value: float | None) -> str:
+    """A small number by its order of magnitude.
+
+    Example:
+        >>> power(0.00000123), power(0.0)
+        ('1.2e−06', '0')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    return "0" if value == 0 else f"{value:.1e}".replace("-", _MINUS)
+
+
+def count(value: int) -> str:
+    """A whole number with its thousands apart.
+
+    Example:
+        >>> count(25000)
+        '25,000'
+    """
+    return f"{value:,}"
+
+
+def yes(value: bool) -> str:
+    """Yes or no."""
+    return "yes" if value else "no"
+
+
+def text(value: str) -> str:
+    r"""A word of somebody else's text, as it is: nothing in it acts as Markdown or on a display.
+
+    Example:
+        >>> print(text("*a|b*"))
+        \*a\|b\*
+    """
+    return _ACTIVE.sub(r"\\\1", visible(value))

@@ -1,0 +1,371 @@
+"""Studies: a paper's experiments as stages that survive a kill and give the same tables every time.
+
+A stage turns earlier tables, classifiers and texts into tables. They are kept as Parquet under a stamp: a digest of the
+settings, the seed, the data, the libraries' versions, the measuring code, and the stamps of the stages it needs. A
+stage whose stamp is there already is not run again; anything about it that changes makes it, and what needs it, run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from heedful.classifier import Classifier
+from heedful.data import Splits
+from heedful.errors import DataError, InputError, SettingError
+from heedful.explanation import write_whole
+from heedful.loading import from_pretrained
+from heedful.models.presets import Preset
+from heedful.models.training import METRICS, Sizes, fingerprint, train
+from heedful.progress import track
+
+SUMMARY = ".summary"  # tables whose names end so are small, go into the report, and lie beside as JSON
+RUN = "run.json"
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a classifier of a study is trained.
+
+    Attributes:
+        name: what stages call it.
+        data: key of the data it is trained on.
+        preset: everything that shapes the training run.
+        sizes: sizes of the model.
+    """
+
+    name: str
+    data: str
+    preset: Preset
+    sizes: Sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What every study's settings hold; a study adds its own numbers.
+
+    Attributes:
+        recipes: the classifiers there are.
+    """
+
+    recipes: tuple[Recipe, ...]
+
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a run, by name.
+
+    Attributes:
+        folder: where they lie.
+    """
+
+    folder: Path
+
+    def __contains__(self, name: str) -> bool:
+        return self._path(name).is_file()
+
+    def __getitem__(self, name: str) -> pa.Table:
+        if name not in self:
+            raise SettingError(f"no table {name!r} in {self.folder}: the stage that makes it has not run")
+        return pq.read_table(self._path(name))
+
+    def rows(self, name: str, **where: Any) -> list[dict[str, Any]]:
+        """Rows as dictionaries, in order: all, or those that have these values.
+
+        Raises:
+            SettingError: there is no such table.
+        """
+        return [row for row in self[name].to_pylist() if all(row[key] == value for key, value in where.items())]
+
+    def one(self, name: str, **where: Any) -> dict[str, Any]:
+        """The only row that has these values.
+
+        Raises:
+            SettingError: there is no such table, or not exactly one such row.
+        """
+        found = self.rows(name, **where)
+        if len(found) != 1:
+            raise SettingError(f"{len(found)} rows of {name} have {where}, where one was expected")
+        return found[0]
+
+    def write(self, name: str, table: pa.Table) -> None:
+        """Write a table whole or not at all; a summary also as JSON."""
+        scratch = self._path(f".{name}.part")
+        pq.write_table(table, scratch)
+        scratch.replace(self._path(name))
+        if name.endswith(SUMMARY):
+            rows = [{key: _plain(value) for key, value in row.items()} for row in table.to_pylist()]
+            write_whole(self.folder / f"{name}.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.parquet"
+
+
+@dataclass(frozen=True, eq=False)
+class Run(Generic[S]):
+    """What a stage works with.
+
+    Attributes:
+        settings: the study's numbers.
+        folder: where everything goes: `models`, `tables`, `figures` and the report.
+        seed: seed of everything random.
+        data: the texts, by key; "corpus" is the one the study is about.
+        progress: whether to show progress on stderr.
+    """
+
+    settings: S
+    folder: Path
+    seed: int
+    data: Mapping[str, Splits]
+    progress: bool = False
+    _loaded: dict[str, Classifier] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> Tables:
+        """Tables of the stages that have run."""
+        return Tables(self.folder / "tables")
+
+    def table(self, name: str) -> pa.Table:
+        """A table of an earlier stage."""
+        return self.tables[name]
+
+    def classifier(self, name: str = "paper") -> Classifier:
+        """A classifier by the name of its recipe; trained where it has not been yet."""
+        if name not in self._loaded:
+            self.training(name)
+            self._loaded[name] = from_pretrained(self.folder / "models" / name, name=name)
+        return self._loaded[name]
+
+    def training(self, name: str) -> dict[str, Any]:
+        """What stands in the `metrics.json` of a classifier; trains it where it has not been, goes on after a kill.
+
+        Raises:
+            SettingError: there is no such recipe, or the folder holds a model of another one.
+        """
+        recipe = next((recipe for recipe in self.settings.recipes if recipe.name == name), None)
+        if recipe is None:
+            known = ", ".join(recipe.name for recipe in self.settings.recipes)
+            raise SettingError(f"no recipe for a classifier {name!r}: there are {known}")
+        folder, splits = self.folder / "models" / name, self.data[recipe.data]
+        if (folder / METRICS).is_file():
+            metrics: dict[str, Any] = json.loads((folder / METRICS).read_text("utf-8"))
+            wanted = {
+                "preset": asdict(recipe.preset), "sizes": asdict(recipe.sizes),
+                "seed": self.seed, "data": fingerprint(splits),
+            }  # fmt: skip
+            if any(metrics[key] != value for key, value in wanted.items()):
+                raise SettingError(f"{folder} holds a model of other settings: delete it, or choose another folder")
+            return metrics
+        return train(splits, folder, recipe.preset, sizes=recipe.sizes, seed=self.seed, progress=self.progress)
+
+    def texts(self, n: int | None = None, *, data: str = "corpus") -> tuple[str, ...]:
+        """Test texts: all, or n drawn by the seed, in the order of the data set.
+
+        Raises:
+            DataError: the data has no test part.
+        """
+        return tuple(self.data[data].test.texts[i] for i in self.sample(n, data=data))  # type: ignore[union-attr]
+
+    def sample(self, n: int | None = None, *, data: str = "corpus") -> list[int]:
+        """The places of `texts` in the test part."""
+        test = self.data[data].test
+        if test is None:
+            raise DataError(f"{self.data[data].train.source}: the study needs a test part beside train")
+        chosen = np.random.default_rng(self.seed).permutation(len(test))[:n]
+        chosen.sort()
+        found: list[int] = chosen.tolist()
+        return found
+
+    def track(self, items: Iterable[Item], what: str) -> Iterator[Item]:
+        """Iterate with a progress bar."""
+        return track(items if isinstance(items, Sequence) else list(items), what, shown=self.progress)
+
+
+@dataclass(frozen=True)
+class Stage(Generic[S]):
+    """One step of a study.
+
+    Attributes:
+        name: unique within the study.
+        run: makes the tables, by names that are unique within the study.
+        needs: names of the stages whose tables it reads.
+        code: modules that measure; an edit of one makes the stage run again.
+    """
+
+    name: str
+    run: Callable[[Run[S]], Mapping[str, pa.Table]]
+    needs: tuple[str, ...] = ()
+    code: tuple[ModuleType, ...] = ()
+
+
+@dataclass(frozen=True)
+class Study(Generic[S]):
+    """A paper's experiments.
+
+    Attributes:
+        name: what the command line calls it.
+        title: heading of the report.
+        full, quick: settings of the real run, and of one that takes a minute or two and needs no data set.
+        data: reads the data at a path (None: what comes built in) for settings and a seed.
+        stages: for settings, in an order in which each comes after those it needs.
+        figures: gives, by name, functions of the tables that draw them; called once matplotlib is needed.
+        package: Python package whose `templates/report.md.j2` is the report.
+        words: what the report's template may use beside tables: a function of the tables.
+    """
+
+    name: str
+    title: str
+    full: S
+    quick: S
+    data: Callable[[S, Path | None, int], Mapping[str, Splits]]
+    stages: Callable[[S], Sequence[Stage[S]]]
+    figures: Callable[[], Mapping[str, Callable[[Tables], Any]]]
+    package: str
+    words: Callable[[Tables], Mapping[str, Any]]
+
+    def run(
+        self,
+        out: str | Path,
+        data: str | Path | None = None,
+        *,
+        quick: bool = False,
+        seed: int = 0,
+        progress: bool = False,
+    ) -> Path:
+        """Run what has not been run, draw the figures, write the report.
+
+        Args:
+            out: folder for everything; an interrupted run there goes on.
+            data: the data set; see `data` of the study.
+            quick: take the quick settings.
+            seed: seed of everything random; the same one gives the same tables.
+            progress: show progress on stderr.
+
+        Returns:
+            The HTML report; `report.md` lies beside it.
+
+        Raises:
+            SettingError: the folder holds results of another run.
+            DataError: the data set is missing or cannot be used.
+            MissingExtraError: matplotlib or markdown-it-py is not installed.
+        """
+        from heedful.studies.report import write  # asks for the optional libraries before anything takes time
+        from heedful.studies.style import save
+
+        out = Path(out)
+        settings = self.quick if quick else self.full
+        mode = {"study": self.name, "quick": quick, "seed": seed}
+        texts = self.data(settings, None if data is None else Path(data), seed)
+        _claim(out, mode | {"data": {key: fingerprint(splits) for key, splits in texts.items()}})
+        record = _Record(out / RUN, mode | {"command": self._command(out, data, quick=quick, seed=seed)})
+        run = Run(settings, out, seed, texts, progress)
+        self._run_stages(run, record)
+        for name, draw in track(list(self.figures().items()), "drawing", shown=progress):
+            save(partial(draw, run.tables), out / "figures", name)
+        return write(self, run, record.content)
+
+    def _run_stages(self, run: Run[S], record: _Record) -> None:
+        stages = self.stages(run.settings)
+        shared = json.dumps([asdict(run.settings), run.seed, record.content["data"], _versions()], sort_keys=True)
+        stamps: dict[str, str] = {}
+        for stage in stages:  # all at once: the code may be edited while it runs
+            files = [Path(str(module.__file__)).read_bytes() for module in stage.code]
+            parts = [shared, stage.name, *(stamps[need] for need in stage.needs)]
+            stamps[stage.name] = _digest(*(part.encode() for part in parts), *files)
+        for stage in stages:
+            path = run.tables.folder / f"{stage.name}.stamp"
+            if path.is_file() and path.read_text("utf-8") == stamps[stage.name]:
+                continue
+            path.unlink(missing_ok=True)
+            started = time.perf_counter()
+            for name, table in stage.run(run).items():
+                run.tables.write(name, table)
+            write_whole(path, stamps[stage.name])  # last: it says that everything else is there
+            record.finished(stage.name, time.perf_counter() - started, shown=run.progress)
+
+    def _command(self, out: Path, data: str | Path | None, *, quick: bool, seed: int) -> str:
+        """The command line, with the names of folders for their paths."""
+        chosen = "--quick" if quick else f"--data {Path(data).name}" if data is not None else ""
+        return " ".join(f"heedful study {self.name} {chosen} --out {out.resolve().name} --seed {seed}".split())
+
+
+def _claim(out: Path, identity: dict[str, Any]) -> None:
+    """Make the folder and say whose it is; refuse what belongs to something else."""
+    if (out / RUN).is_file():
+        try:
+            found = json.loads((out / RUN).read_text("utf-8"))
+        except ValueError:
+            found = {}
+        differing = [key for key, value in identity.items() if found.get(key) != value]
+        if differing:
+            raise SettingError(
+                f"{out} holds a run with another {' and another '.join(differing)}: choose another folder or delete it"
+            )
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SettingError(f"{out} is not an empty folder: choose another")
+    try:
+        for part in ("models", "tables", "figures"):
+            (out / part).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot create {out}: {error.strerror}") from None
+    write_whole(out / RUN, json.dumps(identity, indent=2) + "\n")
+
+
+class _Record:
+    """`run.json`: command, machine, date, and the seconds of every stage; nothing that the tables depend on."""
+
+    def __init__(self, path: Path, facts: dict[str, Any]) -> None:
+        self._path = path
+        self.content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        self.content |= facts | {"machine": _machine(), "versions": _versions()}
+        self.content.setdefault("stages", {})
+
+    def finished(self, stage: str, seconds: float, *, shown: bool) -> None:
+        self.content["stages"][stage] = round(seconds, 1)
+        self.content["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
+        write_whole(self._path, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
+        if shown:
+            from rich.console import Console
+
+            Console(stderr=True).print(f"{stage}: {seconds:.0f} s", highlight=False)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no number for goes as "nan", "inf" and "-inf"."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("heedful", "numpy", "pyarrow", "tokenizers", "torch", "transformers")}
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"

@@ -1,0 +1,119 @@
+"""How every study's figures look, and how they are saved: as SVG and as PNG, the same bits every time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from heedful.errors import MissingExtraError
+from heedful.render.colour import HUES
+
+try:
+    from matplotlib import rc_context
+    from matplotlib.axes import Axes
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+except ImportError:
+    raise MissingExtraError("matplotlib", "study", "drawing a study's figures") from None
+
+FORMATS = ("svg", "png")
+
+
+def _hex(kind: str) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*HUES[kind])
+
+
+# The report's colours: red for the target, blue against it, purple for weights without a sign.
+FOR, AGAINST, WEIGHT, AGREE, DISAGREE = map(_hex, ("for", "against", "weight", "agree", "disagree"))
+CYCLE = (AGAINST, DISAGREE, AGREE, FOR, WEIGHT, "#5f6673")
+INK, DIM, LINE = "#16181d", "#666b76", "#e4e6ea"
+SIGNED = LinearSegmentedColormap.from_list("signed", [AGAINST, "#ffffff", FOR])
+UNSIGNED = LinearSegmentedColormap.from_list("unsigned", ["#ffffff", WEIGHT])
+
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "text.parse_math": False,  # a review's "$" is a dollar
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": DIM,
+    "axes.labelcolor": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "grid.color": LINE,
+    "grid.linewidth": 0.8,
+    "xtick.color": DIM,
+    "ytick.color": DIM,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "figure.dpi": 100,
+    "figure.facecolor": "#ffffff",
+    "savefig.dpi": 160,
+    "svg.fonttype": "path",
+}
+
+
+def subplots(
+    width: float | int, height: float | int, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, Any]:
+    """A figure and its axes, without any global state of matplotlib; to be drawn within `save`.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        rows: of axes.
+        columns: of axes.
+        **options: of `Figure.subplots`.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def bare(axes: Axes) -> None:
+    """No grid and no frame: for heat maps."""
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def logarithmic_shares(axes: Axes, which: str) -> None:
+    """Per cent on a logarithmic axis, "x" or "y"."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if which == "x" else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def shares(axes: Axes, which: str) -> None:
+    """Per cent on a plain axis, "x" or "y"."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+
+
+def save(draw: Callable[[], Figure], folder: Path, name: str) -> None:
+    """Draw a figure in the one style, and write NAME.svg and NAME.png.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(lambda: subplots(2, 1)[0], Path(folder), "empty")
+        ...     sorted(path.name for path in Path(folder).iterdir())
+        ['empty.png', 'empty.svg']
+    """
+    undated: dict[str, dict[str, Any]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+    with rc_context(STYLE | {"svg.hashsalt": name}):
+        figure = draw()
+        for suffix in FORMATS:
+            scratch = folder / f".{name}.part.{suffix}"
+            figure.savefig(scratch, format=suffix, metadata=undated[suffix])
+            scratch.replace(folder / f"{name}.{suffix}")

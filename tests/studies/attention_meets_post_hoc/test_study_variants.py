@@ -1,0 +1,119 @@
+"""Other classifiers: trained, loaded again, and set beside Shapley values, exact or sampled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import heedful
+from factory import SENTENCES, make_bert, make_classifier
+from heedful.errors import SettingError
+from heedful.methods import PermutationShap
+from heedful.studies.attention_meets_post_hoc import variants
+from heedful.studies.attention_meets_post_hoc.attention import contrasted
+from heedful.studies.attention_meets_post_hoc.measuring import seed_of
+from heedful.studies.attention_meets_post_hoc.variants import EXACT, SAMPLED, Pooling, Transformer
+from models.small_run import RECIPE, SIZES, SPLITS, weights
+
+POOLING = Pooling("small", RECIPE, replace(SIZES, normaliser="entmax"), (SAMPLED,))
+LAYERS = Transformer(
+    "two layers", heads=2, hidden_size=16, max_tokens=16, epochs=8, batch_size=16, learning_rate=1e-2, min_frequency=1,
+    n_train=200, n_test=40,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("variants")
+
+
+@pytest.mark.parametrize("variant", [POOLING, LAYERS], ids=lambda variant: variant.name)
+def test_trained_once_and_loaded_afterwards(variant, folder):
+    state = torch.get_rng_state()
+    first = variants.trained(variant, SPLITS, folder / variant.name, seed=1)
+    assert torch.equal(torch.get_rng_state(), state)
+    before = (folder / variant.name / "metrics.json").stat().st_mtime_ns
+    again = variants.trained(variant, SPLITS, folder / variant.name, seed=1)
+    assert (folder / variant.name / "metrics.json").stat().st_mtime_ns == before
+    assert first.name == again.name == variant.name
+    accuracy, n = variants.accuracy(folder / variant.name)
+    assert accuracy > 0.9  # one word tells the class
+    assert n == (len(SPLITS.test) if isinstance(variant, Pooling) else LAYERS.n_test)
+    config = again.model.config
+    assert getattr(config, "normaliser", None) == ("entmax" if isinstance(variant, Pooling) else None)
+    assert config.num_hidden_layers == (1 if isinstance(variant, Pooling) else 2)
+
+
+def test_a_transformer_depends_on_its_seed_alone(folder, tmp_path):
+    variants.trained(LAYERS, SPLITS, folder / LAYERS.name, seed=1)
+    short = replace(LAYERS, epochs=1)
+    for name, seed in (("one", 3), ("two", 3), ("three", 4)):
+        variants.trained(short, SPLITS, tmp_path / name, seed=seed)
+    np.testing.assert_equal(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    assert not np.array_equal(*(weights(tmp_path / n)["classifier.weight"] for n in ("one", "three")))
+
+
+def test_test_accuracy_is_over_test_texts(folder):
+    classifier = variants.trained(LAYERS, SPLITS, folder / LAYERS.name, seed=1)
+    texts, labels = SPLITS.test.texts, SPLITS.test.labels
+    predicted = [classifier.logits_of(classifier.encode(text)).argmax() for text in texts]
+    assert variants._right(classifier, SPLITS.test) == pytest.approx(np.mean(predicted == labels))
+    assert json.loads((folder / LAYERS.name / "metrics.json").read_text("utf-8"))["variant"]["layers"] == 2
+
+
+@pytest.mark.parametrize("make", [make_bert, make_classifier])
+def test_sampled_rows_are_what_explanations_say(make):
+    classifier = make()
+    rows = variants.measure(classifier, SENTENCES, SAMPLED, 10, seed=2).to_pylist()
+    assert [row["text"] for row in rows] == [0, 1, 2]
+    for row in rows:
+        text = SENTENCES[row["text"]]
+        method, seed = PermutationShap(10), seed_of(2, row["text"])
+        e = heedful.explain(classifier, text, method, masking="unk", seed=seed)
+        attention = heedful.explain(classifier, text, "attention-mean").scores
+        expected = contrasted(attention, e.scores)
+        assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-6)
+        assert row["std_error"] == pytest.approx(e.std_error.max() / np.abs(e.scores).max(), rel=1e-6)
+
+
+def test_exact_rows_are_what_explanations_say_and_samples_come_near():
+    classifier = make_classifier()
+    rows = variants.measure(classifier, SENTENCES).to_pylist()
+    for row in rows:
+        text = SENTENCES[row["text"]]
+        phi = heedful.explain(classifier, text, "shapley-exact").scores
+        expected = contrasted(heedful.explain(classifier, text, "attention-mean").scores, phi)
+        assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-9)
+        assert (row["source"], row["std_error"]) == (EXACT, 0.0)
+    sampled = variants.measure(classifier, SENTENCES, SAMPLED, 30).to_pylist()  # fewer evaluations than masks
+    for one, other in zip(rows, sampled, strict=True):
+        assert other["kendall"] == pytest.approx(one["kendall"], abs=0.25)
+        assert 0 < other["std_error"] < 0.4
+
+
+def test_exact_values_are_refused_where_there_are_none():
+    with pytest.raises(SettingError, match="softmax"):
+        variants.measure(make_classifier(normaliser="sparsemax"), SENTENCES)
+
+
+def test_tables_name_variant_source_and_accuracy(folder):
+    classifier = variants.trained(POOLING, SPLITS, folder / POOLING.name, seed=1)
+    texts = SPLITS.test.texts[:3]
+    measured = variants.labelled(variants.measure(classifier, texts, SAMPLED, 4), POOLING, folder / POOLING.name)
+    (row,) = variants.summary(measured).to_pylist()
+    assert (row["variant"], row["source"], row["texts"]) == ("small", SAMPLED, 3)
+    assert (row["accuracy"], row["n_test"]) == variants.accuracy(folder / POOLING.name)
+    assert row["against"] == pytest.approx(np.mean(measured["against"].to_pylist()))
+
+
+def test_variants_have_names_of_their_own_and_the_first_has_both_sources():
+    for both in (variants.FULL, variants.QUICK):
+        assert len({variant.name for variant in both}) == len(both)
+        assert set(both[0].sources) == {EXACT, SAMPLED}
+        for variant in both:
+            softmax = isinstance(variant, Pooling) and variant.sizes.normaliser == "softmax"
+            assert softmax == (EXACT in variant.sources)

@@ -1,0 +1,221 @@
+"""The framework: stages are run once, in order, again when something about them changes, and survive a kill."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from heedful import studies
+from heedful.data import Dataset, Splits
+from heedful.errors import DataError, SettingError
+from heedful.studies.study import Recipe, Run, Settings, Stage, Study, Tables
+from models.small_run import RECIPE, SIZES, SPLITS, metrics_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers(Settings):
+    factor: float = 2.0
+
+
+class Bench:
+    """A study of two stages that notes what runs; `broken` makes the second one fail like a kill."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.ran: list[str] = []
+        self.broken = False
+        self.out = tmp_path / "out"
+        source = tmp_path / "measuring.py"
+        source.write_text("one")
+        self.code = ModuleType("measuring")
+        self.code.__file__ = str(source)
+        self.texts = SPLITS
+        numbers = Numbers(recipes=(Recipe("small", "corpus", RECIPE, SIZES),))
+        stages = [
+            Stage("first", self.first, code=(self.code,)),
+            Stage("second", self.second, ("first",)),
+            Stage("third", self.third),
+        ]
+        self.study = Study(
+            name="bench",
+            title="A bench",
+            full=numbers,
+            quick=replace(numbers, factor=3.0),
+            data=lambda *_: {"corpus": self.texts},
+            stages=lambda _: stages,
+            figures=dict,
+            package="heedful.studies",
+            words=lambda _: {},
+        )
+
+    def first(self, run: Run) -> dict[str, pa.Table]:
+        self.ran.append("first")
+        return {"draws": pa.table({"x": np.random.default_rng(run.seed).random(3) * run.settings.factor})}
+
+    def second(self, run: Run) -> dict[str, pa.Table]:
+        self.ran.append("second")
+        total = float(run.table("draws")["x"].to_numpy().sum())
+        if self.broken:
+            run.tables.write("total.summary", pa.table({"half": [1]}))
+            raise KeyboardInterrupt
+        return {"total.summary": pa.table({"total": [total, math.inf, math.nan, None]})}
+
+    def third(self, run: Run) -> dict[str, pa.Table]:
+        self.ran.append("third")
+        return {"texts": pa.table({"text": run.texts(5)})}
+
+    def run(self, monkeypatch: pytest.MonkeyPatch, **options: object) -> list[str]:
+        """What ran."""
+        monkeypatch.setattr("heedful.studies.report.write", lambda _, run, __: run.folder / "report.html")
+        self.ran.clear()
+        self.study.run(self.out, **options)
+        return list(self.ran)
+
+    @property
+    def tables(self) -> Tables:
+        return Tables(self.out / "tables")
+
+
+ALL = ["first", "second", "third"]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_stages_run_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench.run(monkeypatch) == ALL
+    assert bench.run(monkeypatch) == []
+
+
+def test_an_edit_of_the_measuring_code_runs_that_stage_and_what_needs_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run(monkeypatch)
+    Path(bench.code.__file__).write_text("another")
+    assert bench.run(monkeypatch) == ["first", "second"]
+
+
+def test_other_settings_run_everything(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run(monkeypatch)
+    bench.study = replace(bench.study, full=replace(bench.study.full, factor=2.5))
+    assert bench.run(monkeypatch) == ALL
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.broken = True
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(monkeypatch)
+    bench.broken = False
+    assert bench.run(monkeypatch) == ["second", "third"]
+    assert bench.tables.rows("total.summary")[0]["total"] == pytest.approx(
+        2.0 * np.random.default_rng(0).random(3).sum()
+    )
+
+
+def test_a_kill_while_a_stage_is_run_again_leaves_no_old_stamp(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new first table must not pass for one that the old second stage has seen."""
+    bench.run(monkeypatch)
+    Path(bench.code.__file__).write_text("another")
+    bench.broken = True
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(monkeypatch)
+    Path(bench.code.__file__).write_text("one")
+    bench.broken = False
+    assert bench.run(monkeypatch) == ["first", "second"]
+    assert bench.tables.rows("total.summary")[0].keys() == {"total"}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"), [({"seed": 1}, "seed"), ({"quick": True}, "quick"), ({"texts": True}, "data")]
+)
+def test_a_folder_keeps_to_one_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, change: dict[str, object], named: str
+) -> None:
+    bench.run(monkeypatch)
+    if change.pop("texts", False):
+        bench.texts = Splits(SPLITS.test, None, SPLITS.test)
+    with pytest.raises(SettingError, match=f"another {named}: choose another folder"):
+        bench.run(monkeypatch, **change)
+
+
+def test_a_folder_of_somebody_else_is_left_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.out.mkdir()
+    (bench.out / "thesis.txt").write_text("mine")
+    with pytest.raises(SettingError, match="not an empty folder"):
+        bench.run(monkeypatch)
+    assert [path.name for path in bench.out.iterdir()] == ["thesis.txt"]
+
+
+def test_summaries_are_json_that_every_reader_takes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run(monkeypatch)
+    found = json.loads((bench.out / "tables" / "total.summary.json").read_text("utf-8"), parse_constant=pytest.fail)
+    assert [row["total"] for row in found[1:]] == ["inf", "nan", None]
+    assert not (bench.out / "tables" / "draws.json").exists()
+
+
+def test_the_record_has_machine_date_and_times_but_no_paths(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run(monkeypatch, data=bench.out.parent / "reviews", seed=0)
+    text = (bench.out / "run.json").read_text("utf-8")
+    record = json.loads(text)
+    assert record["command"] == "heedful study bench --data reviews --out out --seed 0"
+    assert list(record["stages"]) == ALL
+    assert {"machine", "date", "versions", "data"} <= record.keys()
+    assert str(bench.out.parent) not in text
+
+
+def test_texts_are_drawn_by_the_seed_and_keep_their_order(bench: Bench) -> None:
+    runs = [Run(bench.study.full, bench.out, seed, {"corpus": SPLITS}) for seed in (0, 0, 1)]
+    places = [run.sample(20) for run in runs]
+    assert places[0] == places[1] == sorted(set(places[0]))
+    assert places[0] != places[2]
+    assert runs[0].texts(20) == tuple(SPLITS.test.texts[i] for i in places[0])
+    assert runs[0].texts() == SPLITS.test.texts
+    assert set(runs[0].sample(5)) <= set(places[0])
+    with pytest.raises(DataError, match="test part"):
+        Run(bench.study.full, bench.out, 0, {"corpus": Splits(SPLITS.train, None, None)}).texts()
+
+
+def test_classifiers_are_trained_once_and_told_apart_by_recipe(bench: Bench) -> None:
+    run = Run(bench.study.full, bench.out, 3, {"corpus": SPLITS})
+    assert run.classifier("small").name == "small"
+    written = (bench.out / "models" / "small" / "metrics.json").stat().st_mtime_ns
+    again = Run(bench.study.full, bench.out, 3, {"corpus": SPLITS})
+    assert again.training("small") == metrics_of(bench.out / "models" / "small")
+    assert (bench.out / "models" / "small" / "metrics.json").stat().st_mtime_ns == written
+    other = replace(bench.study.full, recipes=(Recipe("small", "corpus", replace(RECIPE, epochs=2), SIZES),))
+    with pytest.raises(SettingError, match="model of other settings"):
+        Run(other, bench.out, 3, {"corpus": SPLITS}).classifier("small")
+    with pytest.raises(SettingError, match="no recipe for a classifier 'large': there are small"):
+        run.classifier("large")
+
+
+def test_rows_are_picked_by_value(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    tables.write("t", pa.table({"a": ["x", "x", "y"], "n": [1, 2, 3]}))
+    assert tables.rows("t", a="x") == [{"a": "x", "n": 1}, {"a": "x", "n": 2}]
+    assert tables.one("t", a="y")["n"] == 3
+    with pytest.raises(SettingError, match="2 rows of t"):
+        tables.one("t", a="x")
+    with pytest.raises(SettingError, match="no table 'u'"):
+        tables.rows("u")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_an_unknown_study_is_named() -> None:
+    with pytest.raises(SettingError, match="use one of attention-meets-post-hoc"):
+        studies.find("attention")
+
+
+def test_a_data_set_is_told_by_its_texts_and_labels() -> None:
+    from heedful.models.training import fingerprint
+
+    swapped = Dataset(SPLITS.train.texts, SPLITS.train.labels[::-1], SPLITS.train.label_names, "swapped")
+    assert fingerprint(SPLITS) != fingerprint(replace(SPLITS, train=swapped))
