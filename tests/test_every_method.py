@@ -22,7 +22,7 @@ CHEAP = {
     "lime": "lime:n_samples=40",
     "kernel-shap": "kernel-shap:n_samples=64",
     "permutation-shap": "permutation-shap:n_permutations=2",
-    "integrated-gradients": "integrated-gradients:n_steps=20,tolerance=0.02",
+    "integrated-gradients": "integrated-gradients:n_steps=20,tolerance=0.005",
     "smoothgrad": "smoothgrad:n_samples=4",
     "slalom": "slalom:n_samples=300",
     "slalom-shapley": "slalom-shapley:n_samples=300",
