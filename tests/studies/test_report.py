@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
@@ -66,6 +66,7 @@ def test_a_piece_of_html_stands_for_its_figure(tmp_path: Path) -> None:
     assert html.strip() == "<figure><b>sentence</b><figcaption>Cap</figcaption></figure>"
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1))
 def test_a_word_is_shown_as_it_is(word: str) -> None:
     shown = report.to_html(f"| a | b |\n| --- | --- |\n| {report.text('x' + word + 'x')} | 2 |", Path(), {})

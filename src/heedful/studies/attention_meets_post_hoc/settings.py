@@ -159,17 +159,17 @@ def data(settings: Numbers, path: Path | None, seed: int) -> Mapping[str, Splits
     Raises:
         DataError: there is no corpus, or it has no test part; the message says how to get it.
     """
+    if settings.built_in and path is not None:
+        raise DataError("--quick brings its own reviews: give --data or --quick, not both")
+    if not settings.built_in and path is None:
+        raise DataError(HOW)
     train, test = (
         planted.as_dataset(planted.generate(n, own))
         for n, own in ((settings.training_reviews, 2 * seed), (settings.control, 2 * seed + 1))
     )
     reviews = Splits(train, None, test)
-    if settings.built_in:
-        if path is not None:
-            raise DataError("--quick brings its own reviews: give --data or --quick, not both")
-        return {"corpus": reviews, "planted": reviews}
     if path is None:
-        raise DataError(HOW)
+        return {"corpus": reviews, "planted": reviews}
     splits = read_splits(path)
     if splits.test is None or len(splits.train.label_names) != 2:
         raise DataError(f"{path}: no train and test parts with two classes; {HOW}")
