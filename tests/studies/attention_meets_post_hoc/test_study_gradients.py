@@ -44,7 +44,7 @@ def test_words_and_cls_agree_and_the_papers_cls_does_not(attend_padding, monkeyp
 def test_the_batched_closed_form_is_that_of_the_methods(attend_padding):
     classifier = make_classifier(attend_padding=attend_padding)
     encoded = [classifier.encode(text) for text in SENTENCES]
-    own, by_query = gradients._ClosedForm(classifier)(encoded)
+    own, by_query = gradients.ClosedForm(classifier)(encoded)
     for i, one in enumerate(encoded):
         found = own[i, : len(one)].clone()
         found[0] += by_query[i]

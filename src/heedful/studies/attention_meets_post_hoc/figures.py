@@ -324,8 +324,7 @@ def _cumulative(axes: Axes, values: np.ndarray, label: str, **style: Any) -> Non
 
 
 def _quarters(axes: Axes, rows: Sequence[dict[str, Any]], by: str) -> None:
-    whole: Callable[[float], str] = lambda value: f"{value:.0f}"  # noqa: E731
-    axes.set_xticks(range(len(rows)), [f"{whole(row['least'])}–{whole(row['most'])}" for row in rows], rotation=30)
+    axes.set_xticks(range(len(rows)), [f"{row['least']:.0f}–{row['most']:.0f}" for row in rows], rotation=30)
     axes.set_xlabel(PARTS[by])
 
 

@@ -51,12 +51,12 @@ def measure(classifier: Classifier, texts: Sequence[str], *, track: Track = sile
     if model is None or model.config.normaliser != "softmax":
         raise SettingError(f"the paper's gradient is of softmax pooling, which {classifier.name} is not")
     double = Classifier(copy.deepcopy(model).double(), classifier.tokenizer, classifier.name)
-    form = _ClosedForm(double)
+    form = ClosedForm(double)
     rows: list[Row] = []
     for start in track(range(0, len(texts), _TOGETHER), "gradients"):
         encoded = [double.encode(text) for text in texts[start : start + _TOGETHER]]
         own, by_query = form(encoded)
-        truth = _differentiated(double, encoded)
+        truth = differentiated(double, encoded)
         for i, (one, formula, exact) in enumerate(zip(encoded, own, truth, strict=True)):
             n = len(one)
             compared = (
@@ -100,7 +100,7 @@ def summary(measured: pa.Table) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class _ClosedForm:
+class ClosedForm:
     """The paper's formula for many texts at once (section 4), from the folded weights.
 
     d f / d e_t = mean over heads of alpha_t W_v^T W_l^T + alpha_t (c_t - F) W_k^T q / sqrt(d_att): see
@@ -131,7 +131,7 @@ class _ClosedForm:
             return (alpha @ by_value + pull @ by_score) / heads, by_query / heads
 
 
-def _differentiated(classifier: Classifier, encoded: Sequence[Encoded]) -> Gradients:
+def differentiated(classifier: Classifier, encoded: Sequence[Encoded]) -> Gradients:
     """The gradient by autograd."""
     ids, attended = _padded(encoded, classifier.model.config.pad_token_id)
     with classifier.undisturbed(), torch.enable_grad():

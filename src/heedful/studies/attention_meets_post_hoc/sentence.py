@@ -22,7 +22,7 @@ from heedful.metrics.agreement import kendall_tau_b, sign_agreement
 from heedful.question import ask
 from heedful.render.view import PAPER_NAMES
 from heedful.studies.attention_meets_post_hoc.formulas import FORMULAS, MASKINGS, WIDTH
-from heedful.studies.attention_meets_post_hoc.gradients import _ClosedForm, _differentiated
+from heedful.studies.attention_meets_post_hoc.gradients import ClosedForm, differentiated
 from heedful.studies.attention_meets_post_hoc.measuring import PAPER, Row, Track, report, seed_of, silent, table
 
 NAMES = PAPER_NAMES | {"lime": "LIME"}
@@ -167,10 +167,10 @@ def gradients(classifier: Classifier, text: str) -> pa.Table:
         raise SettingError(f"there is no closed form for {classifier.name}")
     double = Classifier(copy.deepcopy(model).double(), classifier.tokenizer, classifier.name)
     encoded, tokens = double.encode(text), _tokens(classifier, text)
-    own, by_query = _ClosedForm(double)([encoded])
+    own, by_query = ClosedForm(double)([encoded])
     moved = own.clone()
     moved[:, 0] += by_query
-    engines = {CLOSED: own, WITH_QUERY: moved, AUTOGRAD: _differentiated(double, [encoded])}
+    engines = {CLOSED: own, WITH_QUERY: moved, AUTOGRAD: differentiated(double, [encoded])}
     return table(
         {"engine": engine, "position": t, "token": token, "component": i, "value": value}
         for engine, values in engines.items()
