@@ -21,7 +21,7 @@ from heedful.parallel import in_parallel
 
 _FINEST = 1e-18
 FIRST = 2e-13  # first target: costs little more than 1e-9 would, and mostly meets tolerances of 1e-12
-MANY = 16  # blocks of nodes from which on threads pay
+MANY = 4  # blocks of nodes from which on threads pay
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -18,11 +18,49 @@ Where equal terms must cancel to exactly zero, products are not fused.
 
 from __future__ import annotations
 
+import math
+
 import numba
 import numpy as np
 
 _SUM = {"reassoc", "nsz", "nnan", "contract"}
 _FUSE = {"contract"}
+
+
+OVERFLOW = 700.0  # exp of more is not a float64; exp(-exp(700)) is 0 long before
+TINY = math.exp(-OVERFLOW)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _decays(log_u, logs, shares, high, light, decay, loss):
+    """Larger and smaller weight of every unit times u, exp(-u * difference), and 1 minus that."""
+    log_high, log_low = logs
+    weight, ratio, gap = shares
+    u = math.exp(log_u) if log_u < OVERFLOW else math.inf
+    for j in range(len(loss)):
+        if u < math.inf and weight[j] > TINY:
+            high[j] = u * weight[j]
+            light[j] = high[j] * ratio[j]
+        else:
+            high[j] = math.exp(min(log_u + log_high[j], OVERFLOW))
+            light[j] = math.exp(min(log_u + log_low[j], OVERFLOW))
+        difference = high[j] * gap[j]
+        # one function a unit, each where 1 minus it keeps its digits
+        if difference < 0.5:
+            loss[j] = -math.expm1(-difference)
+            decay[j] = 1.0 - loss[j]
+        else:
+            decay[j] = math.exp(-difference)
+            loss[j] = 1.0 - decay[j]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _at_infinity(log_high, high, light, decay, loss):
+    """The same at u = infinity, where only masks without any term are left: a unit that has one is gone."""
+    for j in range(len(loss)):
+        high[j] = light[j] = 0.0
+        loss[j] = 1.0 if log_high[j] > -math.inf else 0.0
+        decay[j] = 1.0 - loss[j]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -71,29 +109,37 @@ def _masses(part, part_step):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def fill(head, weights, game):
+def fill(nodes, weights, values):
     """Tables of a block of nodes, and what `_losses` (per node) and `_masses` (per node and output) give.
 
-    `weights` holds u times the larger and the smaller weight, exp(-u * difference), and 1 minus that, each per node and
-    unit. `game` holds whether a unit weighs more while kept, the values that go with its larger and its smaller weight,
-    and the excess of the one numerator over the other, divided by the larger weight.
+    Args:
+        nodes: head and logarithm of u of each node, infinite for the node of the masks without any term.
+        weights: per head and unit, whether it weighs more while kept, logarithms of its larger and its smaller weight,
+            the smaller over the larger one, and 1 minus that.
+        values: per head, output and unit, those of its larger and its smaller weight, and the excess of the one
+            numerator over the other, divided by the larger weight.
     """
-    high, light, decay, loss = weights
-    kept_high, heavy_value, light_value, excess = game
-    nodes, units = high.shape
-    outputs = excess.shape[1]
-    factor, factor_step = np.empty((nodes, units)), np.empty((nodes, units))
-    shape = (nodes, outputs, units)
+    head, log_u = nodes
+    kept_high, log_high, log_low, ratio, gap = weights
+    heavy_value, light_value, excess = values
+    n_nodes, units, outputs = len(head), kept_high.shape[1], excess.shape[1]
+    factor, factor_step = np.empty((n_nodes, units)), np.empty((n_nodes, units))
+    shape = (n_nodes, outputs, units)
     part, part_step, cross = np.empty(shape), np.empty(shape), np.empty(shape)
-    stats, sums = np.empty((nodes, 5)), np.empty((nodes, outputs, 3))
-    for k in range(nodes):
+    stats, sums = np.empty((n_nodes, 5)), np.empty((n_nodes, outputs, 3))
+    high, light, decay, loss = np.empty(units), np.empty(units), np.empty(units), np.empty(units)
+    weight = np.exp(log_high)
+    for k in range(n_nodes):
         h = head[k]
-        _factors(kept_high[h], decay[k], loss[k], factor[k], factor_step[k])
-        stats[k, 0], stats[k, 1], stats[k, 2], stats[k, 3], stats[k, 4] = _losses(kept_high[h], loss[k])
-        of = (high[k], light[k], decay[k])
+        if log_u[k] < math.inf:
+            _decays(log_u[k], (log_high[h], log_low[h]), (weight[h], ratio[h], gap[h]), high, light, decay, loss)
+        else:
+            _at_infinity(log_high[h], high, light, decay, loss)
+        _factors(kept_high[h], decay, loss, factor[k], factor_step[k])
+        stats[k, 0], stats[k, 1], stats[k, 2], stats[k, 3], stats[k, 4] = _losses(kept_high[h], loss)
         for c in range(outputs):
-            values = (heavy_value[h, c], light_value[h, c], excess[h, c])
-            _parts(kept_high[h], of, values, part[k, c], part_step[k, c], cross[k, c])
+            of_head = (heavy_value[h, c], light_value[h, c], excess[h, c])
+            _parts(kept_high[h], (high, light, decay), of_head, part[k, c], part_step[k, c], cross[k, c])
             sums[k, c, 0], sums[k, c, 1], sums[k, c, 2] = _masses(part[k, c], part_step[k, c])
     return (factor, factor_step, part, part_step, cross), stats, sums
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int
 
 from heedful.games.exact import kernels
-from heedful.games.exact.arrays import AnyArray, namespace
+from heedful.games.exact.arrays import AnyArray
 from heedful.games.exact.laplace import ExponentialSum
-from heedful.games.exact.prepared import Prepared, Weights
+from heedful.games.exact.prepared import Prepared
 
-_BLOCK = 1 << 14  # nodes x units x outputs of one block: its tables stay in the cache
-_OVERFLOW = 700.0  # exp of more is not a float64; exp(-exp(700)) is 0 long before
+_BLOCK = 1 << 16  # nodes x units x outputs of one block: bounds its memory, some 3 MB
 
 PerNode = Float64[AnyArray, " nodes"]
 NodesUnits = Float64[AnyArray, "nodes units"]
@@ -93,36 +91,15 @@ class Tables:
 def tables(game: Prepared, nodes: Nodes) -> Tables:
     """Fill the tables of a block of nodes."""
     head, of, values = nodes.head, game.weights, game.values
-    at_infinity = np.isposinf(nodes.log_u)
-    log_u = np.where(at_infinity, 0.0, nodes.log_u)
-    high, light, decay, loss, fixed, left = at_nodes(of, head, log_u)
-    base = fixed[:, None] * values.fixed[head]
-    if at_infinity.any():
-        gone = np.isfinite(of.high[head[at_infinity]])
-        high[at_infinity], light[at_infinity], decay[at_infinity], loss[at_infinity] = 0.0, 0.0, ~gone, gone
-        base[at_infinity] = values.empty[head[at_infinity]]
-    scale = nodes.share * left / game.n_heads
-    unit_values = (of.kept_high, values.heavy, values.light, values.excess)
-    filled, stats, sums = kernels.fill(head, (high, light, decay, loss), unit_values)
+    unit_weights = (of.kept_high, of.high, of.low, of.ratio, of.gap)
+    unit_values = (values.heavy, values.light, values.excess)
+    filled, stats, sums = kernels.fill((head, nodes.log_u), unit_weights, unit_values)
+    last = np.isposinf(nodes.log_u)
+    log_u = np.where(last, 0.0, nodes.log_u)
+    fixed, smallest = (np.exp(np.minimum(log_u + log[head], kernels.OVERFLOW)) for log in (of.fixed, of.floor))
+    base = np.where(last[:, None], values.empty[head], fixed[:, None] * values.fixed[head])
+    scale = nodes.share * np.exp(-smallest) / game.n_heads
     mass = np.abs(base) + sums[..., 0] + sums[..., 1]
     steepest = sums[..., 2] + stats[:, 4:] * mass
     on, on2, off, off2 = stats[:, :4].T
     return Tables((*filled, base, scale), on, on2, off, off2, scale[:, None] * mass, scale[:, None] * steepest)
-
-
-def at_nodes(
-    of: Weights, head: Any, log_u: PerNode
-) -> tuple[NodesUnits, NodesUnits, NodesUnits, NodesUnits, PerNode, PerNode]:
-    """What the weights come to at nodes u of the heads that `head` selects.
-
-    Returns:
-        u times the larger and the smaller weight of every unit, exp(-u * difference) and 1 minus that; u times the
-        fixed weight, and exp(-u * smallest total weight).
-    """
-    xp = namespace(log_u)
-    log_high = log_u[:, None] + of.high[head]
-    high = xp.exp(xp.clip(log_high, None, _OVERFLOW))
-    light = high * of.ratio[head] if log_high.max() < _OVERFLOW else xp.exp(log_u[:, None] + of.low[head])
-    difference = high * of.gap[head]
-    fixed, smallest = (xp.exp(xp.clip(log_u + log[head], None, _OVERFLOW)) for log in (of.fixed, of.floor))
-    return high, light, xp.exp(-difference), -xp.expm1(-difference), fixed, xp.exp(-smallest)

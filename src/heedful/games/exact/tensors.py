@@ -14,10 +14,11 @@ from jaxtyping import Float64, Int64
 
 from heedful.games.exact import bounds, rules
 from heedful.games.exact.engine import Pass
+from heedful.games.exact.kernels import OVERFLOW
 from heedful.games.exact.laplace import LUMPED, ExponentialSum, exponential_sum, gauss_legendre
-from heedful.games.exact.prepared import Prepared
+from heedful.games.exact.prepared import Prepared, Weights
 from heedful.games.exact.rules import Allowance
-from heedful.games.exact.tables import Tables, at_nodes
+from heedful.games.exact.tables import Tables
 
 _CELLS = {"cpu": 1 << 18}  # numbers in one table of a block; some 25 such tables live at once
 _CELLS_ELSEWHERE = 1 << 23
@@ -158,7 +159,7 @@ def _all_nodes(game: Prepared, recipe: ExponentialSum) -> Nodes:
 def _tables(game: Prepared, nodes: Nodes) -> Tables:
     """What `tables.tables` and `kernels.fill` give, but `part_step` holds n A in place of n A - m B."""
     head, values = (nodes.game, nodes.head), game.values
-    high, light, decay, loss, fixed, left = at_nodes(game.weights, head, nodes.log_u)
+    high, light, decay, loss, fixed, left = _at_nodes(game.weights, head, nodes.log_u)
     base, scale = fixed[:, None] * values.fixed[head], nodes.share * left / game.n_heads
     kept_high, heavy = game.weights.kept_high[head], high * decay
     more, less = heavy[:, None] * values.heavy[head], light[:, None] * values.light[head]
@@ -172,6 +173,21 @@ def _tables(game: Prepared, nodes: Nodes) -> Tables:
     losses = (on.sum(-1), on.square().sum(-1), off.sum(-1), off.square().sum(-1))
     arrays = (factor, step, removed, kept, cross, base, scale)
     return Tables(arrays, *losses, scale[:, None] * mass, scale[:, None] * steepest)
+
+
+def _at_nodes(of: Weights, head: tuple[WholePerNode, WholePerNode], log_u: PerNode) -> tuple[torch.Tensor, ...]:
+    """What the weights come to at nodes u of the heads that `head` selects.
+
+    Returns:
+        u times the larger and the smaller weight of every unit, exp(-u * difference) and 1 minus that; u times the
+        fixed weight, and exp(-u * smallest total weight).
+    """
+    log_high = log_u[:, None] + of.high[head]
+    high = torch.exp(log_high.clip(max=OVERFLOW))
+    light = high * of.ratio[head] if log_high.max() < OVERFLOW else torch.exp(log_u[:, None] + of.low[head])
+    difference = high * of.gap[head]
+    fixed, smallest = (torch.exp((log_u + log[head]).clip(max=OVERFLOW)) for log in (of.fixed, of.floor))
+    return high, light, torch.exp(-difference), -torch.expm1(-difference), fixed, torch.exp(-smallest)
 
 
 def _marginals(
