@@ -38,8 +38,8 @@ class Bench:
         self.texts = SPLITS
         numbers = Numbers(recipes=(Recipe("small", "corpus", RECIPE, SIZES),))
         stages = [
-            Stage("first", self.first, code=(self.code,)),
-            Stage("second", self.second, ("first",)),
+            Stage("first", self.first, ("factor",), code=(self.code,)),
+            Stage("second", self.second, needs=("first",)),
             Stage("third", self.third),
         ]
         self.study = Study(
@@ -103,10 +103,24 @@ def test_an_edit_of_the_measuring_code_runs_that_stage_and_what_needs_it(
     assert bench.run(monkeypatch) == ["first", "second"]
 
 
-def test_other_settings_run_everything(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_setting_runs_what_reads_it_and_what_needs_that(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.run(monkeypatch)
     bench.study = replace(bench.study, full=replace(bench.study.full, factor=2.5))
+    assert bench.run(monkeypatch) == ["first", "second"]
+
+
+def test_another_recipe_runs_everything(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run(monkeypatch)
+    longer = Recipe("longer", "corpus", RECIPE, SIZES)
+    bench.study = replace(bench.study, full=replace(bench.study.full, recipes=(*bench.study.full.recipes, longer)))
     assert bench.run(monkeypatch) == ALL
+
+
+def test_a_stage_sees_only_the_settings_it_names(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    undeclared = Stage("first", bench.first)
+    bench.study = replace(bench.study, stages=lambda _: [undeclared])
+    with pytest.raises(SettingError, match="stage 'first' reads the setting 'factor': name it in its `reads`"):
+        bench.run(monkeypatch)
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """Studies: a paper's experiments as stages that survive a kill and give the same tables every time.
 
 A stage turns earlier tables, classifiers and texts into tables. They are kept as Parquet under a stamp: a digest of the
-settings, the seed, the data, the libraries' versions, the measuring code, and the stamps of the stages it needs. A
-stage whose stamp is there already is not run again; anything about it that changes makes it, and what needs it, run.
+settings it reads, the seed, the data, the libraries' versions, the measuring code, and the stamps of the stages it
+needs. A stage whose stamp is there already is not run again; anything about it that changes makes it, and what needs
+it, run.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -208,12 +209,14 @@ class Stage(Generic[S]):
     Attributes:
         name: unique within the study.
         run: makes the tables, by names that are unique within the study.
+        reads: the settings it sees beside `recipes`; another value of one makes the stage run again.
         needs: names of the stages whose tables it reads.
         code: modules that measure; an edit of one makes the stage run again.
     """
 
     name: str
     run: Callable[[Run[S]], Mapping[str, pa.Table]]
+    reads: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     code: tuple[ModuleType, ...] = ()
 
@@ -286,11 +289,12 @@ class Study(Generic[S]):
 
     def _run_stages(self, run: Run[S], record: _Record) -> None:
         stages = self.stages(run.settings)
-        shared = json.dumps([asdict(run.settings), run.seed, record.content["data"], _versions()], sort_keys=True)
+        numbers, facts = asdict(run.settings), [run.seed, record.content["data"], _versions()]
         stamps: dict[str, str] = {}
         for stage in stages:  # all at once: the code may be edited while it runs
             files = [Path(str(module.__file__)).read_bytes() for module in stage.code]
-            parts = [shared, stage.name, *(stamps[need] for need in stage.needs)]
+            seen = {name: numbers[name] for name in ("recipes", *stage.reads)}
+            parts = [json.dumps([seen, *facts], sort_keys=True), stage.name, *(stamps[need] for need in stage.needs)]
             stamps[stage.name] = _digest(*(part.encode() for part in parts), *files)
         for stage in stages:
             path = run.tables.folder / f"{stage.name}.stamp"
@@ -298,7 +302,7 @@ class Study(Generic[S]):
                 continue
             path.unlink(missing_ok=True)
             started = time.perf_counter()
-            for name, table in stage.run(run).items():
+            for name, table in stage.run(replace(run, settings=cast("S", _Declared(run.settings, stage)))).items():
                 run.tables.write(name, table)
             write_whole(path, stamps[stage.name])  # last: it says that everything else is there
             record.finished(stage.name, time.perf_counter() - started, shown=run.progress)
@@ -307,6 +311,16 @@ class Study(Generic[S]):
         """The command line, with the names of folders for their paths."""
         chosen = "--quick" if quick else f"--data {Path(data).name}" if data is not None else ""
         return " ".join(f"heedful study {self.name} {chosen} --out {out.resolve().name} --seed {seed}".split())
+
+
+class _Declared(Settings):
+    """The settings a stage reads, and no others: they would be missing from its stamp."""
+
+    def __init__(self, settings: Settings, stage: Stage[Any]) -> None:
+        vars(self).update({name: getattr(settings, name) for name in ("recipes", *stage.reads)}, _stage=stage.name)
+
+    def __getattr__(self, name: str) -> Any:
+        raise SettingError(f"stage {self._stage!r} reads the setting {name!r}: name it in its `reads`")
 
 
 def _claim(out: Path, identity: dict[str, Any]) -> None:

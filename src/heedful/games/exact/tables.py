@@ -94,7 +94,7 @@ def tables(game: Prepared, nodes: Nodes) -> Tables:
     unit_weights = (of.kept_high, of.high, of.low, of.ratio, of.gap)
     unit_values = (values.heavy, values.light, values.excess)
     filled, stats, sums = kernels.fill((head, nodes.log_u), unit_weights, unit_values)
-    last = np.isposinf(nodes.log_u)
+    last = np.asarray(np.isposinf(nodes.log_u))
     log_u = np.where(last, 0.0, nodes.log_u)
     fixed, smallest = (np.exp(np.minimum(log_u + log[head], kernels.OVERFLOW)) for log in (of.fixed, of.floor))
     base = np.where(last[:, None], values.empty[head], fixed[:, None] * values.fixed[head])

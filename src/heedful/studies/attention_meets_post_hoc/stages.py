@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import ModuleType
 
 import pyarrow as pa
 
@@ -33,26 +34,25 @@ def stages(settings: Numbers) -> list[Stage[Numbers]]:
     """Training first; every variant is a stage of its own, so that a kill costs one of them at most."""
     own = [
         Stage("train", _train),
-        Stage("sentence", _sentence, ("train",), (sentence, gradients)),
-        Stage("review", _review, ("train",), (sentence, formulas)),
-        Stage("gradients", _gradients, ("train",), (gradients,)),
-        Stage("formulas", _formulas, ("train",), (formulas,)),
-        Stage("sampled", _sampled, ("train",), (formulas,)),
-        Stage("affine", _affine, ("train",), (affine,)),
-        Stage("widths", _widths, ("train",), (widths,)),
-        Stage("samples", _samples, ("train",), (samples,)),
-        Stage("attention", _attention, ("train",), (attention,)),
-        Stage("control", _control, ("train",), (control,)),
+        _measured("sentence", _sentence, ("sentence",), sentence, gradients),
+        _measured("review", _review, ("review_units", "review_runs", "lime_samples"), sentence, formulas),
+        _measured("gradients", _gradients, ("gradients",), gradients),
+        _measured("formulas", _formulas, ("formulas",), formulas),
+        _measured("sampled", _sampled, ("sampled", "sampled_runs", "lime_samples"), formulas),
+        _measured("affine", _affine, ("affine",), affine),
+        _measured("widths", _widths, ("widths", "kernel_widths"), widths),
+        _measured("samples", _samples, ("samples", "sample_sizes", "sample_runs"), samples),
+        _measured("attention", _attention, ("attention",), attention),
+        _measured("control", _control, ("control",), control),
     ]
-    trained = [
-        Stage(_table_of(variant), partial(_variant, variant), (), (variants, attention))
-        for variant in settings.variants
-    ]
-    together = Stage("variants", _variants, tuple(stage.name for stage in trained), (variants, attention))
-    return [
-        Stage(stage.name, stage.run, stage.needs, (*stage.code, measuring)) if stage.code else stage
-        for stage in (*own, *trained, together)
-    ]
+    code, texts = (variants, attention, measuring), ("variant_texts", "sampled_variant_texts")
+    trained = [Stage(_table_of(variant), partial(_variant, variant), texts, code=code) for variant in settings.variants]
+    together = Stage("variants", _variants, ("variants",), tuple(stage.name for stage in trained), code)
+    return [*own, *trained, together]
+
+
+def _measured(name: str, run: Callable[[_Run], _Tables], reads: tuple[str, ...], *code: ModuleType) -> Stage[Numbers]:
+    return Stage(name, run, reads, ("train",), (*code, measuring))
 
 
 def _train(run: _Run) -> _Tables:

@@ -1,4 +1,4 @@
-"""Other classifiers: does more training, another number of heads, sparse attention or a second layer change the answer?
+"""Other classifiers: does more training, another number of heads, sparse attention or more layers change the answer?
 
 Every variant is trained from scratch on the same data, and attention is set beside Shapley values as in `attention`.
 These are exact where the classifier pools by softmax in one layer; elsewhere they are sampled by permutations. The
@@ -109,6 +109,8 @@ def _full() -> tuple[Variant, ...]:
         Pooling("sparsemax", sizes=Sizes(normaliser="sparsemax"), sources=(SAMPLED,)),
         Pooling("entmax", sizes=Sizes(normaliser="entmax"), sources=(SAMPLED,)),
         Transformer("2-layer transformer"),
+        # layers and heads of the paper's appendix; fewer texts, for its time
+        Transformer("6-layer transformer", layers=6, heads=6, hidden_size=96, n_train=10_000, n_permutations=10),
     )
 
 
