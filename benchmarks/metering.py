@@ -1,0 +1,48 @@
+"""What a run sends through a model, and the time spent inside: needs torch alone, so that every side can use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass
+class Meter:
+    """What went through the model: calls, texts, tokens, those that are padding; seconds inside, and in all."""
+
+    calls: int = 0
+    texts: int = 0
+    tokens: int = 0
+    padding: int = 0
+    inside: float = 0.0
+    wall: float = 0.0
+
+
+@contextmanager
+def metered(model: torch.nn.Module) -> Iterator[Meter]:
+    """Count and time every forward inside; hooks are gone afterwards."""
+    meter, started = Meter(), [0.0]
+
+    def before(_module: object, _args: tuple[object, ...], kwargs: dict[str, torch.Tensor]) -> None:
+        ids, mask = kwargs["input_ids"], kwargs.get("attention_mask")
+        meter.calls += 1
+        meter.texts += len(ids)
+        meter.tokens += ids.numel()
+        meter.padding += 0 if mask is None else int(mask.numel() - mask.sum())
+        started[0] = time.perf_counter()
+
+    def after(*_: object) -> None:
+        meter.inside += time.perf_counter() - started[0]
+
+    handles = [model.register_forward_pre_hook(before, with_kwargs=True), model.register_forward_hook(after)]
+    start = time.perf_counter()
+    try:
+        yield meter
+    finally:
+        meter.wall = time.perf_counter() - start
+        for handle in handles:
+            handle.remove()
