@@ -153,6 +153,9 @@ class TestRefusals:
         [
             (np.array([[np.nan]]), np.zeros((1, 1)), "log_weight must be finite"),
             (np.array([[np.inf]]), np.zeros((1, 1)), "log_weight must be finite"),
+            (np.array([[1e308]]), np.zeros((1, 1)), "log_weight must be finite, at most 1e\\+06 in size"),
+            (np.array([[-1e308]]), np.zeros((1, 1)), "log_weight must be finite, at most 1e\\+06 in size"),
+            (np.zeros((1, 1)), np.array([[-1.5e308]]), "value must be finite, at most 1e\\+250 in size"),
             (np.zeros((1, 1)), np.array([[np.nan]]), "value must be finite"),
             (np.zeros((1, 1)), np.array([[np.inf]]), "value must be finite"),
             (np.zeros((1, 2)), np.zeros((1, 3)), "same shape"),

@@ -104,7 +104,7 @@ def test_sampled_lime_of_the_package_lies_around_the_exact_one() -> None:
     runs = []
     for seed in range(20):
         explainer = lime_text.LimeTextExplainer(random_state=seed, bow=False, mask_string="zzz")
-        found = explainer.explain_instance(text, logits, labels=(1,), num_features=11, num_samples=2000)
+        found = explainer.explain_instance(text, logits, labels=(1,), num_features=11, num_samples=5000)
         runs.append([score for _, score in sorted(found.local_exp[1])])
     error = np.std(runs, axis=0, ddof=1) / np.sqrt(len(runs))
     assert (np.abs(np.mean(runs, axis=0) - limit) / error).max() < 4

@@ -55,6 +55,12 @@ def test_metrics_tell_the_run(trained):
     }  # fmt: skip
 
 
+def test_the_last_epoch_can_be_kept(tmp_path):
+    metrics = train(SPLITS, tmp_path / "m", replace(RECIPE, epochs=4, patience=1, keep="last"), sizes=SIZES, seed=0)
+    assert len(metrics["history"]) == 4  # patience would have stopped it, had it counted
+    assert metrics["validation"]["loss"] == metrics["history"][-1]["eval_loss"]
+
+
 def test_only_the_documented_files_remain(trained):
     assert [path.name for path in sorted(trained.rglob("*"))] == FILES
 

@@ -103,6 +103,15 @@ def test_an_edit_of_the_measuring_code_runs_that_stage_and_what_needs_it(
     assert bench.run(monkeypatch) == ["first", "second"]
 
 
+@pytest.mark.parametrize("fact", ["_code", "_versions", "torch.get_num_threads"])
+def test_other_code_versions_or_threads_run_everything(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fact: str
+) -> None:
+    bench.run(monkeypatch)
+    monkeypatch.setattr(f"heedful.studies.study.{fact}", lambda: "another")
+    assert bench.run(monkeypatch) == ALL
+
+
 def test_another_setting_runs_what_reads_it_and_what_needs_that(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.run(monkeypatch)
     bench.study = replace(bench.study, full=replace(bench.study.full, factor=2.5))

@@ -19,6 +19,7 @@ from heedful.games.bridge import ForOthers
 
 _UNDERFLOW = 1e-280  # below this share of a head's largest weight, terms lost to underflow could matter
 _BLOCK = 1 << 20  # masks x units handled at once
+_MOST_LOG, _MOST = 1e6, 1e250  # sizes of log weights and values; beyond, sums of them leave the range of float64
 
 Array = Float64[np.ndarray, "..."]
 Number = float | int
@@ -34,7 +35,7 @@ class Terms:
         value: what is pooled: the same shape, or one more axis for several outputs. Ignored where there is no term.
 
     Raises:
-        SettingError: the shapes do not match, a log weight is NaN or plus infinity, or a value is not finite.
+        SettingError: the shapes do not match, or a log weight or a value is not a number, infinite or far too large.
     """
 
     log_weight: Float64[np.ndarray, "heads ..."]
@@ -49,11 +50,14 @@ class Terms:
                 f"log_weight {log_weight.shape} must be (heads, units) or (heads,), "
                 f"and value {value.shape} the same shape, or with one more axis for the outputs"
             )
-        if np.isnan(log_weight).any() or np.isposinf(log_weight).any():
-            raise SettingError("log_weight must be finite, or minus infinity where there is no term")
-        value[np.isneginf(log_weight)] = 0.0
-        if not np.isfinite(value).all():
-            raise SettingError("value must be finite wherever there is a term")
+        there = ~np.isneginf(log_weight)
+        if not (abs(log_weight[there]) <= _MOST_LOG).all():
+            raise SettingError(
+                f"log_weight must be finite, at most {_MOST_LOG:.0e} in size, or minus infinity where there is no term"
+            )
+        value[~there] = 0.0
+        if not (abs(value) <= _MOST).all():
+            raise SettingError(f"value must be finite, at most {_MOST:.0e} in size, wherever there is a term")
         for name, array in (("log_weight", log_weight), ("value", value)):
             array.setflags(write=False)
             object.__setattr__(self, name, array)

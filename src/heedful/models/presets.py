@@ -20,6 +20,7 @@ class Preset:
         decay: whether the learning rate then falls to 0 (linearly) or stays.
         validation_share: share of the training texts held out where the data has no validation split.
         patience: stop after so many epochs without a better validation accuracy; grows with the epochs.
+        keep: "best", the epoch with the best validation accuracy, or "last": all epochs are trained.
         min_frequency, max_vocabulary: which words get an embedding.
         truncation_side: which end of a long text is cut.
         word_dropout, position_scale, initializer_range, attend_padding: see `AttentionPoolingConfig`.
@@ -35,6 +36,7 @@ class Preset:
     decay: bool = False
     validation_share: float = 0.2
     patience: int = 3
+    keep: str = "best"
     min_frequency: int = 5
     max_vocabulary: int = 32_000
     truncation_side: str = "right"

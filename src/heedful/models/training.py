@@ -66,7 +66,7 @@ def train(
     seed: int = 0,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Train on `splits.train`, keep the epoch with the best validation accuracy, and test it if there is a test split.
+    """Train on `splits.train`, keep the epoch that the preset says, and test it if there is a test split.
 
     Writes the model, its tokenizer and `metrics.json` into `out`. A run that was killed goes on from its last epoch
     when called again with the same data and settings. The caller's random state is left as it was.
@@ -105,7 +105,7 @@ def train(
         model = AttentionPoolingForSequenceClassification(_config(tokenizer, preset, sizes, fitting.label_names))
         _take(out, run)
         with closing(EpochReport(shown=progress)) as report:
-            callbacks = [EarlyStoppingCallback(preset.patience), report]
+            callbacks = [report] if preset.keep == "last" else [EarlyStoppingCallback(preset.patience), report]
             trainer = _trainer(model, tokenizer, fitting, validation, _arguments(out, preset, seed), callbacks)
             checkpoint = _last_checkpoint(out / _CHECKPOINTS)
             trainer.train(resume_from_checkpoint=checkpoint)
@@ -168,7 +168,7 @@ def _arguments(out: Path, preset: Preset, seed: int) -> TrainingArguments:
         logging_strategy="epoch",
         save_total_limit=1,
         restore_callback_states_from_checkpoint=True,  # how long early stopping has been waiting
-        load_best_model_at_end=True,
+        load_best_model_at_end=preset.keep == "best",
         metric_for_best_model="accuracy",
         greater_is_better=True,
         seed=seed,

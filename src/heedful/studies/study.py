@@ -1,9 +1,10 @@
 """Studies: a paper's experiments as stages that survive a kill and give the same tables every time.
 
 A stage turns earlier tables, classifiers and texts into tables. They are kept as Parquet under a stamp: a digest of the
-settings it reads, the seed, the data, the libraries' versions, the measuring code, and the stamps of the stages it
-needs. A stage whose stamp is there already is not run again; anything about it that changes makes it, and what needs
-it, run.
+settings it reads, the seed, the data, the number of threads, the libraries' versions, heedful's own code (the stage's
+modules, and all that is no study and no rendering), and the stamps of the stages it needs. A stage whose stamp is there
+already is not run again; anything about it that changes makes it, and what needs it, run. Trained classifiers are kept
+by their settings, data and seed alone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from typing import Any, Generic, TypeVar, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
+import heedful
 from heedful.classifier import Classifier
 from heedful.data import Splits
 from heedful.errors import DataError, InputError, SettingError
@@ -289,7 +292,8 @@ class Study(Generic[S]):
 
     def _run_stages(self, run: Run[S], record: _Record) -> None:
         stages = self.stages(run.settings)
-        numbers, facts = asdict(run.settings), [run.seed, record.content["data"], _versions()]
+        numbers = asdict(run.settings)
+        facts = [run.seed, record.content["data"], torch.get_num_threads(), _versions(), _code()]
         stamps: dict[str, str] = {}
         for stage in stages:  # all at once: the code may be edited while it runs
             files = [Path(str(module.__file__)).read_bytes() for module in stage.code]
@@ -378,8 +382,18 @@ def _digest(*parts: bytes) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("heedful", "numpy", "pyarrow", "tokenizers", "torch", "transformers")}
+    names = ("heedful", "numba", "numpy", "pyarrow", "tokenizers", "torch", "transformers")
+    return {name: version(name) for name in names}
+
+
+def _code() -> str:
+    """A digest of what the measurements use: heedful without its studies, pages and commands."""
+    package = Path(heedful.__file__).parent
+    apart = ("studies", "render", "cli.py", "cli")
+    files = [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in apart]
+    return _digest(*(part for path in files for part in (path.name.encode(), path.read_bytes())))
 
 
 def _machine() -> str:
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    cores = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    return f"{platform.system()} {platform.machine()}, {cores}, Python {platform.python_version()}"

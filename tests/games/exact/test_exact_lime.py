@@ -95,7 +95,7 @@ def test_ridge_shrinks_and_fades_with_the_samples() -> None:
     assert close(exact.lime(game, n_samples=10, ridge=0.0).values, exact.lime(game).values)
 
 
-def test_identical_units_get_identical_coefficients_and_a_null_unit_the_common_slope() -> None:
+def test_identical_units_get_identical_coefficients() -> None:
     game = make_game(4, 3, 2, 2.0)
     order = [0, 1, 2, 0]
     kept, removed = (Terms(t.log_weight[:, order], t.value[:, order]) for t in (game.kept, game.removed))

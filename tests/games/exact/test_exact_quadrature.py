@@ -76,6 +76,15 @@ class TestSizes:
         assert found == pytest.approx(Beta(2, 5).sizes(50), abs=1e-14)
         assert error < 1e-12
 
+    def test_a_peak_that_no_panel_sees_is_in_the_bound(self) -> None:
+        def density(p: np.ndarray) -> np.ndarray:
+            peak = np.exp(-0.5 * ((p - 0.3337) / 1e-5) ** 2) / (1e-5 * math.sqrt(2 * math.pi))
+            return (1 - 9e-7) + 9e-7 * peak
+
+        found, error = density_sizes(density, 5)
+        true = (1 - 9e-7) / 6 + 9e-7 * np.array([math.comb(5, k) * 0.3337**k * 0.6663 ** (5 - k) for k in range(6)])
+        assert 1e-8 < np.abs(found - true).sum() <= error
+
     def test_a_density_with_a_pole_is_too_rough(self) -> None:
         with pytest.raises(PrecisionError, match="rough"):
             density_sizes(lambda p: 0.5 * p**-0.5, 5)

@@ -102,12 +102,13 @@ def test_every_row_is_what_explanations_say(attend_padding):
 def test_summary_by_hand():
     rows = table(
         {
-            "text": i, "n_units": 10 + i, "fixed": 0.1 * i, "width": math.inf, "formula": "affine", "kappa": 3.0,
-            "fitted": 2.0 + i, "error": 0.1 * i, "scaled_error": 0.0, "correlation": 1.0, "kendall": 0.5, "sign": 1.0,
+            "text": i, "n_units": 10 + i, "n_effective": 2.0 + i, "fixed": 0.1 * i, "width": math.inf,
+            "formula": "affine", "kappa": 3.0, "fitted": 2.0 + i, "error": 0.1 * i, "scaled_error": 0.0,
+            "correlation": 1.0, "kendall": 0.5, "sign": 1.0,
         }
         for i in range(5)
     )  # fmt: skip
     whole, *parts = affine.summary(rows).to_pylist()
     assert (whole["fitted_25"], whole["fitted"], whole["fitted_75"]) == (3.0, 4.0, 5.0)
     assert (whole["error"], whole["kappa"]) == pytest.approx((0.2, 3.0))
-    assert {part["by"] for part in parts} == {"n_units", "fixed"}
+    assert {part["by"] for part in parts} == {"n_units", "n_effective", "fixed"}

@@ -86,7 +86,9 @@ def grid(shares, n_runs=100):
 def test_needed_is_where_success_comes_to_stay(shares, first):
     right, near, largest = samples.needed(grid(shares)).to_pylist()
     assert (right["criterion"], right["n_samples"]) == ("right", first)
-    assert (right["within"], right["reached"]) == (100 * 2 ** (len(shares) - 1), pytest.approx(shares[-1]))
+    at = -1 if first is None else [100 * 2**k for k in range(len(shares))].index(first)
+    assert (right["within"], right["reached"]) == (100 * 2 ** (len(shares) - 1), pytest.approx(shares[at]))
+    assert right["runs"] == 100
     assert (near["criterion"], near["n_samples"]) == ("near", 100)
     assert (largest["criterion"], largest["n_samples"]) == ("largest", None)
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -16,7 +17,7 @@ from heedful.methods import PermutationShap
 from heedful.studies.attention_meets_post_hoc import variants
 from heedful.studies.attention_meets_post_hoc.attention import contrasted
 from heedful.studies.attention_meets_post_hoc.measuring import seed_of
-from heedful.studies.attention_meets_post_hoc.variants import EXACT, SAMPLED, Pooling, Transformer
+from heedful.studies.attention_meets_post_hoc.variants import EXACT, SAME, SAMPLED, Pooling, Transformer
 from models.small_run import RECIPE, SIZES, SPLITS, weights
 
 POOLING = Pooling("small", RECIPE, replace(SIZES, normaliser="entmax"), (SAMPLED,))
@@ -108,6 +109,22 @@ def test_tables_name_variant_source_and_accuracy(folder):
     assert (row["variant"], row["source"], row["texts"]) == ("small", SAMPLED, 3)
     assert (row["accuracy"], row["n_test"]) == variants.accuracy(folder / POOLING.name)
     assert row["against"] == pytest.approx(np.mean(measured["against"].to_pylist()))
+
+
+def test_the_sampled_texts_are_summed_up_exactly_too(folder):
+    variants.trained(POOLING, SPLITS, folder / POOLING.name, seed=1)  # for its accuracy
+    classifier, texts = make_classifier(), (*SENTENCES, *SPLITS.test.texts)[:6]
+    places = [3, 5, 8, 9, 11, 20]
+    exact = variants.measure(classifier, texts, places=places)
+    sampled = variants.measure(classifier, texts[1:3], SAMPLED, 4, places=places[1:3])
+    parts = [variants.labelled(part, POOLING, folder / POOLING.name) for part in (exact, sampled)]
+    whole, same, drawn = variants.summary(pa.concat_tables(parts)).to_pylist()
+    assert [(row["source"], row["texts"]) for row in (whole, same, drawn)] == [(EXACT, 6), (SAME, 2), (SAMPLED, 2)]
+    values = exact["kendall_size"].to_pylist()
+    assert same["kendall_size"] == pytest.approx(np.mean(values[1:3]))
+    assert whole["kendall_size_error"] == pytest.approx(np.std(values, ddof=1) / np.sqrt(6))
+    share = whole["against"]
+    assert whole["against_error"] == pytest.approx(np.sqrt(share * (1 - share) / 6))
 
 
 def test_variants_have_names_of_their_own_and_the_first_has_both_sources():

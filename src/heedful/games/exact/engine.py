@@ -125,7 +125,7 @@ def refine(attempt: Callable[[float], Attempt], tolerance: Number) -> Attempt:
         result = attempt(target)
         largest = np.abs(result.values).reshape(len(result.values), -1).max(1)
         allowed = tolerance * largest
-        short = result.bound > allowed
+        short = ~(result.bound <= allowed)  # not-a-number is short, too
         if not short.any():
             return result
         if target <= _FINEST:
@@ -133,7 +133,7 @@ def refine(attempt: Callable[[float], Attempt], tolerance: Number) -> Attempt:
         # negative where rounding alone exceeds the tolerance: then the finest target settles it
         room = ((allowed - result.rounding)[short] / np.maximum(result.quadrature[short], 1e-300)).min()
         target = max(_FINEST, target * min(0.1, 0.3 * room))
-    if (largest <= result.bound)[short].all():
+    if (np.isfinite(result.bound) & (largest <= result.bound))[short].all():
         return result
     reached = (result.bound / np.maximum(largest, 1e-300))[short].max()
     raise PrecisionError(

@@ -104,7 +104,7 @@ def density_sizes(density: Density, n: int, target: float = 1e-13) -> tuple[Vect
             raise PrecisionError("the density is too rough to integrate: give Beta(a, b), or a smoother one")
     if abs(sizes.sum() - 1.0) > 1e-6:
         raise SettingError(f"a density on [0, 1] must integrate to 1, this one gives {sizes.sum():.6g}")
-    return sizes, error
+    return sizes, error + abs(float(sizes.sum()) - 1.0)  # what no panel has seen is missing there
 
 
 def _panel(density: Density, n: int, low: float, high: float) -> Vector:

@@ -18,9 +18,11 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     Row,
     Track,
     Vector,
+    attention_of,
     batches,
     binned,
     compared,
+    effective,
     groups,
     mean,
     median,
@@ -78,13 +80,13 @@ def measure(
     have next to no attention: its actual share is in the table.
 
     Returns:
-        One row a text, width and formula: text, n_units, fixed (share of attention that is no word's, mean over
-        heads), width, formula ("affine": kappa alpha_j (c_j - F), mean over heads; "corrected": the corrected formula,
-        which knows the fixed part and finite lengths; "attention": the affine function a + b alpha_j of mean attention
-        alone that is nearest to the limit, fitted to it), kappa (the constant; not-a-number for the others),
-        fitted (the factor that brings the formula nearest to the limit, times kappa if there is one: what kappa should
-        have been), error (relative Euclidean), scaled_error (with the fitted factor), correlation (Pearson), kendall,
-        sign.
+        One row a text, width and formula: text, n_units, n_effective (units that attention is spread over), fixed
+        (share of attention that is no word's, mean over heads), width, formula ("affine": kappa alpha_j (c_j - F), mean
+        over heads; "corrected": the corrected formula, which knows the fixed part and finite lengths; "attention": the
+        affine function a + b alpha_j of mean attention alone that is nearest to the limit, fitted to it), kappa (the
+        constant; not-a-number for the others), fitted (the factor that brings the formula nearest to the limit, times
+        kappa if there is one: what kappa should have been), error (relative Euclidean), scaled_error (with the fitted
+        factor), correlation (Pearson), kendall, sign.
 
     Raises:
         SettingError: the classifier has no ratio games, or a width is out of range.
@@ -96,13 +98,15 @@ def measure(
             limits = exact.batch(partial(exact.lime, kernel_width=width), games)
             for (number, _), game, limit in zip(batch, games, limits, strict=True):
                 fixed = float(1.0 - shares(game).sum(1).mean())
-                known = {"text": number, "n_units": game.n_units, "fixed": fixed, "width": float(width)}
+                spread = effective(attention_of(game))
+                known = {"text": number, "n_units": game.n_units, "n_effective": spread, "fixed": fixed}
+                known["width"] = float(width)
                 rows += [known | row for row in _against(game, limit.values, width)]
     return table(rows)
 
 
 def summary(measured: pa.Table) -> pa.Table:
-    """Of all texts, and of quarters of them by length (n_units) and by attention that is no word's (fixed).
+    """Of all texts, and of quarters by length (n_units), by n_effective and by attention that is no word's (fixed).
 
     Returns:
         One row a width, formula and part: width, formula, by, least, most (as in `formulas.summary`), texts, kappa,
@@ -125,7 +129,7 @@ def summary(measured: pa.Table) -> pa.Table:
             "sign": mean(of["sign"]),
         }
         for key, columns in groups(measured, "width", "formula")
-        for part, of in binned(columns, "n_units", "fixed")
+        for part, of in binned(columns, "n_units", "n_effective", "fixed")
     )
 
 

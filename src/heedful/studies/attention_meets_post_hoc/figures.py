@@ -14,6 +14,7 @@ from heedful.render.colour import SIGNED as SIGNED_KINDS
 from heedful.render.colour import UNSIGNED as UNSIGNED_KINDS
 from heedful.render.colour import full_scale, shade
 from heedful.studies.attention_meets_post_hoc.sentence import AUTOGRAD, CLOSED, WITH_QUERY
+from heedful.studies.attention_meets_post_hoc.variants import EXACT, SAME, SAMPLED
 from heedful.studies.study import Tables
 from heedful.studies.style import (
     AGAINST,
@@ -196,7 +197,7 @@ def affine(tables: Tables) -> Figure:
         low, high = np.quantile(fitted, [0.05, 0.95])
         first.hist(fitted, bins=np.linspace(low, high, 40), color=colour, alpha=0.6, label=_width(width), density=True)
         first.axvline(kappa, color=colour, linestyle="--")
-    first.set_xlabel("factor nearest to LIME; dashed: kappa")
+    first.set_xlabel("factor nearest to LIME, 9 texts in 10; dashed: kappa")
     first.set_ylabel("density over texts")
     first.legend(fontsize=7)
     for axes, width in zip(others, widths, strict=True):
@@ -279,7 +280,8 @@ def attention(tables: Tables) -> Figure:
 def variants(tables: Tables) -> Figure:
     """Other classifiers: attention against Shapley values in each."""
     rows = tables.rows("variants.summary")
-    names = [f"{row['variant']}{'' if row['source'] == 'exact' else ' (sampled)'}" for row in rows]
+    marks = {EXACT: "", SAMPLED: " (sampled)", SAME: " (exact, the sampled texts)"}
+    names = [row["variant"] + marks[row["source"]] for row in rows]
     return _dots(
         rows,
         names,
@@ -293,8 +295,8 @@ def control(tables: Tables) -> Figure:
     rows = tables.rows("control.summary")
     shown = {
         "polarity": "for above against",
-        "importance": "opinions above the rest",
-        "modifiers": "modifiers above the rest",
+        "importance": "opinions above neutral words",
+        "modifiers": "modifiers above neutral words",
     }
     figure = _dots(rows, [row["method"] for row in rows], shown, 0.5)
     figure.axes[0].set_xlabel("chance of the right order (AUC); 0.5 is none")

@@ -120,7 +120,8 @@ def sampled(
 ) -> pa.Table:
     """Runs of LIME with words deleted, and with words unknown, against limits and formulas: bias and noise.
 
-    By `heedful.methods.Lime`, which gives the lime package's own numbers on the package's own masks. If r runs have
+    By `heedful.methods.Lime`, which gives the lime package's own numbers on the package's own masks; here its masks are
+    of the same distribution, from a faster generator. If r runs have
     mean m and variance v (the sum over units, unbiased), their squared distance from scores s is on average
     |m - s|^2 - v / r + v: the first two terms estimate the squared bias without being inflated by noise, the last one
     is the noise of a single run. All are relative to |m|^2.

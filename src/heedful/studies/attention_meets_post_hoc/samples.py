@@ -102,7 +102,8 @@ def needed(measured: pa.Table, chance: float = _ENOUGH) -> pa.Table:
 
     Returns:
         One row a method and criterion: method, criterion ("right", "near" or "largest"), chance, n_samples (null: not
-        within the largest measured), within (the largest measured), reached (the share of successes there).
+        within the largest measured), within (the largest measured), runs (at each number), reached (the share of
+        successes at n_samples, or at the largest measured).
     """
     rows = []
     for key, of in groups(summary(measured), "method"):
@@ -112,14 +113,16 @@ def needed(measured: pa.Table, chance: float = _ENOUGH) -> pa.Table:
             share = of[criterion][order]
             short = np.flatnonzero(share < chance)
             first = int(short[-1]) + 1 if len(short) else 0
+            at = min(first, len(sizes) - 1)
             rows.append(
                 key
                 | {
                     "criterion": criterion,
                     "chance": chance,
-                    "n_samples": int(sizes[first]) if first < len(sizes) else None,
+                    "n_samples": int(sizes[first]) if first == at else None,
                     "within": int(sizes[-1]),
-                    "reached": float(share[-1]),
+                    "runs": int(of["runs"][order][at]),
+                    "reached": float(share[at]),
                 }
             )
     return report(rows)

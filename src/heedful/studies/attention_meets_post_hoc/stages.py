@@ -160,17 +160,14 @@ def _table_of(variant: variants.Variant) -> str:
 def _variant(variant: variants.Variant, run: _Run) -> _Tables:
     folder, numbers = run.folder / "models" / _table_of(variant), run.settings
     classifier = variants.trained(variant, run.data["corpus"], folder, seed=run.seed, track=run.track)
-    found = [
-        variants.measure(
-            classifier,
-            run.texts(numbers.variant_texts if source == variants.EXACT else numbers.sampled_variant_texts),
-            source,
-            variant.n_permutations,
-            seed=run.seed,
-            track=run.track,
-        )
-        for source in variant.sources
-    ]
+    found = []
+    for source in variant.sources:
+        n = numbers.variant_texts if source == variants.EXACT else numbers.sampled_variant_texts
+        measured = variants.measure(
+            classifier, run.texts(n), source, variant.n_permutations,
+            places=run.sample(n), seed=run.seed, track=run.track,
+        )  # fmt: skip
+        found.append(measured)
     return {_table_of(variant): variants.labelled(pa.concat_tables(found), variant, folder)}
 
 

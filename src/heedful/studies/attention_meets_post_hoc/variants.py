@@ -45,6 +45,7 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
 )
 
 EXACT, SAMPLED = "exact", "permutations"
+SAME = "exact, of those texts"
 PAPER_SIZES = Sizes()
 
 
@@ -103,7 +104,7 @@ def _full() -> tuple[Variant, ...]:
     return (
         Pooling("softmax, 6 heads", sources=(EXACT, SAMPLED)),
         Pooling("1 epoch", default.changed(epochs=1)),
-        Pooling("12 epochs", replace(default.changed(epochs=12), patience=12)),
+        Pooling("12 epochs, the last kept", replace(default.changed(epochs=12), keep="last")),
         Pooling("1 head", sizes=Sizes(heads=1)),
         Pooling("12 heads", sizes=Sizes(heads=12)),
         Pooling("sparsemax", sizes=Sizes(normaliser="sparsemax"), sources=(SAMPLED,)),
@@ -123,7 +124,7 @@ def _quick() -> tuple[Variant, ...]:
     )  # fmt: skip
     return (
         Pooling("softmax, 2 heads", preset, small, (EXACT, SAMPLED)),
-        Pooling("9 epochs", replace(preset, epochs=9, patience=9), small),
+        Pooling("9 epochs, the last kept", replace(preset, epochs=9, keep="last"), small),
         Pooling("1 head", preset, replace(small, heads=1)),
         Pooling("sparsemax", preset, replace(small, normaliser="sparsemax"), (SAMPLED,)),
         Pooling("entmax", preset, replace(small, normaliser="entmax"), (SAMPLED,)),
@@ -174,6 +175,7 @@ def measure(
     source: str = EXACT,
     n_permutations: int = 100,
     *,
+    places: Sequence[int] | None = None,
     seed: int = 0,
     track: Track = silent,
 ) -> pa.Table:
@@ -186,6 +188,7 @@ def measure(
         texts: what to explain.
         source: "exact", or "permutations": `permutation-shap`, which needs no ratio game.
         n_permutations: walked, every other one in reverse; an even number.
+        places: what to call the texts, such as their places in the data; None: by their numbers here.
         seed: of the permutations.
         track: progress.
 
@@ -197,30 +200,50 @@ def measure(
         SettingError: exact values of a classifier that has none.
     """
     rows: list[Row] = []
+    names = range(len(texts)) if places is None else places
     for batch in batches(classifier, texts, Choices(masking="unk"), lambda items, _: items, "variant"):
         found = _exact(batch) if source == EXACT else _sampled(track(batch, classifier.name), n_permutations, seed)
         rows += [
-            {"text": number, "n_units": len(phi), "source": source, "std_error": error} | contrasted(attention, phi)
+            {"text": names[number], "n_units": len(phi), "source": source, "std_error": error}
+            | contrasted(attention, phi)
             for (number, _), (attention, phi, error) in zip(batch, found, strict=True)
         ]
     return table(rows)
 
 
 def summary(measured: pa.Table) -> pa.Table:
-    """One row a variant and source.
+    """One row a variant and source; where both were measured also of the exact values of the texts that were sampled.
 
     Args:
         measured: tables of `measure` put together, with the columns variant, accuracy and n_test added: see `labelled`.
 
     Returns:
-        variant, source, accuracy, n_test, texts, std_error (mean), n_effective (mean), and `attention.means`.
+        variant, source ("exact", "permutations", or "exact, of those texts"), accuracy, n_test, texts, std_error
+        (mean), n_effective (mean), `attention.means`, and how far kendall_size and against may be off because these
+        texts were drawn and not others: kendall_size_error, against_error (one standard error).
     """
-    return report(
-        key
-        | {"texts": len(of["text"]), "std_error": mean(of["std_error"]), "n_effective": mean(of["n_effective"])}
-        | means(of)
-        for key, of in groups(measured, "variant", "source", "accuracy", "n_test")
-    )
+    found = list(groups(measured, "variant", "source", "accuracy", "n_test"))
+    sampled = {key["variant"]: of["text"] for key, of in found if key["source"] == SAMPLED}
+    rows = []
+    for key, of in found:
+        rows.append(key | _means(of))
+        if key["source"] == EXACT and key["variant"] in sampled:
+            same = np.isin(of["text"], sampled[key["variant"]])
+            rows.append(key | {"source": SAME} | _means({name: column[same] for name, column in of.items()}))
+    return report(rows)
+
+
+def _means(of: dict[str, np.ndarray]) -> Row:
+    n, found = len(of["text"]), means(of)
+    size = of["kendall_size"][~np.isnan(of["kendall_size"])]
+    return {
+        "texts": n,
+        "std_error": mean(of["std_error"]),
+        "n_effective": mean(of["n_effective"]),
+        **found,
+        "kendall_size_error": float(size.std(ddof=1) / np.sqrt(len(size))) if len(size) > 1 else float("nan"),
+        "against_error": float(np.sqrt(found["against"] * (1 - found["against"]) / n)),
+    }
 
 
 def labelled(measured: pa.Table, variant: Variant, folder: str | Path) -> pa.Table:
