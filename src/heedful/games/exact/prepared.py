@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -124,12 +125,21 @@ class Prepared:
         return self.values.fixed.shape[-1]
 
 
+_PREPARED: WeakKeyDictionary[RatioGame, Prepared] = WeakKeyDictionary()
+
+
 def prepare(game: RatioGame) -> Prepared:
-    """Orient, centre and bound a game.
+    """Orient, centre and bound a game; once, however many methods ask.
 
     Raises:
         SettingError: some mask leaves a head without any term, and the game has no `empty` value.
     """
+    if game not in _PREPARED:
+        _PREPARED[game] = _prepared(game)
+    return _PREPARED[game]
+
+
+def _prepared(game: RatioGame) -> Prepared:
     terms = (game.kept, game.removed, game.fixed)
     kept, removed, fixed = (np.moveaxis(t.value.reshape(*t.log_weight.shape, -1), -1, 1) for t in terms)
     empty = np.broadcast_to(0.0 if game.empty is None else np.asarray(game.empty, dtype=np.float64), fixed.shape)

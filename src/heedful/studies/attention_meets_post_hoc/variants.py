@@ -65,7 +65,7 @@ class Pooling:
     preset: Preset = PRESETS["default"]
     sizes: Sizes = PAPER_SIZES
     sources: tuple[str, ...] = (EXACT,)
-    n_permutations: int = 100
+    n_permutations: int = 60
 
 
 @dataclass(frozen=True)
