@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -52,6 +53,44 @@ def test_few_items_and_items_within_items_stay_on_their_thread(two_threads: None
 def test_errors_come_through(two_threads: None) -> None:
     with pytest.raises(ZeroDivisionError):
         in_parallel(lambda x: 1 / x, [1, 0])
+
+
+def test_of_several_errors_the_first_item_s_is_raised(two_threads: None) -> None:
+    together = threading.Barrier(2, timeout=30)
+
+    def fail(i: int) -> None:
+        together.wait()
+        raise ValueError(i)
+
+    with pytest.raises(ValueError, match="^0$"):
+        in_parallel(fail, [0, 1])
+    assert in_parallel(abs, [-1, -2]) == [1, 2]  # and the threads are free again
+
+
+def test_threads_stay_and_the_caller_s_is_one_of_them(two_threads: None) -> None:
+    def names(_: object) -> str:
+        together.wait()
+        return threading.current_thread().name
+
+    found = []
+    for _ in range(3):
+        together = threading.Barrier(2, timeout=30)
+        found.append(set(in_parallel(names, [1, 2])))
+    assert found[0] == found[1] == found[2]
+    assert threading.current_thread().name in found[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_starts_threads_of_its_own() -> None:
+    code = (
+        "import os; from heedful import parallel; parallel.n_threads = lambda: 2;"
+        "parallel.in_parallel(abs, [-1, -2]); child = os.fork();"
+        "print(parallel.in_parallel(abs, [-3, -4]), flush=True); child and os.waitpid(child, 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[3, 4]\n[3, 4]\n"
 
 
 def test_torchs_number_of_threads_stays() -> None:

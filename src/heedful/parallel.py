@@ -5,11 +5,12 @@ numba is not asked for its number of threads: that starts them, and its runtime 
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 _thread = threading.local()
@@ -29,9 +30,10 @@ def n_threads() -> int:
 
 
 def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: int = 2) -> list[Out]:
-    """Results in the order of the items, by `n_threads()` threads.
+    """Results in the order of the items, by `n_threads()` threads, the caller's among them.
 
-    Fewer than `least` items, or items within items, are worked off one after the other.
+    Fewer than `least` items, or items within items, are worked off one after the other. If several items fail, the
+    error of the first is raised.
 
     Example:
         >>> in_parallel(lambda x: x * x, [1, 2, 3])
@@ -40,13 +42,39 @@ def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: in
     count = min(len(items), n_threads())
     if count < 2 or len(items) < least or getattr(_thread, "busy", False):
         return [function(item) for item in items]
+    results: dict[int, Out] = {}
+    errors: dict[int, BaseException] = {}
+    turn = itertools.count()
 
-    def work(item: In) -> Out:
+    def work() -> None:
         _thread.busy = True
-        return function(item)
+        try:
+            while not errors and (i := next(turn)) < len(items):
+                try:
+                    results[i] = function(items[i])
+                except BaseException as error:
+                    errors[i] = error
+        finally:
+            _thread.busy = False
 
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(work, items))
+    others = [_helpers(count - 1).submit(work) for _ in range(count - 1)]
+    work()
+    wait([other for other in others if not other.cancel()])
+    if errors:
+        raise errors[min(errors)]
+    return [results[i] for i in range(len(items))]
+
+
+_pools: dict[int, ThreadPoolExecutor] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pools.clear)  # a child has none of its parent's threads
+
+
+def _helpers(count: int) -> ThreadPoolExecutor:
+    """Threads that stay: to start one takes longer than many a loop."""
+    if count not in _pools:
+        _pools[count] = ThreadPoolExecutor(count, thread_name_prefix="heedful")
+    return _pools[count]
 
 
 def parts(n: int, least: int = 1) -> list[slice]:
