@@ -62,7 +62,7 @@ def test_of_several_errors_the_first_item_s_is_raised(two_threads: None) -> None
         together.wait()
         raise ValueError(i)
 
-    with pytest.raises(ValueError, match="^0$"):
+    with pytest.raises(ValueError, match=r"^0$"):
         in_parallel(fail, [0, 1])
     assert in_parallel(abs, [-1, -2]) == [1, 2]  # and the threads are free again
 
@@ -82,15 +82,27 @@ def test_threads_stay_and_the_caller_s_is_one_of_them(two_threads: None) -> None
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_process_starts_threads_of_its_own() -> None:
-    code = (
-        "import os; from heedful import parallel; parallel.n_threads = lambda: 2;"
-        "parallel.in_parallel(abs, [-1, -2]); child = os.fork();"
-        "print(parallel.in_parallel(abs, [-3, -4]), flush=True); child and os.waitpid(child, 0)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == "[3, 4]\n[3, 4]\n"
+    code = """
+import os, threading
+from heedful import parallel
+
+parallel.n_threads = lambda: 2
+
+
+def both(i):
+    together.wait()
+    return i
+
+
+for child in (None, os.fork):
+    together = threading.Barrier(2, timeout=10)
+    pid = child() if child else 1
+    found = parallel.in_parallel(both, [3, 4])
+print(found, flush=True)
+pid and os.waitpid(pid, 0)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[3, 4]\n[3, 4]\n", "")
 
 
 def test_torchs_number_of_threads_stays() -> None:
