@@ -82,8 +82,9 @@ def _lime(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
     seen: list[np.ndarray] = []
 
     def logits(texts: list[str]) -> np.ndarray:
-        rows = [[entry["score"] for entry in row] for row in pipe(list(texts), batch_size=64)]
-        seen.append(np.array(rows))
+        rows = pipe(list(texts), batch_size=64)  # every text's classes, the largest first
+        scores = [{entry["label"]: entry["score"] for entry in row} for row in rows]
+        seen.append(np.array([[row[label] for label in classifier.labels] for row in scores]))
         return seen[-1]
 
     with metered(classifier.model) as meter:
