@@ -123,6 +123,30 @@ def test_alone_equals_among_others(classifier: Classifier, name: str, unit: str)
         assert np.array_equal(alone.scores, result.scores)
 
 
+@pytest.mark.parametrize(
+    ("spec", "number"),
+    [
+        ("lime", "n_samples"),
+        ("lime", "n_features"),
+        ("permutation-shap", "n_permutations"),
+        ("kernel-shap", "n_samples"),
+        ("partition", "n_samples"),
+        ("banzhaf", "n_samples"),
+        ("smoothgrad", "n_samples"),
+        ("integrated-gradients", "n_steps"),
+        ("slalom", "n_samples"),
+    ],
+)
+def test_numbers_of_things_are_whole(spec: str, number: str) -> None:
+    method = methods.get(spec)
+    for value in (100.5, "100"):
+        object.__setattr__(method, number, value)  # the tests' own checks of types stand before the front door
+        with pytest.raises(SettingError, match=f"{number} must be a whole number, got {value!r}"):
+            method.__post_init__()
+    object.__setattr__(method, number, np.int64(100))
+    method.__post_init__()
+
+
 def test_names_and_aliases_are_unique_and_found() -> None:
     every = [n for m in methods.METHODS for n in (m.card.name, *m.card.aliases)]
     assert len(every) == len(set(every))
