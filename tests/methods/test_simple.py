@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import fields
 
 import numpy as np
@@ -13,6 +15,7 @@ from factory import make_bert, make_classifier
 from heedful import methods
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
+from heedful.methods import banzhaf, shapley_sampling
 
 TEXT = "the plot was not good but the acting was very good !"
 
@@ -128,10 +131,7 @@ def test_alone_equals_among_others(classifier: Classifier, name: str, unit: str)
     [
         ("lime", "n_samples"),
         ("lime", "n_features"),
-        ("permutation-shap", "n_permutations"),
-        ("kernel-shap", "n_samples"),
         ("partition", "n_samples"),
-        ("banzhaf", "n_samples"),
         ("smoothgrad", "n_samples"),
         ("integrated-gradients", "n_steps"),
         ("slalom", "n_samples"),
@@ -145,6 +145,20 @@ def test_numbers_of_things_are_whole(spec: str, number: str) -> None:
             method.__post_init__()
     object.__setattr__(method, number, np.int64(100))
     method.__post_init__()
+
+
+@pytest.mark.parametrize(
+    ("check", "other"),
+    [
+        (shapley_sampling.check_permutations, False),
+        (shapley_sampling.check_sampling, "kernel"),
+        (banzhaf._check, "msr"),
+    ],
+)
+def test_numbers_of_draws_are_whole(check: Callable[..., None], other: object) -> None:
+    with pytest.raises(SettingError, match=r"must be a whole number, got 100.5"):
+        inspect.unwrap(check)(100.5, other)
+    inspect.unwrap(check)(np.int64(100), other)
 
 
 def test_names_and_aliases_are_unique_and_found() -> None:
