@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import re
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 import heedful
 from factory import make_classifier
-from heedful import methods
+from heedful import Windows, methods
 from heedful.classifier import Classifier
 from heedful.errors import InputError, ModelError, SettingError, TargetError, TextError
 
@@ -94,6 +95,39 @@ def test_bad_input_is_one_clear_line(classifier: Classifier, changes: dict, erro
         heedful.explain(classifier, **arguments)
     assert isinstance(raised.value, InputError)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, 3, b"good film", {"text": "good"}, {"a": "x", "b": "y"}, ("a", "b", "c"), ("good", None), [b"good"], [None]],
+)
+def test_what_is_no_text_is_refused(classifier: Classifier, text: object) -> None:
+    for call in (heedful.explain, heedful.compare):
+        with pytest.raises(TextError, match="give a text, a pair as a tuple, or a list of these: got"):
+            inspect.unwrap(call)(classifier, text, **({"methods": ["occlusion"]} if call is heedful.compare else {}))
+
+
+def test_a_pair_as_hugging_face_takes_it_is_a_pair(classifier: Classifier) -> None:
+    pair, mapping = ("the plot", "a dull film"), {"text": "the plot", "text_pair": "a dull film"}
+    expected = heedful.explain(classifier, pair, "occlusion")
+    (listed,) = heedful.explain(classifier, [mapping], "occlusion")
+    (compared,) = heedful.compare(classifier, mapping, ["occlusion"])
+    for found in (heedful.explain(classifier, mapping, "occlusion"), listed, compared):
+        assert replace(found, seconds=0.0) == replace(expected, seconds=0.0)
+
+
+def test_methods_and_windows_of_another_type_are_refused(classifier: Classifier) -> None:
+    with pytest.raises(SettingError, match=r"a method is given by name, or as an object such as Lime\(\), got None"):
+        inspect.unwrap(heedful.explain)(classifier, TEXT, None)
+    with pytest.raises(SettingError, match=r"long_text must be 'truncate', 'windows' or heedful.Windows, got None"):
+        inspect.unwrap(Windows.of)(None)
+
+
+@pytest.mark.parametrize("method", ["attention-mean", "gradient-l2", "lime", "random"])
+@pytest.mark.parametrize("long_text", ["truncate", "windows"])
+def test_no_method_explains_punctuation(classifier: Classifier, method: str, long_text: str) -> None:
+    with pytest.raises(TextError, match="nothing to explain"):
+        heedful.explain(classifier, "! !", method, long_text=long_text)
 
 
 def test_compare_needs_a_method(classifier: Classifier) -> None:

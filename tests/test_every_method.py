@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import heedful
 import zoo
 from heedful import Explanation, methods
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
+from heedful.games.exact import enumeration
 from untouched import assert_same_state, state
 
 TEXT = "The plot was not good."
@@ -103,30 +109,72 @@ def test_equal_calls_are_equal(architecture: str, method: str) -> None:
     assert np.array_equal(again.scores, explanation(architecture, method).scores)
 
 
-@everywhere
-def test_the_model_is_untouched_also_after_an_exception(architecture: str, method: str) -> None:
-    class InterruptionError(Exception):
-        pass
+class InterruptionError(Exception):
+    """What no code of ours expects."""
 
+
+@contextmanager
+def at_every_module(classifier: Classifier, do: Callable[[nn.Module], None]) -> Iterator[None]:
+    """Something done whenever a module has run."""
+    hooks = [module.register_forward_hook(lambda module, *_: do(module)) for module in classifier.model.modules()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@everywhere
+def test_the_model_is_untouched_also_after_an_exception(
+    architecture: str, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     classifier = zoo.make(architecture)
     classifier.model.train()
     next(classifier.model.parameters()).requires_grad_(requires_grad=False)
-    before = state(classifier)
-    heedful.explain(classifier, TEXT, spec(method), unit="word")
+    before, ran = state(classifier), []
+    with at_every_module(classifier, ran.append):
+        n_forward = heedful.explain(classifier, TEXT, spec(method), unit="word").n_forward
     assert_same_state(before, state(classifier))
-    left = [1]  # the prediction goes through, what follows does not
+    first = ran.index(classifier.model) + 1  # the prediction goes through, what follows does not
+    assert (classifier.model in ran[first:]) == (n_forward > 1)
+    if n_forward == 1:
+        return
 
-    def interrupt(*_: object) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise InterruptionError
+    def interrupted() -> None:
+        with pytest.raises(InterruptionError):
+            heedful.explain(classifier, TEXT, spec(method), unit="word")
+        assert_same_state(within, state(classifier))
 
-    list(classifier.model.modules())[-1].register_forward_hook(interrupt)
-    before = state(classifier)
-    try:
-        heedful.explain(classifier, TEXT, spec(method), unit="word")
-    except InterruptionError:
-        assert_same_state(before, state(classifier))
+    for place in ((first + len(ran)) // 2, len(ran) - 1):
+        left = iter(range(place))
+
+        def interrupt(_: nn.Module, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise InterruptionError
+
+        with at_every_module(classifier, interrupt):
+            within = state(classifier)
+            interrupted()
+    if architecture != "paper" and methods.get(method).card.access in ("attention", "gradient"):
+        monkeypatch.setattr(torch.autograd, "grad", Mock(side_effect=InterruptionError))
+        within = state(classifier)
+        interrupted()
+    assert_same_state(before, state(classifier))
+
+
+@pytest.mark.parametrize(("architecture", "method"), [case for case in CASES if case[0] in ("bert", "paper")])
+def test_texts_pushed_through_the_model_are_counted(architecture: str, method: str) -> None:
+    classifier, rows = classifier_of(architecture), []
+
+    def count(_: nn.Module, __: tuple[()], given: dict[str, torch.Tensor]) -> None:
+        rows.append(len(given["input_ids"] if given.get("input_ids") is not None else given["inputs_embeds"]))
+
+    hook = classifier.model.register_forward_pre_hook(count, with_kwargs=True)
+    found = heedful.explain(classifier, TEXT, spec(method), unit="word")
+    hook.remove()
+    assert found.n_forward == sum(rows)
+    if architecture == "paper" and methods.get(method).card.access in ("outputs", "softmax pooling", "nothing"):
+        assert found.n_forward == 1  # the prediction; the rest is looked up
 
 
 @everywhere
@@ -144,10 +192,89 @@ def test_labels_that_do_not_exclude_each_other(architecture: str, method: str) -
     classifier = classifier_of(architecture, "multi_label_classification")
     output = "probability" if method not in OF_THE_PAPER else "logit"
     found = heedful.explain(classifier, TEXT, spec(method), target=2, output=output, unit="word")
-    if output == "logit":
-        return
-    logit = explanation(architecture, method, 2).prediction
-    assert found.prediction == pytest.approx(1 / (1 + np.exp(-logit)), rel=1e-6)
+    if output == "probability":
+        logit = explanation(architecture, method, 2).prediction
+        assert found.prediction == pytest.approx(1 / (1 + np.exp(-logit)), rel=1e-6)
+    if methods.get(method).card.additive:
+        assert_adds_up(found)
+    other = copy.deepcopy(classifier.model)
+    with torch.no_grad():
+        head(other)[0] *= -3.0
+    changed = Classifier(other, classifier.tokenizer, "another first class")
+    again = heedful.explain(changed, TEXT, spec(method), target=2, output=output, unit="word")
+    # sums over classes, in other orders
+    assert again.scores == pytest.approx(found.scores, rel=1e-9, abs=1e-9 * np.abs(found.scores).max())
+
+
+def head(model: nn.Module) -> torch.Tensor:
+    """Weights (classes, size) that the logits are read with."""
+    return [weight for weight in model.parameters() if weight.ndim == 2 and len(weight) == model.config.num_labels][-1]
+
+
+@pytest.mark.parametrize("method", [method for architecture, method in CASES if architecture == "bert"])
+def test_a_single_logit_is_one_of_several(method: str) -> None:
+    several, one = classifier_of("bert"), zoo.make("bert", num_labels=1, problem_type="multi_label_classification")
+    weights = several.model.state_dict()
+    weights |= {name: weights[name][1:2] for name in ("classifier.weight", "classifier.bias")}
+    one.model.load_state_dict(weights)
+    found, expected = heedful.explain(one, TEXT, spec(method), unit="word"), explanation("bert", method)
+    assert (found.target, found.prediction) == (0, pytest.approx(expected.prediction, rel=1e-12))
+    assert found.scores == pytest.approx(expected.scores, rel=1e-9, abs=1e-9 * np.abs(expected.scores).max())
+
+
+PAIR = ("The plot was dull", "not a good film")
+
+
+def of_the_pair(masks: np.ndarray) -> np.ndarray:
+    """Logit 1 of the pair, words not kept replaced token by token."""
+    classifier = classifier_of("bert")
+    encoded = classifier.tokenizer(*PAIR, return_tensors="pt")
+    ids, spans = encoded["input_ids"][0], list(zip(encoded.sequence_ids(), encoded.word_ids(), strict=True))
+    words = sorted({span for span in spans if span[1] is not None})
+    rows = []
+    for mask in masks:
+        gone = [span[1] is not None and not mask[words.index(span)] for span in spans]
+        rows.append(torch.where(torch.tensor(gone), classifier.tokenizer.mask_token_id, ids))
+    types = encoded["token_type_ids"].expand(len(rows), -1)
+    with torch.no_grad():
+        logits = classifier.model(input_ids=torch.stack(rows), token_type_ids=types).logits
+    return logits[:, 1].double().numpy()
+
+
+def occlusion(game: Callable[[np.ndarray], np.ndarray], d: int) -> np.ndarray:
+    return game(np.ones((1, d), dtype=bool)) - game(~np.eye(d, dtype=bool))
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("permutation-shap", enumeration.shapley),
+        ("kernel-shap", enumeration.shapley),
+        ("banzhaf", enumeration.banzhaf),
+        ("partition", lambda game, _: enumeration.owen(game, np.repeat([0, 1], 4))),
+        ("lime:n_samples=1000000000000,ridge=0.0", lambda game, d: enumeration.lime(game, d, 0.25)[0]),
+        ("occlusion", occlusion),
+    ],
+)
+def test_of_a_pair_words_go_from_both_texts(method: str, expected: Callable[..., np.ndarray]) -> None:
+    found = heedful.explain(classifier_of("bert"), PAIR, method, target=1, unit="word", masking="mask")
+    assert found.units == tuple(" ".join(PAIR).split())
+    truth = expected(of_the_pair, 8)
+    assert found.scores == pytest.approx(truth, rel=1e-8, abs=1e-8 * np.abs(truth).max())
+
+
+@pytest.mark.parametrize("method", ["lrp", "slalom"])
+def test_of_a_pair_relevance_and_the_surrogate_know_both_texts(method: str) -> None:
+    found = heedful.explain(classifier_of("bert"), PAIR, method, target=1, unit="word", masking="mask")
+    assert found.prediction == pytest.approx(of_the_pair(np.ones((1, 8), dtype=bool))[0], rel=1e-9)
+    assert found.scores[:4].any()
+    assert found.scores[4:].any()
+    if method == "lrp":
+        parts = [found.details[part] for part in ("relevance", "constants", "softmax")]
+        assert sum(parts) == pytest.approx(found.prediction, abs=1e-6 * np.abs(parts).max())
+    else:
+        surrogate = found.details["surrogate_prediction"]
+        assert found.base_value + found.scores.sum() == pytest.approx(surrogate, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +282,12 @@ def test_labels_that_do_not_exclude_each_other(architecture: str, method: str) -
     [(architecture, method) for architecture, method in CASES if methods.get(method).card.additive],
 )
 def test_additive_scores_add_up_to_the_prediction(architecture: str, method: str) -> None:
-    found = explanation(architecture, method)
+    assert_adds_up(explanation(architecture, method))
+
+
+def assert_adds_up(found: Explanation) -> None:
+    """Exact but for rounding, and for what integrated gradients tolerate."""
     assert found.base_value is not None
     gap = found.base_value + found.scores.sum() - found.prediction
-    allowed = {"integrated-gradients": 0.05}.get(method, 1e-5)
+    allowed = {"integrated-gradients": 0.05}.get(found.method, 1e-5)
     assert abs(gap) <= allowed * max(1.0, np.abs(found.scores).max())

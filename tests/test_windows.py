@@ -252,6 +252,16 @@ def test_standard_errors_are_those_of_the_combined_scores() -> None:
     assert np.mean(spread / said) == pytest.approx(1.0, abs=0.2)
 
 
+def test_seeds_of_windows_are_taken_by_every_sampler() -> None:
+    classifier, method = CLASSIFIERS["bert"], "lime:sampler=lime,n_samples=50"
+    first, again, other = (
+        heedful.explain(classifier, TEXT, method, long_text=Windows(size=10), seed=seed) for seed in (1, 1, 2)
+    )
+    assert first.settings["windows"] > 1
+    assert np.array_equal(first.scores, again.scores)
+    assert not np.array_equal(first.scores, other.scores)
+
+
 def test_windows_of_punctuation_have_an_output_and_nothing_to_explain() -> None:
     classifier, windows = CLASSIFIERS["bert"], Windows(size=8)
     text = "good film " + "! " * 10 + "the plot"
@@ -291,7 +301,8 @@ def test_alone_among_others_and_side_by_side_windows_give_the_same() -> None:
     assert "windows" not in among[0].settings
     assert alone.settings["n_samples"] == 20
     assert alone.settings["windows"] == len(windows_of(classifier, TEXT, Windows(9, 4)))
-    assert alone.n_forward > beside["attention-mean"].n_forward == 2 * alone.settings["windows"]
+    # of each window: the prediction, attention twice and the readout
+    assert alone.n_forward > beside["attention-mean"].n_forward == 4 * alone.settings["windows"]
 
 
 @pytest.mark.parametrize(

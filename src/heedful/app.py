@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 from heedful import methods as registry
 from heedful.classifier import Classifier
 from heedful.encoding import Text
-from heedful.errors import ModelError, SettingError
+from heedful.errors import ModelError, SettingError, TextError
 from heedful.explanation import Comparison, Explanation
 from heedful.loading import from_pretrained
 from heedful.methods.base import Answer, Method
@@ -23,6 +23,9 @@ from heedful.question import Choices
 from heedful.windows import Asked, Windows, ask_long
 
 DEMO = "demo"
+_PAIR = {"text", "text_pair"}
+
+Given = Text | Mapping[str, str]  # a mapping is a pair as Hugging Face's pipelines take it
 DEFAULT_METHODS = (
     "attention-mean",
     "attention-max",
@@ -83,17 +86,17 @@ def load(
 
 @overload
 def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str, a pair one of texts: both are one text
-    clf: Classifier, text: Text, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    clf: Classifier, text: Given, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
     unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
 ) -> Explanation: ...  # fmt: skip
 @overload
 def explain(
-    clf: Classifier, text: Sequence[Text], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    clf: Classifier, text: Sequence[Given], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
     unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
 ) -> list[Explanation]: ...  # fmt: skip
 def explain(  # noqa: PLR0913 - the front door names every choice
     clf: Classifier,
-    text: Text | Sequence[Text],
+    text: Given | Sequence[Given],
     method: str | Method = "lime",
     *,
     target: int | str = "predicted",
@@ -108,7 +111,8 @@ def explain(  # noqa: PLR0913 - the front door names every choice
 
     Args:
         clf: the classifier, from `load`.
-        text: a text, or a pair of texts as a tuple, or a list of such; alone and among others it gets the same scores.
+        text: a text, or a pair of texts as a tuple or as {"text": ..., "text_pair": ...}, or a list of such; alone and
+            among others it gets the same scores.
         method: a registered name, with settings as in "lime:n_samples=1000", or a method object.
         target: class index, class name, or "predicted".
         output: "logit", "probability", or "logit_difference" (target minus the best other class).
@@ -129,16 +133,17 @@ def explain(  # noqa: PLR0913 - the front door names every choice
     """
     choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
     chosen, windows = registry.get(method), Windows.of(long_text)
-    if isinstance(text, (str, tuple)):
-        (explanation,) = _answers(ask_long(clf, text, choices, windows), [chosen], "explaining", shown=progress)
+    if isinstance(text, (str, tuple, Mapping)) or not _is_many(text):
+        asked = ask_long(clf, _text(text), choices, windows)
+        (explanation,) = _answers(asked, [chosen], "explaining", shown=progress)
         return explanation
-    asked = (ask_long(clf, one, choices, windows) for one in track(text, "explaining", shown=progress))
-    return [explanation for one in asked for explanation in _answers(one, [chosen], "explaining", shown=False)]
+    each = (ask_long(clf, _text(one), choices, windows) for one in track(text, "explaining", shown=progress))
+    return [explanation for one in each for explanation in _answers(one, [chosen], "explaining", shown=False)]
 
 
 def compare(  # noqa: PLR0913 - the same choices as explain
     clf: Classifier,
-    text: Text,
+    text: Given,
     methods: Sequence[str | Method] = DEFAULT_METHODS,
     *,
     target: int | str = "predicted",
@@ -159,8 +164,22 @@ def compare(  # noqa: PLR0913 - the same choices as explain
     if not chosen:
         raise SettingError("compare needs at least one method")
     choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
-    asked = ask_long(clf, text, choices, Windows.of(long_text))
+    asked = ask_long(clf, _text(text), choices, Windows.of(long_text))
     return Comparison(explanations=tuple(_answers(asked, chosen, "comparing", shown=progress)))
+
+
+def _is_many(given: object) -> bool:
+    return isinstance(given, Iterable) and not isinstance(given, bytes)
+
+
+def _text(given: object) -> Text:
+    """A text, or a pair of texts as a tuple or a mapping of `text` and `text_pair`."""
+    pair = (given["text"], given["text_pair"]) if isinstance(given, Mapping) and set(given) == _PAIR else given
+    if isinstance(pair, str):
+        return pair
+    if isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(one, str) for one in pair):
+        return pair
+    raise TextError(f"give a text, a pair as a tuple, or a list of these: got {type(given).__name__}")
 
 
 def _answers(asked: Asked, chosen: Sequence[Method], what: str, *, shown: bool) -> Iterator[Explanation]:

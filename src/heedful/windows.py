@@ -86,6 +86,8 @@ class Windows:
         Raises:
             SettingError: neither "truncate" nor "windows", or settings that windows do not have.
         """
+        if not isinstance(long_text, (str, Windows)):
+            raise SettingError(f"long_text must be 'truncate', 'windows' or heedful.Windows, got {long_text!r}")
         if isinstance(long_text, Windows) or long_text == "truncate":
             return None if isinstance(long_text, str) else long_text
         name, _, settings = long_text.partition(":")
@@ -130,7 +132,8 @@ class Asked:
 
     @classmethod
     def at_once(cls, question: Question) -> Asked:
-        """The text in one part."""
+        """The text in one part; raises TextError if there is nothing to explain."""
+        question.check_units()
         return cls(question, (_everything(question),), question.prediction)
 
     def steps(self, method: Method) -> tuple[Part, ...]:
@@ -200,8 +203,9 @@ def ask_long(classifier: Classifier, text: Text, choices: Choices, windows: Wind
         chosen, prediction = [best], float(outputs[best])
     else:
         chosen, prediction = list(range(len(seen))), float(outputs.mean())
-    # seeds of their own: equal ones would make the errors of two windows alike, and these add up as independent ones
-    seeds = np.random.SeedSequence(choices.seed).generate_state(len(seen), np.uint64).tolist()
+    # seeds of their own: equal ones would make the errors of two windows alike, and these add up as independent ones;
+    # of 32 bits, more than which numpy's older generators do not take
+    seeds = np.random.SeedSequence(choices.seed).generate_state(len(seen), np.uint32).tolist()
     parts = []
     for i in chosen:
         owned, units = _units_at(question.units, places[i])

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 from lime.lime_text import LimeTextExplainer
+from scipy.special import comb
 from sklearn.linear_model import Ridge
 
 import heedful
-from factory import make_classifier
+from factory import make_bert, make_classifier
 from heedful.classifier import Classifier
 from heedful.errors import SettingError, TextError
-from heedful.methods import Lime
+from heedful.games.exact import enumeration
+from heedful.methods import Lime, LimeExact
 
 # Words of letters only, so that lime's \W+ and Unicode segmentation split alike; some words repeat.
 TEXT = "the plot was not good but the acting was very good and the end was never dull what a film"
@@ -117,7 +119,8 @@ def test_runs_on_every_unit_masking_and_output_and_is_the_same_twice(
     assert np.array_equal(first.scores, second.scores)
     assert np.isfinite(first.scores).all()
     other = heedful.explain(classifier, text, "lime:n_samples=200", unit=unit, masking=masking, output=output, seed=6)
-    assert not np.array_equal(first.scores, other.scores)
+    assert np.array_equal(first.scores, other.scores) == first.details["enumerated"]
+    assert first.details["enumerated"] == (2 ** len(first) <= 200)
 
 
 def test_standard_errors_are_the_spread_over_seeds() -> None:
@@ -161,11 +164,50 @@ def test_refuses_settings_out_of_range(settings: dict, named: str) -> None:
 
 
 def test_draws_as_many_samples_as_asked_also_for_one_word(classifier: Classifier) -> None:
-    result = heedful.explain(classifier, "dull", "lime:n_samples=50")
-    assert result.settings["n_samples"] == 50
+    result = heedful.explain(classifier, "dull", "lime:n_samples=50,sampler=lime")
+    assert result.details["n_evaluations"] == 50
     kept, removed = (classifier.logits([np.array([2, i])])[0, result.target] for i in (_id(classifier, "dull"), 1))
     # one unit: the fit is a line through two points, shrunk by the ridge
     assert np.sign(result.scores[0]) == np.sign(kept - removed)
+
+
+@pytest.mark.parametrize("sampler", ["fast", "balanced"])
+def test_all_masks_of_a_few_units_are_evaluated(sampler: str) -> None:
+    """With 1e12 samples the whole text's own row does not count: what is left are the expected normal equations."""
+    classifier, text = make_classifier(4, texts=(TEXT,)), "the plot was not good but the acting was very dull"
+    truth = heedful.explain(classifier, text, LimeExact(n_samples=5000, ridge=1.0), masking="unk")
+    found = heedful.explain(classifier, text, Lime(10**12, ridge=2e8, sampler=sampler), masking="unk")
+    # rounding times a conditioning of some 1e3
+    assert found.scores == pytest.approx(truth.scores, rel=1e-9, abs=1e-9 * np.abs(truth.scores).max())
+    assert found.base_value == pytest.approx(truth.base_value, rel=1e-9)
+    assert (found.details["enumerated"], found.details["n_evaluations"]) == (1, 2 ** len(found))
+    assert np.array_equal(found.std_error, np.zeros(len(found)))
+
+
+def test_a_few_units_get_what_samples_have_in_expectation() -> None:
+    """Weighted least squares over all masks, the whole text's row once; then the mean of many runs is near."""
+    text, n, d = "the plot was not good", 40, 5
+    classifier, masks = make_bert(), enumeration.subsets(5)
+    values, removed = heedful.games.from_text(classifier, text)(masks), d - masks.sum(1)
+    weight = np.exp(-8 * (1 - np.sqrt(1 - removed / d)) ** 2) * (n - 1) / (d * comb(d, removed))
+    weight[removed == 0] = 1
+    design = np.column_stack([np.ones(len(masks)), masks])
+    normal = design.T @ (weight[:, None] * design) + np.diag([0.0, *[1.0] * d])
+    intercept, *expected = np.linalg.solve(normal, design.T @ (weight * values))
+    found = heedful.explain(classifier, text, Lime(n))
+    assert found.scores == pytest.approx(np.array(expected), abs=1e-9)
+    assert found.base_value == pytest.approx(intercept, abs=1e-9)
+    assert found.n_forward == 2**d + 1
+    with_precision = heedful.explain(classifier, text, Lime(n, precision=0.01))
+    assert np.array_equal(with_precision.scores, found.scores)
+    assert with_precision.n_forward == found.n_forward
+    assert with_precision.details["precision_reached"] == with_precision.details["enumerated"] == 1
+
+
+@pytest.mark.parametrize(("text", "n_samples"), [(TEXT, 5000), ("the plot was not good", 31)])
+def test_draws_where_masks_are_many(classifier: Classifier, text: str, n_samples: int) -> None:
+    result = heedful.explain(classifier, text, Lime(n_samples))
+    assert (result.details["enumerated"], result.details["n_evaluations"]) == (0, n_samples)
 
 
 def test_one_sample_is_no_information(classifier: Classifier) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import fields
 
 import numpy as np
@@ -13,6 +15,7 @@ from factory import make_bert, make_classifier
 from heedful import methods
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
+from heedful.methods import banzhaf, shapley_sampling
 
 TEXT = "the plot was not good but the acting was very good !"
 
@@ -121,6 +124,41 @@ def test_alone_equals_among_others(classifier: Classifier, name: str, unit: str)
     for text, result in zip(texts, together, strict=True):
         alone = heedful.explain(classifier, text, name, unit=unit)
         assert np.array_equal(alone.scores, result.scores)
+
+
+@pytest.mark.parametrize(
+    ("spec", "number"),
+    [
+        ("lime", "n_samples"),
+        ("lime", "n_features"),
+        ("partition", "n_samples"),
+        ("smoothgrad", "n_samples"),
+        ("integrated-gradients", "n_steps"),
+        ("slalom", "n_samples"),
+    ],
+)
+def test_numbers_of_things_are_whole(spec: str, number: str) -> None:
+    method = methods.get(spec)
+    for value in (100.5, "100"):
+        object.__setattr__(method, number, value)  # the tests' own checks of types stand before the front door
+        with pytest.raises(SettingError, match=f"{number} must be a whole number, got {value!r}"):
+            method.__post_init__()
+    object.__setattr__(method, number, np.int64(100))
+    method.__post_init__()
+
+
+@pytest.mark.parametrize(
+    ("check", "other"),
+    [
+        (shapley_sampling.check_permutations, False),
+        (shapley_sampling.check_sampling, "kernel"),
+        (banzhaf._check, "msr"),
+    ],
+)
+def test_numbers_of_draws_are_whole(check: Callable[..., None], other: object) -> None:
+    with pytest.raises(SettingError, match=r"must be a whole number, got 100.5"):
+        inspect.unwrap(check)(100.5, other)
+    inspect.unwrap(check)(np.int64(100), other)
 
 
 def test_names_and_aliases_are_unique_and_found() -> None:

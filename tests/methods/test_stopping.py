@@ -29,6 +29,7 @@ SAMPLED: list[Method] = [
     KernelShap(3000, paired=False),
     PermutationShap(200),
     PermutationShap(200, antithetic=False),
+    PermutationShap(),
     Partition(700),
     Banzhaf(3000),
     Banzhaf(3000, "msr", paired=False),
@@ -123,10 +124,15 @@ class TestPrecision:
 
     def test_saves_forwards_on_any_classifier(self) -> None:
         classifier = make_bert()
-        for method in (Lime(2000, precision=0.2), KernelShap(2000, precision=0.2), Banzhaf(2000, precision=0.2)):
-            result = heedful.explain(classifier, TEXT, method, masking="unk")
+        for method, most in (
+            (Lime(2000), 2000),
+            (KernelShap(2000), 2000),
+            (Banzhaf(2000), 2000),
+            (PermutationShap(), 282),
+        ):
+            result = heedful.explain(classifier, TEXT, replace(method, precision=0.2), masking="unk")
             assert result.details["precision_reached"] == 1
-            assert result.n_forward <= result.details["n_evaluations"] + 1 < 1500
+            assert result.n_forward <= result.details["n_evaluations"] + 1 < 0.75 * most
 
     @pytest.mark.parametrize("precision", [0.0, -0.1, np.inf, np.nan])
     @every_sampled
@@ -168,11 +174,29 @@ class TestEnumeration:
     def test_samples_beyond_the_budget(self, method: Method) -> None:
         classifier = make_classifier()
         assert heedful.explain(classifier, TEXT, method).details["enumerated"] == isinstance(method, Partition)
-        tight = {KernelShap: {"n_samples": 100}, PermutationShap: {"n_permutations": 20}}
-        method = replace(method, **tight.get(type(method), {"n_samples": 60}))
-        result = heedful.explain(classifier, SHORT, method)
-        assert result.details["enumerated"] == 0
-        assert (result.std_error > 0).all()
+        if isinstance(method, (Banzhaf, Partition)):
+            result = heedful.explain(classifier, SHORT, replace(method, n_samples=60))
+            assert result.details["enumerated"] == 0
+            assert (result.std_error > 0).all()
+
+    @pytest.mark.parametrize("method", [PermutationShap(2), KernelShap(60)], ids=str)
+    def test_twelve_units_are_few_whatever_the_budget(self, classifier: Classifier, method: Method) -> None:
+        words = ["plot", "was", "not", "good", "but", "the", "acting", "very", "dull", "end", "never", "what", "a"]
+        for n in (12, 13):
+            text = " ".join(words[:n])
+            found = heedful.explain(classifier, text, method, masking="unk")
+            assert len(found) == n
+            assert found.details["enumerated"] == (n == 12)
+            exact = heedful.explain(classifier, text, "shapley-exact", masking="unk")
+            assert (found.scores == pytest.approx(exact.scores, abs=1e-9)) == (n == 12)
+
+    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("text", ["dull film", "a dull film"])
+    def test_masks_too_few_to_sample_are_enumerated(self, classifier: Classifier, text: str, seed: int) -> None:
+        for method in (Banzhaf(precision=0.1), Banzhaf(precision=0.1, paired=False), KernelShap(precision=0.1)):
+            found = heedful.explain(classifier, text, method, seed=seed)
+            assert found.details["enumerated"] == 1
+            assert found.details["n_evaluations"] == 2 ** len(found)
 
     @every_enumerating
     def test_a_precision_comes_first_and_wastes_nothing(self, method: Method) -> None:

@@ -79,6 +79,8 @@ def get(method: str | Method) -> Method:
     """
     if isinstance(method, Method):
         return method
+    if not isinstance(method, str):
+        raise SettingError(f"a method is given by name, or as an object such as Lime(), got {method!r}")
     name, _, settings = method.partition(":")
     if name not in _BY_NAME:
         raise SettingError(f"unknown method {name!r}: use one of {', '.join(names())}")

@@ -20,6 +20,14 @@ from heedful.question import Question
 _SOURCE = "Lopardo, Precioso, Garreau 2024, section 3"
 
 
+def forwards(question: Question) -> int:
+    """Texts run for attention weights: two, to see that looking changes nothing, and one more to find the readout.
+
+    That of the paper's classifier is known.
+    """
+    return 3 if question.classifier.paper_model is None else 2
+
+
 @dataclass(frozen=True)
 class _Attention(Method):
     """Shared by the summaries over heads.
@@ -37,7 +45,7 @@ class _Attention(Method):
         """Attention weights of the readout, added up over each unit's tokens."""
         weights = inside.attention(question.classifier, question.encoded, self.layer)
         scores = question.units.add_up(self._over_heads(weights))
-        return Answer(scores=scores, n_forward=1, settings={"aggregation": "sum over tokens"})
+        return Answer(scores=scores, n_forward=forwards(question), settings={"aggregation": "sum over tokens"})
 
     @abstractmethod
     def _over_heads(self, weights: Float64[np.ndarray, "heads tokens"]) -> Float64[np.ndarray, " tokens"]:
@@ -53,7 +61,7 @@ class AttentionMean(_Attention):
         ('alpha-avg',)
     """
 
-    card = Card("attention-mean", ("alpha-avg",), "attention", False, "attention", "1 forward", _SOURCE)
+    card = Card("attention-mean", ("alpha-avg",), "attention", False, "attention", "3 forwards", _SOURCE)
 
     def _over_heads(self, weights: Float64[np.ndarray, "heads tokens"]) -> Float64[np.ndarray, " tokens"]:
         return weights.mean(axis=0)
@@ -63,7 +71,7 @@ class AttentionMean(_Attention):
 class AttentionMax(_Attention):
     """Largest attention over heads, token by token; the paper's alpha-max."""
 
-    card = Card("attention-max", ("alpha-max",), "attention", False, "attention", "1 forward", _SOURCE)
+    card = Card("attention-max", ("alpha-max",), "attention", False, "attention", "3 forwards", _SOURCE)
 
     def _over_heads(self, weights: Float64[np.ndarray, "heads tokens"]) -> Float64[np.ndarray, " tokens"]:
         return weights.max(axis=0)
@@ -83,7 +91,7 @@ class AttentionHead(_Attention):
 
     head: int = 0
 
-    card = Card("attention-head", (), "attention", False, "attention", "1 forward", _SOURCE)
+    card = Card("attention-head", (), "attention", False, "attention", "3 forwards", _SOURCE)
 
     def _over_heads(self, weights: Float64[np.ndarray, "heads tokens"]) -> Float64[np.ndarray, " tokens"]:
         if not 0 <= self.head < len(weights):
@@ -113,7 +121,7 @@ class AttentionValueNorm(Method):
     layer: int = -1
     heads: str = "sum"
 
-    card = Card("attention-value-norm", (), "attention", False, "attention", "1 forward", "Kobayashi et al. 2020")
+    card = Card("attention-value-norm", (), "attention", False, "attention", "3 forwards", "Kobayashi et al. 2020")
 
     def __post_init__(self) -> None:
         if self.heads not in ("sum", "mean"):
@@ -130,4 +138,4 @@ class AttentionValueNorm(Method):
             mean, summed = np.linalg.norm(parts, axis=1).mean(1), np.linalg.norm(parts.sum(2), axis=1)
             tokens += readout[query] * (mean if self.heads == "mean" else summed)
         scores = question.units.add_up(tokens)
-        return Answer(scores=scores, n_forward=1, settings={"aggregation": "sum over tokens"})
+        return Answer(scores=scores, n_forward=forwards(question), settings={"aggregation": "sum over tokens"})

@@ -16,6 +16,7 @@ from jaxtyping import Float64
 from heedful import inside
 from heedful.errors import ModelError, SettingError
 from heedful.flow.network import flows
+from heedful.methods.attention import forwards
 from heedful.methods.base import Answer, Card, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.question import Question
@@ -55,7 +56,7 @@ class _Paths(Method):
         else:
             steps = self.residual * np.eye(len(encoded)) + (1 - self.residual) * steps
             tokens = self._follow(inside.readout(classifier, encoded), steps, question)
-        return Answer(scores=question.units.add_up(tokens), n_forward=1, settings=settings)
+        return Answer(scores=question.units.add_up(tokens), n_forward=forwards(question), settings=settings)
 
     @abstractmethod
     def _follow(self, readout: Row, steps: Steps, question: Question) -> Row:
@@ -80,7 +81,7 @@ class AttentionRollout(_Paths):
         0.5
     """
 
-    card = Card("attention-rollout", (), "attention", False, "attention", "1 forward", _ABNAR)
+    card = Card("attention-rollout", (), "attention", False, "attention", "3 forwards", _ABNAR)
 
     def _follow(self, readout: Row, steps: Steps, question: Question) -> Row:
         for step in steps:
@@ -106,7 +107,7 @@ class AttentionFlow(_Paths):
         'attention-flow'
     """
 
-    card = Card("attention-flow", (), "attention", False, "attention", "1 forward", _ABNAR)
+    card = Card("attention-flow", (), "attention", False, "attention", "3 forwards", _ABNAR)
 
     def _follow(self, readout: Row, steps: Steps, question: Question) -> Row:
         sinks = np.flatnonzero(question.units.of_token >= 0)
@@ -144,7 +145,7 @@ class AttentionXGradient(Method):
         "attention",
         False,
         "gradient",
-        "1 forward + 1 backward",
+        "3 forwards + 1 backward",
         "Chefer, Gur, Wolf 2021 (Generic), Eq. 5 and 6",
     )
 
@@ -153,7 +154,7 @@ class AttentionXGradient(Method):
         model = question.classifier.paper_model
         tokens = _through_layers(question) if model is None else _in_one_layer(question, model)
         scores = question.units.add_up(tokens)
-        return Answer(scores=scores, n_forward=1, settings={"aggregation": "sum over tokens"})
+        return Answer(scores=scores, n_forward=forwards(question), settings={"aggregation": "sum over tokens"})
 
 
 def _through_layers(question: Question) -> Row:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64
 from heedful.errors import SettingError
 from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods.base import Answer, Card, Method, check_whole
 from heedful.methods.stopping import Sampled, Stop, Vector, check_precision, sample_or_enumerate
 from heedful.question import Question
 
@@ -83,8 +83,7 @@ class Banzhaf(Method):
 
 
 def _check(n_samples: int, estimator: str) -> None:
-    if n_samples < 2:
-        raise SettingError(f"n_samples must be at least 2, got {n_samples}")
+    check_whole("n_samples", n_samples, 2)
     if estimator not in ESTIMATORS:
         raise SettingError(f"unknown estimator {estimator!r}: use one of {', '.join(ESTIMATORS)}")
 

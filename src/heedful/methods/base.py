@@ -5,12 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float64
 
+from heedful.errors import SettingError
 from heedful.question import Question
+
+
+def check_whole(name: str, value: object, least: int) -> None:
+    """Refuse a setting that is no whole number, or too small."""
+    if not isinstance(value, Integral):
+        raise SettingError(f"{name} must be a whole number, got {value!r}")
+    if int(value) < least:
+        raise SettingError(f"{name} must be at least {least}, got {value}")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

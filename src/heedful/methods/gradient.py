@@ -138,7 +138,7 @@ class _Gradient(Method):
 
 def _card(name: str, alias: str, *, signed: bool) -> Card:
     source = "Lopardo, Precioso, Garreau 2024, section 4"
-    return Card(name, (alias,), "gradient", signed, "gradient", "1 forward + 1 backward", source)
+    return Card(name, (alias,), "gradient", signed, "gradient", "2 forwards + 1 backward", source)
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int64
 
 from heedful.errors import SettingError
 from heedful.games.memo import Memo
-from heedful.methods.base import Answer, Card, Method
-from heedful.methods.neighbourhood import SAMPLERS, sample
-from heedful.methods.ridge import WeightedMasks
-from heedful.methods.stopping import Stop, check_precision, relative_error
+from heedful.games.protocol import Game
+from heedful.methods.base import Answer, Card, Method, check_whole
+from heedful.methods.neighbourhood import SAMPLERS, draw_all, sample
+from heedful.methods.ridge import Fit, WeightedMasks
+from heedful.methods.stopping import FEW, Stop, check_precision, relative_error
 from heedful.question import Question
 
 SELECTIONS = ("auto", "forward_selection", "highest_weights", "none")
@@ -25,6 +26,9 @@ class Lime(Method):
 
     With `sampler="lime"`, unit "word_type" and masking "delete" the result is lime 0.2.0.1's own for the same seed,
     wherever both split the text into the same words.
+
+    The other samplers draw nothing where the text has up to 12 units and n_samples reaches 2^d: every mask is evaluated
+    once, and weighs what so many samples give it in expectation.
 
     Args:
         n_samples: masked texts, the whole text among them; with a precision, at most.
@@ -59,21 +63,20 @@ class Lime(Method):
         "perturbation",
         True,
         "outputs",
-        "n_samples forwards",
+        "n_samples forwards, 2^d at most up to d = 12",
         "Ribeiro, Singh, Guestrin 2016; Mardaoui, Garreau 2021",
         removes=True,
         random=True,
     )
 
     def __post_init__(self) -> None:
-        if self.n_samples < 1:
-            raise SettingError(f"n_samples must be at least 1, got {self.n_samples}")
+        check_whole("n_samples", self.n_samples, 1)
         if not self.kernel_width > 0:
             raise SettingError(f"kernel_width must be above 0, got {self.kernel_width}")
         if not 0 <= self.ridge < np.inf:
             raise SettingError(f"ridge must be a number of at least 0, got {self.ridge}")
-        if self.n_features is not None and self.n_features < 1:
-            raise SettingError(f"n_features must be at least 1, got {self.n_features}")
+        if self.n_features is not None:
+            check_whole("n_features", self.n_features, 1)
         if self.selection not in SELECTIONS:
             raise SettingError(f"unknown selection {self.selection!r}: use one of {', '.join(SELECTIONS)}")
         if self.sampler not in SAMPLERS:
@@ -81,15 +84,31 @@ class Lime(Method):
         check_precision(self.precision)
 
     def answer(self, question: Question) -> Answer:
-        """Draw masks, evaluate them, fit."""
-        game = question.game()
+        """Draw masks, or list all of them; evaluate, fit."""
+        game, precise = question.game(), False
+        d = game.n_units
+        listed = self.sampler != "lime" and d <= FEW and 1 << d <= self.n_samples
         # a few units have few masks, which come again at every look
-        memo = Memo(game) if self.precision is not None and 1 << game.n_units <= self.n_samples else game
-        masks, weights = sample(self.sampler, self.n_samples, game.n_units, question.seed, self.kernel_width)
-        values, done = np.empty(self.n_samples), 0
+        memo = Memo(game) if self.precision is not None and 1 << d <= self.n_samples else game
+        if self.precision is not None or not listed:
+            fit, details, precise = self._sampled(memo, 1 << d if listed else self.n_samples, question.seed)
+        if listed and not precise:
+            fit, details = self._enumerated(memo)
+        return Answer(
+            scores=fit.coefficients,
+            base_value=fit.intercept,
+            std_error=fit.std_error,
+            n_forward=game.n_forward,
+            details={"local_prediction": fit.local_prediction, "r2": fit.r2, **details},
+        )
+
+    def _sampled(self, game: Game, most: int, seed: int) -> tuple[Fit, dict[str, float], bool]:
+        """A fit of at most so many of the samples, what to tell of it, and whether it is as precise as requested."""
+        masks, weights = sample(self.sampler, self.n_samples, game.n_units, seed, self.kernel_width)
+        values, done = np.empty(most), 0
         stop = Stop(self.precision, max(_ROWS, 4 * (game.n_units + 1)))
-        for look in stop.looks(self.n_samples):
-            values[done:look] = memo(masks[done:look])
+        for look in stop.looks(most):
+            values[done:look] = game(masks[done:look])
             done = look
             moments = WeightedMasks(masks[:done], weights[:done], values[:done])
             chosen = self._choose(moments, game.n_units)
@@ -97,17 +116,21 @@ class Lime(Method):
             fit = moments.fit(chosen, self.ridge * (done / self.n_samples))
             if precise := stop.reached(done, fit.coefficients[chosen], fit.std_error[chosen]):
                 break
-        details = {"local_prediction": fit.local_prediction, "r2": fit.r2, "n_evaluations": float(done)}
+        details = {"n_evaluations": float(done), "enumerated": 0.0}
         if self.precision is not None:
             error = relative_error(fit.coefficients[chosen], fit.std_error[chosen])
             details |= {"relative_error": error, "precision_reached": float(precise)}
-        return Answer(
-            scores=fit.coefficients,
-            base_value=fit.intercept,
-            std_error=fit.std_error,
-            n_forward=game.n_forward,
-            details=details,
-        )
+        return fit, details, precise
+
+    def _enumerated(self, game: Game) -> tuple[Fit, dict[str, float]]:
+        """The fit to the moments that so many samples have in expectation, and what to tell of it."""
+        masks, weights = draw_all(self.n_samples, game.n_units, self.kernel_width)
+        moments = WeightedMasks(masks, weights, game(masks))
+        fit = moments.fit(self._choose(moments, game.n_units), self.ridge)
+        details = {"n_evaluations": float(len(masks)), "enumerated": 1.0}
+        if self.precision is not None:
+            details |= {"relative_error": 0.0, "precision_reached": 1.0}
+        return replace(fit, std_error=np.zeros(game.n_units)), details
 
     def _choose(self, moments: WeightedMasks, n_units: int) -> Int64[np.ndarray, " chosen"]:
         if self.selection == "none" or self.n_features is None:

@@ -69,7 +69,7 @@ class LRP(Method):
         ModelError: the model is in float16, or something it computes has no rule.
     """
 
-    card = Card("lrp", ("AttnLRP",), "propagation", True, "gradient", "1 forward + 1 backward", _SOURCE)
+    card = Card("lrp", ("AttnLRP",), "propagation", True, "gradient", "2 forwards + 1 backward", _SOURCE)
 
     def answer(self, question: Question) -> Answer:
         """Relevance of a token's vector, added up over each unit's tokens."""
@@ -84,7 +84,7 @@ class LRP(Method):
         tokens = found.scores.double().reshape(len(encoded), -1).sum(1).cpu().numpy()
         return Answer(
             scores=question.units.add_up(tokens),
-            n_forward=int(model is None),
+            n_forward=2 * int(model is None),  # one to see that the rules leave the logits as they are
             settings={"engine": "autograd" if model is None else "closed-form", "aggregation": "sum over tokens"},
             details={
                 "explained": found.explained,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from heedful.games.exact.enumeration import subsets
 from heedful.methods.kernels import remove_in_turn, remove_units
 
 Masks = Bool[np.ndarray, "n units"]
@@ -75,6 +78,21 @@ def draw_balanced(n_samples: int, n_units: int, seed: int, kernel_width: float) 
     masks = np.ones((n_samples, n_units), dtype=bool)
     remove_in_turn(size[drawn], generator.integers(2**32, size=size[drawn].sum(), dtype=np.uint32), masks[1:])
     return masks, np.append(1.0, (sample_weight / (n_units * chance))[drawn])
+
+
+def draw_all(n_samples: int, n_units: int, kernel_width: float) -> tuple[Masks, Weights]:
+    """Every mask once, with the weight that n_samples of `draw` give it in expectation; the first keeps everything.
+
+    Example:
+        >>> masks, weights = draw_all(5, 2, kernel_width=np.inf)
+        >>> masks.tolist(), weights
+        ([[True, True], [False, True], [True, False], [False, False]], array([1., 1., 1., 2.]))
+    """
+    masks = np.ascontiguousarray(subsets(n_units)[::-1])
+    equals = np.array([math.comb(n_units, size) for size in range(n_units + 1)])[masks.sum(axis=1)]
+    weights = weigh(masks, kernel_width) * (n_samples - 1) / (n_units * equals)
+    weights[0] = 1.0
+    return masks, weights
 
 
 def weigh(masks: Masks, kernel_width: float) -> Weights:

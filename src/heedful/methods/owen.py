@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from heedful.errors import SettingError
 from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods.base import Answer, Card, Method, check_whole
 from heedful.methods.shapley_sampling import permutation_shapley, permutations_within
 from heedful.methods.stopping import Sampled, check_precision, sample_or_enumerate
 from heedful.question import Question
@@ -63,8 +63,7 @@ class Partition(Method):
     )
 
     def __post_init__(self) -> None:
-        if self.n_samples < 2:
-            raise SettingError(f"n_samples must be at least 2, for no unit and for all, got {self.n_samples}")
+        check_whole("n_samples", self.n_samples, 2)  # for no unit and for all
         check_precision(self.precision)
 
     def answer(self, question: Question) -> Answer:

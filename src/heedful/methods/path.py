@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 from heedful import inside
 from heedful.errors import SettingError
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods.base import Answer, Card, Method, check_whole
 from heedful.question import Question
 
 BASELINES = ("auto", "pad", "mask", "unk", "zero")
@@ -61,8 +61,7 @@ class IntegratedGradients(Method):
     )
 
     def __post_init__(self) -> None:
-        if self.n_steps < 1:
-            raise SettingError(f"n_steps must be at least 1, got {self.n_steps}")
+        check_whole("n_steps", self.n_steps, 1)
         if not self.tolerance >= 0:
             raise SettingError(f"tolerance must be at least 0, got {self.tolerance}")
         if self.baseline not in BASELINES:

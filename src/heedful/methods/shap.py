@@ -16,7 +16,7 @@ from heedful.methods.shapley_sampling import (
     permutation_shapley,
     permutations_within,
 )
-from heedful.methods.stopping import Sampled, check_precision, sample_or_enumerate
+from heedful.methods.stopping import Sampled, check_precision, enough_for_few, sample_or_enumerate
 from heedful.question import Question
 
 
@@ -24,12 +24,12 @@ from heedful.question import Question
 class PermutationShap(Method):
     """Mean change of the output by each unit when units come back one by one, in random order.
 
-    The default walks 10 permutations and their reverses, as shap's `PermutationExplainer` does. Where all 2^d masks are
-    no more than that takes, they are enumerated: the scores are exact. See
-    `heedful.methods.shapley_sampling.permutation_shapley`.
+    The default walks 10 permutations and their reverses, as shap's `PermutationExplainer` does. The 2^d masks of up to
+    12 units are enumerated whatever the budget, and those of more units where that takes no more evaluations: the
+    scores are exact. See `heedful.methods.shapley_sampling.permutation_shapley`.
 
     Args:
-        n_permutations: permutations walked at most, reversed ones among them.
+        n_permutations: permutations walked at most, reversed ones among them, unless all masks are evaluated.
         antithetic: walk every permutation in reverse too; their number must be even then.
         precision: stop once the largest standard error is at most this share of the largest absolute score; None
             walks all.
@@ -52,7 +52,7 @@ class PermutationShap(Method):
         "perturbation",
         True,
         "outputs",
-        "n_permutations (d - 1) + 2 forwards",
+        "2^d forwards up to d = 12, then n_permutations (d - 1) + 2",
         "Castro, Gomez, Tejada 2009; Mitchell, Cooper, Frank, Holmes 2022",
         additive=True,
         removes=True,
@@ -77,7 +77,7 @@ class PermutationShap(Method):
         def exact(game: Game) -> tuple[np.ndarray, float]:
             return enumeration.shapley(game, d), float(game(np.zeros((1, d), dtype=bool))[0])
 
-        budget = 2 + self.n_permutations * (d - 1)
+        budget = enough_for_few(2 + self.n_permutations * (d - 1), d)
         return sample_or_enumerate(game, budget, 1 << d, sample, exact, self.precision).answer(game.n_forward)
 
 
@@ -85,19 +85,19 @@ class PermutationShap(Method):
 class KernelShap(Method):
     """The additive game nearest to the output over random coalitions of units, weighted by the Shapley kernel.
 
-    Exact if n_samples reaches 2^d; every unit gets a score, no feature is dropped; see
-    `heedful.methods.shapley_sampling.kernel_shapley`.
+    Exact by enumeration up to 12 units, whatever the budget, and where n_samples reaches 2^d; every unit gets a score,
+    no feature is dropped; see `heedful.methods.shapley_sampling.kernel_shapley`.
 
     Args:
-        n_samples: masked texts at most, the whole and the empty one among them.
+        n_samples: masked texts at most for more than 12 units, the whole and the empty one among them.
         sampling: how often each size of coalition is drawn, "kernel" or "leverage".
         paired: draw a coalition together with its complement.
         precision: stop once the largest standard error is at most this share of the largest absolute score; None
             takes all samples.
 
     Raises:
-        SettingError: n_samples is below 2 (on a text of d units: below 2 d + 2), the sampling unknown, or precision
-            not above 0.
+        SettingError: n_samples is below 2 (on a text of d > 12 units: below 2 d + 2), the sampling unknown, or
+            precision not above 0.
 
     Example:
         >>> KernelShap(sampling="leverage").settings()
@@ -115,7 +115,7 @@ class KernelShap(Method):
         "perturbation",
         True,
         "outputs",
-        "n_samples forwards, 2^d at most",
+        "2^d forwards up to d = 12, then n_samples",
         "Lundberg, Lee 2017; Covert, Lee 2021; Musco, Witter 2025",
         additive=True,
         removes=True,
@@ -131,7 +131,7 @@ class KernelShap(Method):
         game = question.game()
         return kernel_shapley(
             game,
-            self.n_samples,
+            enough_for_few(self.n_samples, game.n_units),
             sampling=self.sampling,
             paired=self.paired,
             precision=self.precision,

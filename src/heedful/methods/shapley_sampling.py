@@ -9,11 +9,12 @@ from jaxtyping import Float64, Int64
 
 from heedful.errors import SettingError
 from heedful.games.protocol import Game
+from heedful.methods.base import check_whole
 from heedful.methods.coalitions import SAMPLINGS, Coalitions, Masks, Strata
 from heedful.methods.stopping import Sampled, Stop, Vector, check_precision
 
 _CELLS = 1 << 22  # masks x units held at once
-_WALKS = 10  # permutations, or pairs of them, before a standard error is trusted
+_WALKS = 10  # permutations, or pairs of them, before a standard error is trusted; of fewer than 20, half of them
 _ROWS = 50  # coalitions, or pairs of them
 
 Entry = Int64[np.ndarray, "walks units"]
@@ -21,8 +22,7 @@ Entry = Int64[np.ndarray, "walks units"]
 
 def check_permutations(n_permutations: int, antithetic: bool) -> None:
     """Refuse numbers of permutations that cannot be walked."""
-    if n_permutations < 1:
-        raise SettingError(f"n_permutations must be at least 1, got {n_permutations}")
+    check_whole("n_permutations", n_permutations, 1)
     if antithetic and n_permutations % 2:
         raise SettingError(f"antithetic permutations come in pairs: n_permutations must be even, got {n_permutations}")
 
@@ -40,8 +40,7 @@ def permutations_within(n_evaluations: int, d: int, antithetic: bool) -> int:
 
 def check_sampling(n_samples: int, sampling: str) -> None:
     """Refuse a budget of nothing and an unknown sampling."""
-    if n_samples < 2:
-        raise SettingError(f"n_samples must be at least 2, for no unit and for all, got {n_samples}")
+    check_whole("n_samples", n_samples, 2)  # for no unit and for all
     if sampling not in SAMPLINGS:
         raise SettingError(f"unknown sampling {sampling!r}: use one of {', '.join(SAMPLINGS)}")
 
@@ -96,8 +95,9 @@ def permutation_shapley(  # as many arguments as there are choices
     together = 2 if antithetic else 1
     per_block = max(1, _CELLS // (together * d * d))
     mean, squares, done = np.zeros(d), np.zeros(d), 0
-    stop = Stop(precision, _WALKS)
-    for look in stop.looks(n_permutations // together):
+    most = n_permutations // together
+    stop = Stop(precision, min(_WALKS, max(2, most // 2)))
+    for look in stop.looks(most):
         while done < look:
             n = min(per_block, look - done)
             entry = draw(n)

@@ -13,7 +13,7 @@ import numpy as np
 
 from heedful.errors import SettingError
 from heedful.games import exact, slalom
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods.base import Answer, Card, Method, check_whole
 from heedful.question import Question
 
 SCORES = ("linear", "value", "removal", "importance")
@@ -40,6 +40,7 @@ class _OfSurrogate(Method):
     fixed: bool = True
 
     def __post_init__(self) -> None:
+        check_whole("n_samples", self.n_samples, 1)
         slalom.check(self.n_samples, self.sampling)
 
     def _fit(self, question: Question) -> tuple[slalom.Slalom, dict[str, Any]]:

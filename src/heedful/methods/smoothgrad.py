@@ -10,7 +10,7 @@ import torch
 
 from heedful import inside
 from heedful.errors import SettingError
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods.base import Answer, Card, Method, check_whole
 from heedful.methods.gradient import SUMMARIES, Vectors, direction
 from heedful.question import Question
 
@@ -56,6 +56,7 @@ class SmoothGrad(Method):
     )
 
     def __post_init__(self) -> None:
+        check_whole("n_samples", self.n_samples, 1)
         if self.n_samples < 4 or self.n_samples % 2:
             raise SettingError(f"n_samples must be an even number of at least 4, got {self.n_samples}")
         if not 0 <= self.noise_level < np.inf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from heedful.games.protocol import Game
 from heedful.methods.base import Answer
 
 _MOST = 1 << 20  # evaluations of an enumeration
+FEW = 12  # units whose masks can all be evaluated, whatever the budget
 _GROWTH = 1.5
 
 Vector = Float64[np.ndarray, " units"]
@@ -109,6 +111,16 @@ def check_precision(precision: float | None) -> None:
         raise SettingError(f"precision must be a number above 0, got {precision}")
 
 
+def enough_for_few(budget: int, d: int) -> int:
+    """A budget that lets up to 12 units be enumerated.
+
+    Example:
+        >>> enough_for_few(222, 12), enough_for_few(240, 13)
+        (4096, 240)
+    """
+    return max(budget, 1 << d) if d <= FEW else budget
+
+
 def sample_or_enumerate(
     game: Game,
     budget: int,
@@ -133,9 +145,10 @@ def sample_or_enumerate(
         return sample(game, budget)
     memo = Memo(game)
     if precision is not None and game.n_units > 1:
-        sampled = sample(memo, needed)
-        if sampled.precise:
-            return replace(sampled, n_evaluations=memo.n_evaluations)
+        with suppress(SettingError):  # too few masks to tell the units apart, unless by all of them
+            sampled = sample(memo, needed)
+            if sampled.precise:
+                return replace(sampled, n_evaluations=memo.n_evaluations)
     values, nothing = enumerate_(memo)
     precise = None if precision is None else True
     return Sampled(values, np.zeros(len(values)), nothing, needed, needed, enumerated=True, precise=precise)
