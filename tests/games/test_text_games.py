@@ -1,5 +1,7 @@
 """Games of one text: on look-up tables, by forward passes, and by hand."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from factory import make_bert, make_classifier
 from heedful.classifier import MASKINGS, Classifier
-from heedful.errors import SettingError
+from heedful.errors import ModelError, SettingError
 from heedful.games import Game, Output, RatioGame
 from heedful.games.deletion import DeletionGame
 from heedful.games.model import ModelGame
@@ -214,6 +216,7 @@ class Watch:
 
         def logits(classifier, ids, *rest):
             self.batches.append((len(ids), max(map(len, ids))))
+            assert sys.exception() is None  # its traceback would hold the batch that was too large
             if len(ids) > most_rows:
                 raise torch.OutOfMemoryError
             return original(classifier, ids, *rest)
@@ -285,7 +288,17 @@ def test_a_ratio_game_from_text_is_the_one_the_methods_use(classifier: Classifie
     assert game(masks) == pytest.approx(question.game()(masks), abs=1e-13)
 
 
-def test_deletion_refuses_masks_of_another_width(classifier: Classifier) -> None:
+@pytest.mark.parametrize("classifier", [PAPER[False], BERT], ids=["tables", "forwards"])
+@pytest.mark.parametrize("shape", [(2, 3), (2, 5), (0, 3)])
+def test_masks_of_another_width_are_refused(classifier, shape):
     game = ask(classifier, "the plot was good", Choices(masking="delete")).game()
-    with pytest.raises(SettingError, match=r"\(n, 4\)"):
-        game(np.ones((2, 3), dtype=bool))
+    with pytest.raises(SettingError, match=r"masks must be \(n, 4\), got \("):
+        game(np.ones(shape, dtype=bool))
+
+
+def test_a_masked_text_without_finite_logits_is_an_error(monkeypatch):
+    encoded, units, output = pose(BERT)
+    game = ModelGame(BERT, encoded, units, "delete", output)
+    monkeypatch.setattr(Classifier, "logits", lambda _, ids, *__: np.full((len(ids), 3), np.nan))
+    with pytest.raises(ModelError, match="bert gives NaN or infinite logits once words are removed: try another"):
+        game(draw_masks(len(units)))

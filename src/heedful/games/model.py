@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64, Int
 
 from heedful.classifier import Classifier
 from heedful.encoding import Encoded
-from heedful.errors import SettingError
+from heedful.errors import ModelError, SettingError
 from heedful.games.bridge import ForOthers
 from heedful.games.output import Output
 from heedful.units import Units
@@ -68,11 +68,23 @@ class ModelGame(ForOthers):
         return self._n_forward
 
     def __call__(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, " n"]:
-        """Values of the masks; True keeps a unit."""
-        return self._output(self.logits(masks)) if len(masks) else np.zeros(0)
+        """Values of the masks; True keeps a unit.
+
+        Raises:
+            SettingError, ModelError: see `logits`.
+        """
+        logits = self.logits(masks)
+        return self._output(logits) if len(masks) else np.zeros(0)
 
     def logits(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, "n classes"]:
-        """Logits of the masked texts."""
+        """Logits of the masked texts.
+
+        Raises:
+            SettingError: masks are not (n, units).
+            ModelError: the logits of a masked text are not finite.
+        """
+        if masks.ndim != 2 or masks.shape[1] != self.n_units:
+            raise SettingError(f"masks must be (n, {self.n_units}), got {masks.shape}")
         packed, first, inverse = np.unique(np.packbits(masks, axis=1), axis=0, return_index=True, return_inverse=True)
         kept = self._kept_tokens(masks[first])
         lengths = kept.sum(1) if self._masking == "delete" else np.full(len(kept), len(self._encoded))
@@ -106,9 +118,20 @@ class ModelGame(ForOthers):
         except torch.OutOfMemoryError:
             if len(kept) == 1:
                 raise
-            half = len(kept) // 2
-            return np.concatenate([self._forward(kept[:half]), self._forward(kept[half:])])
-        self._n_forward += len(kept)
+        else:
+            self._n_forward += len(kept)
+            return self._checked(kept, values)
+        # here, where nothing holds the failed batch's memory any more
+        return np.concatenate([self._forward(half) for half in np.array_split(kept, 2)])
+
+    def _checked(
+        self, kept: Bool[np.ndarray, "n tokens"], values: Float64[np.ndarray, "n classes"]
+    ) -> Float64[np.ndarray, "n classes"]:
+        if not np.isfinite(values).all():
+            raise ModelError(
+                f"{self._classifier.name} gives NaN or infinite logits once words are removed: "
+                "try another masking, or float32"
+            )
         return values
 
     def _rows(self, kept: Bool[np.ndarray, "n tokens"]) -> Rows:
