@@ -1,5 +1,6 @@
 """Games of one text: on look-up tables, by forward passes, and by hand."""
 
+import copy
 import sys
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import processors
 
+import zoo
 from factory import make_bert, make_classifier
 from heedful.classifier import MASKINGS, Classifier
 from heedful.errors import ModelError, SettingError
@@ -33,10 +36,10 @@ PAPER = {attend: make_classifier(1, attend_padding=attend, max_position_embeddin
 BERT = make_bert()
 
 
-def pose(classifier, unit="word_type", output="logit", target=1):
-    encoded = classifier.encode(TEXT)
+def pose(classifier, unit="word_type", output="logit", target=1, text=TEXT):
+    encoded = classifier.encode(text)
     logits = classifier.logits([encoded.input_ids])[0]
-    return encoded, find(TEXT, encoded.offsets, unit), Output.of(output, target, logits)
+    return encoded, find(text, encoded.offsets, unit), Output.of(output, target, logits)
 
 
 def draw_masks(n_units, n=20, seed=0):
@@ -302,3 +305,54 @@ def test_a_masked_text_without_finite_logits_is_an_error(monkeypatch):
     monkeypatch.setattr(Classifier, "logits", lambda _, ids, *__: np.full((len(ids), 3), np.nan))
     with pytest.raises(ModelError, match="bert gives NaN or infinite logits once words are removed: try another"):
         game(draw_masks(len(units)))
+
+
+def without_special_tokens(name, **ends):
+    """A classifier whose tokenizer adds nothing to the words, as those of GPT-2 and Qwen2."""
+    classifier = zoo.make(name)
+    tokenizer = copy.deepcopy(classifier.tokenizer)
+    tokenizer.backend_tokenizer.post_processor = processors.ByteLevel(trim_offsets=True)
+    for end, token in ends.items():
+        setattr(tokenizer, end, token)
+    return Classifier(classifier.model, tokenizer, name)
+
+
+@pytest.mark.parametrize(
+    ("ends", "token"),
+    [
+        ({}, "<s>"),
+        ({"bos_token": None}, "</s>"),
+        ({"bos_token": None, "eos_token": None}, "<pad>"),
+    ],
+    ids=["bos", "eos", "pad"],
+)
+@pytest.mark.parametrize("name", ["qwen2", "gpt2"])
+def test_an_empty_text_is_one_token_where_the_tokenizer_adds_none(name, ends, token):
+    classifier = without_special_tokens(name, **ends)
+    encoded, units, output = pose(classifier, "word", text="the plot was not good")
+    assert (units.of_token >= 0).all()
+    game = ModelGame(classifier, encoded, units, "delete", output)
+    stub = np.array([classifier.tokenizer.convert_tokens_to_ids(token)])
+    empty = np.zeros((1, len(units)), dtype=bool)
+    close(game.logits(empty), classifier.logits([stub]))
+    one = np.eye(len(units), dtype=bool)[:1]
+    close(game.logits(np.concatenate([one, empty]))[1:], classifier.logits([stub]))  # in a batch as alone
+
+
+def test_an_ignored_text_keeps_one_attended_token():
+    classifier = without_special_tokens("modernbert")
+    encoded, units, output = pose(classifier, "word", text="the plot was not good")
+    ids = encoded.input_ids.copy()
+    ids[0] = classifier.tokenizer.bos_token_id
+    masks = draw_masks(len(units), n=4)
+    found = ModelGame(classifier, encoded, units, "ignore", output).logits(masks)
+    close(found[1:2], classifier.logits([ids], [np.arange(len(ids)) == 0]))
+    close(found[2:3], classifier.logits([encoded.input_ids], [masks[2][units.of_token]]))
+
+
+@pytest.mark.parametrize("masking", ["delete", "ignore"])
+def test_no_token_for_an_empty_text_is_refused(masking):
+    classifier = without_special_tokens("gpt2", bos_token=None, eos_token=None, pad_token=None)
+    encoded, units, output = pose(classifier, "word", text="the plot was not good")
+    with pytest.raises(SettingError, match="gpt2 has no bos, eos or pad token to stand for the empty text: use"):
+        ModelGame(classifier, encoded, units, masking, output)

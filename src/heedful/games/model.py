@@ -25,7 +25,8 @@ class ModelGame(ForOthers):
     """A classifier's output as units are removed from one text.
 
     Equal masks are evaluated once; the rest runs in batches of similar length, bounded by tokens, and halved when
-    memory runs out.
+    memory runs out. Where words are deleted or ignored and the tokenizer adds no special tokens, the empty text is one
+    token: the first that exists of bos, eos and pad.
 
     Args:
         classifier: the classifier.
@@ -36,7 +37,8 @@ class ModelGame(ForOthers):
         batch_tokens: most tokens a forward pass may hold, padding included.
 
     Raises:
-        SettingError: masking "ignore" on a model that attends to its padding: its mask cannot tell the two apart.
+        SettingError: masking "ignore" on a model that attends to its padding: its mask cannot tell the two apart;
+            or nothing is left of the empty text, and the tokenizer has no token that could stand for it.
     """
 
     def __init__(
@@ -54,8 +56,21 @@ class ModelGame(ForOthers):
             raise SettingError(
                 f"{classifier.name} attends to its padding, so it cannot ignore words: use masking 'unk'"
             )
+        self._stub = self._empty_text()
         self._batch_tokens = batch_tokens
         self._n_forward = 0
+
+    def _empty_text(self) -> Int[np.ndarray, " _"]:
+        """The token that stands for a text without any; none where some token always stays."""
+        if self._masking not in ("delete", "ignore") or (self._units.of_token < 0).any():
+            return np.zeros(0, dtype=np.int64)
+        own = self._classifier.tokenizer
+        found = next((i for i in (own.bos_token_id, own.eos_token_id, own.pad_token_id) if i is not None), None)
+        if found is None:
+            raise SettingError(
+                f"{self._classifier.name} has no bos, eos or pad token to stand for the empty text: use masking 'unk'"
+            )
+        return np.array([found])
 
     @property
     def n_units(self) -> int:
@@ -142,8 +157,12 @@ class ModelGame(ForOthers):
             self._classifier.replacement_id(self._masking),
         )
         if self._masking == "delete":
-            return [ids[row] for row in kept], None, None if types is None else [types[row] for row in kept]
+            rows = [ids[row] if row.any() else self._stub for row in kept]
+            return rows, None, None if types is None else [types[row] if row.any() else types[:1] for row in kept]
         all_types = None if types is None else [types] * len(kept)
         if replacement is not None:
             return list(np.where(kept, ids, replacement)), None, all_types
-        return [ids] * len(kept), list(kept), all_types
+        if not len(self._stub):
+            return [ids] * len(kept), list(kept), all_types
+        stub = ~kept.any(1, keepdims=True) & (np.arange(len(ids)) == 0)
+        return list(np.where(stub, self._stub, ids)), list(kept | stub), all_types
