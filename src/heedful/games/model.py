@@ -25,8 +25,9 @@ class ModelGame(ForOthers):
     """A classifier's output as units are removed from one text.
 
     Equal masks are evaluated once; the rest runs in batches of similar length, bounded by tokens, and halved when
-    memory runs out. Where words are deleted or ignored and the tokenizer adds no special tokens, the empty text is one
-    token: the first that exists of bos, eos and pad.
+    memory runs out. The first text that is padded is evaluated alone too: where padding changes its logits, as in XLNet
+    and FNet, batches hold one length from there on. Where words are deleted or ignored and the tokenizer adds no
+    special tokens, the empty text is one token: the first that exists of bos, eos and pad.
 
     Args:
         classifier: the classifier.
@@ -58,6 +59,7 @@ class ModelGame(ForOthers):
             )
         self._stub = self._empty_text()
         self._batch_tokens = batch_tokens
+        self._mixes: bool | None = None  # whether a batch may mix lengths; None until it is known
         self._n_forward = 0
 
     def _empty_text(self) -> Int[np.ndarray, " _"]:
@@ -102,7 +104,7 @@ class ModelGame(ForOthers):
             raise SettingError(f"masks must be (n, {self.n_units}), got {masks.shape}")
         packed, first, inverse = np.unique(np.packbits(masks, axis=1), axis=0, return_index=True, return_inverse=True)
         kept = self._kept_tokens(masks[first])
-        lengths = kept.sum(1) if self._masking == "delete" else np.full(len(kept), len(self._encoded))
+        lengths = self._lengths(kept)
         values = np.empty((len(packed), len(self._classifier.labels)))
         for batch in self._batches(lengths):
             values[batch] = self._forward(kept[batch])
@@ -111,6 +113,9 @@ class ModelGame(ForOthers):
     def _kept_tokens(self, masks: Bool[np.ndarray, "n units"]) -> Bool[np.ndarray, "n tokens"]:
         always = np.ones((len(masks), 1), dtype=bool)
         return np.concatenate([masks, always], axis=1)[:, self._units.of_token]  # unit -1 is the column behind the last
+
+    def _lengths(self, kept: Bool[np.ndarray, "n tokens"]) -> Int[np.ndarray, " n"]:
+        return np.maximum(kept.sum(1), 1) if self._masking == "delete" else np.full(len(kept), len(self._encoded))
 
     def _batches(self, lengths: Int[np.ndarray, " n"]) -> Iterator[np.ndarray]:
         """Row indices in batches of similar length: padding costs as much as words, but so do many small batches."""
@@ -128,6 +133,10 @@ class ModelGame(ForOthers):
             start = stop
 
     def _forward(self, kept: Bool[np.ndarray, "n tokens"]) -> Float64[np.ndarray, "n classes"]:
+        """Logits of rows in order of length."""
+        ends = np.flatnonzero(np.diff(self._lengths(kept))) + 1
+        if self._mixes is False and len(ends):
+            return np.concatenate([self._forward(rows) for rows in np.split(kept, ends)])
         try:
             values = self._classifier.logits(*self._rows(kept))
         except torch.OutOfMemoryError:
@@ -135,19 +144,25 @@ class ModelGame(ForOthers):
                 raise
         else:
             self._n_forward += len(kept)
-            return self._checked(kept, values)
+            self._check_finite(values)
+            if self._mixes is None and len(ends):
+                self._mixes = self._alike(values[0], self._forward(kept[:1])[0])
+                return values if self._mixes else self._forward(kept)
+            return values
         # here, where nothing holds the failed batch's memory any more
         return np.concatenate([self._forward(half) for half in np.array_split(kept, 2)])
 
-    def _checked(
-        self, kept: Bool[np.ndarray, "n tokens"], values: Float64[np.ndarray, "n classes"]
-    ) -> Float64[np.ndarray, "n classes"]:
+    def _check_finite(self, values: Float64[np.ndarray, "n classes"]) -> None:
         if not np.isfinite(values).all():
             raise ModelError(
                 f"{self._classifier.name} gives NaN or infinite logits once words are removed: "
                 "try another masking, or float32"
             )
-        return values
+
+    def _alike(self, found: Float64[np.ndarray, " classes"], expected: Float64[np.ndarray, " classes"]) -> bool:
+        """Equal but for rounding, of which there is more in low precision."""
+        allowed = max(1e-3, 8 * torch.finfo(self._classifier.model.dtype).eps)
+        return bool(np.abs(found - expected).max() <= allowed * np.abs(expected).max())
 
     def _rows(self, kept: Bool[np.ndarray, "n tokens"]) -> Rows:
         """Ids, attended tokens and type ids, as `Classifier.logits` takes them."""
