@@ -117,14 +117,14 @@ class Classifier:
             ModelError: the model is no sequence classifier: it gives no logit a text and class.
         """
         lengths = [len(row) for row in ids]
-        if self._padding_id is None and len(set(lengths)) > 1:
+        if self.padding_id is None and len(set(lengths)) > 1:
             logits = np.empty((len(ids), len(self.labels)))
             for length in set(lengths):
                 rows = np.flatnonzero(np.array(lengths) == length).tolist()
                 some = [None if values is None else [values[i] for i in rows] for values in (attended, type_ids)]
                 logits[rows] = self.logits([ids[i] for i in rows], *some)
             return logits
-        batch = {"input_ids": _padded(ids, 0 if self._padding_id is None else self._padding_id)}
+        batch = {"input_ids": _padded(ids, 0 if self.padding_id is None else self.padding_id)}
         batch["attention_mask"] = _padded([np.ones(n) for n in lengths] if attended is None else attended, 0)
         if type_ids is not None:
             batch["token_type_ids"] = _padded(type_ids, 0)
@@ -183,7 +183,7 @@ class Classifier:
         return None if token_id is None else int(token_id)
 
     @property
-    def _padding_id(self) -> int | None:
+    def padding_id(self) -> int | None:
         """The id the model itself takes for padding, or failing that the tokenizer's; None if the model knows none.
 
         Decoders read their logits off the last token that is not that one, and take single texts only if it is None.

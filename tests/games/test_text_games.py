@@ -251,6 +251,7 @@ def test_batches_are_bounded_by_tokens_and_change_nothing(monkeypatch, masking, 
     expected = ModelGame(BERT, encoded, units, masking, output)(masks)
     watch = Watch(monkeypatch)
     game = ModelGame(BERT, encoded, units, masking, output, batch_tokens)
+    watch.batches.clear()
     close(game(masks), expected)
     assert all(rows == 1 or rows * width <= batch_tokens for rows, width in watch.batches)
     if masking != "delete":  # equal lengths: no batch could have been longer
@@ -409,3 +410,45 @@ def test_low_precision_is_no_reason_to_keep_lengths_apart():
         game = ModelGame(classifier, encoded, units, "delete", output)
         game(draw_masks(len(units), n=30))
         assert game.n_forward == 31
+
+
+REFUSED = {
+    "pad": {"roberta", "xlm-roberta", "llama", "qwen2", "gpt2"},  # positions or the readout go by the padding's id
+    "ignore": {"llama", "qwen2", "gpt2"},  # the readout is a word's
+}
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.NAMES if name != "paper"])
+@pytest.mark.parametrize("masking", REFUSED)
+def test_a_masking_that_would_move_or_read_words_is_refused(masking, name):
+    classifier = zoo.make(name)
+    encoded, units, output = pose(classifier, text="the plot was not good")
+    if name in REFUSED[masking]:
+        with pytest.raises(SettingError, match=f"^{name} .*: use masking '"):
+            ModelGame(classifier, encoded, units, masking, output)
+    else:
+        seen = []
+        classifier.model.register_forward_hook(lambda *args: seen.append(len(args[-1].logits)))
+        game = ModelGame(classifier, encoded, units, masking, output)
+        game(draw_masks(len(units), n=6))
+        assert game.n_forward == sum(seen)
+
+
+def test_a_model_that_heeds_no_mask_cannot_ignore_words():
+    classifier = MINDS_PADDING["fnet"]
+    encoded, units, output = pose(classifier)
+    with pytest.raises(SettingError, match=r"fnet reads ignored words all the same, .* use masking 'delete' or 'unk'"):
+        ModelGame(classifier, encoded, units, "ignore", output)
+
+
+@pytest.mark.parametrize("name", zoo.NAMES)
+def test_batches_are_each_text_alone_in_every_architecture(name):
+    classifier = zoo.make(name)
+    encoded, units, output = pose(classifier, text="the plot was not good but the acting was")
+    masks = draw_masks(len(units), n=12)
+    alone = ModelGame(classifier, encoded, units, "delete", output, batch_tokens=1).logits(masks)
+    game = ModelGame(classifier, encoded, units, "delete", output)
+    close(game.logits(masks), alone, 1e-5)  # some models take a softmax in float32
+    assert game._mixes  # so they were batches
+    rows = [classifier.encode(text).input_ids for text in ("a dull film", "the plot was not good")]
+    close(classifier.logits(rows), np.concatenate([classifier.logits([row]) for row in rows]), 1e-5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from heedful.encoding import Encoded
 from heedful.errors import ModelError, SettingError
 from heedful.games.bridge import ForOthers
 from heedful.games.output import Output
+from heedful.progress import quiet_transformers
 from heedful.units import Units
 
 _SIMILAR = 1.1  # lengths up to this factor share a batch
@@ -39,6 +42,8 @@ class ModelGame(ForOthers):
 
     Raises:
         SettingError: masking "ignore" on a model that attends to its padding: its mask cannot tell the two apart;
+            "ignore" on one that reads its logits off a word's own position, as decoders do, or heeds no mask; a padding
+            token in place of words where it moves the others or the readout, as in RoBERTa and decoders;
             or nothing is left of the empty text, and the tokenizer has no token that could stand for it.
     """
 
@@ -61,6 +66,41 @@ class ModelGame(ForOthers):
         self._batch_tokens = batch_tokens
         self._mixes: bool | None = None  # whether a batch may mix lengths; None until it is known
         self._n_forward = 0
+        if classifier.paper_model is None and (units.of_token >= 0).any():
+            self._check_masking()
+
+    def _check_masking(self) -> None:
+        """Refuse a masking that does not do what it says, as seen on the text without any unit: two forwards."""
+        classifier, name = self._classifier, self._classifier.name
+        (row,), attended, types = self._rows(self._units.of_token[None] < 0)
+        if self._masking == "ignore" and attended is not None:
+            word = next(i for i in count() if i not in {*row.tolist(), *classifier.tokenizer.all_special_ids})
+            other = classifier.logits([np.where(attended[0], row, word)], attended, types)[0]
+            own = classifier.logits([row], attended, types)[0]
+            problem = (
+                f"{name} reads ignored words all the same, as its logits are read off a word's own position or it "
+                "heeds no attention mask: use masking 'delete' or 'unk'"
+            )
+        elif classifier.padding_id is not None and classifier.replacement_id(self._masking) == classifier.padding_id:
+            text = replace(self._encoded, input_ids=row)
+            own, given = classifier.logits_of(text), classifier.inputs(text)
+            ids = given.pop("input_ids")
+            try:
+                with classifier.undisturbed(), quiet_transformers(), torch.no_grad():
+                    vectors = classifier.model.get_input_embeddings()(ids)
+                    other = classifier.model(inputs_embeds=vectors, **given).logits[0].double().cpu().numpy()
+            except NotImplementedError:  # it takes no vectors in place of ids
+                return
+            problem = (
+                f"{name} takes token {classifier.padding_id} for the end of the text or counts positions without it, "
+                "so words in its place would move the others: use masking 'mask', 'unk' or 'delete'"
+            )
+        else:
+            return
+        self._n_forward += 2
+        self._check_finite(np.stack([own, other]))
+        if not self._alike(own, other):
+            raise SettingError(problem)
 
     def _empty_text(self) -> Int[np.ndarray, " _"]:
         """The token that stands for a text without any; none where some token always stays."""
