@@ -265,3 +265,12 @@ def test_what_is_no_classifier_is_refused():
     bert.model.config.id2label = {1: "no", 2: "yes"}
     with pytest.raises(ModelError, match="no labels from 0 up"):
         Classifier(bert.model, bert.tokenizer, "from 1")
+
+
+@any_classifier
+def test_a_tokenizer_of_another_model_is_refused(make):
+    classifier = make()
+    largest = max(classifier.encode(TEXT).input_ids)
+    classifier.model.resize_token_embeddings(largest)
+    with pytest.raises(ModelError, match=f"gives id {largest}, the model has {largest} words; they do not belong"):
+        Classifier(classifier.model, classifier.tokenizer, "mixed").encode(TEXT)

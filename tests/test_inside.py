@@ -8,6 +8,7 @@ import torch
 
 import zoo
 from heedful import inside
+from heedful.errors import ModelError
 from heedful.question import Choices, ask
 
 TEXT = "the plot was not good but the acting was very good !"
@@ -48,3 +49,31 @@ def test_a_single_point_that_exceeds_the_memory_is_an_error() -> None:
     point = np.zeros((len(question.encoded), 16))
     with pytest.raises(torch.OutOfMemoryError):
         list(inside.gradients(classifier, question.encoded, question.output, [point, point]))
+
+
+def test_a_readout_in_float16_is_refused_with_its_reason() -> None:
+    classifier = zoo.make("bert")
+    classifier.model.half()
+    message = "bert is in float16; which positions the logits read is found by a gradient.*: load it in bfloat16 or"
+    with pytest.raises(ModelError, match=message):
+        inside.attention(classifier, classifier.encode(TEXT))
+
+
+@pytest.mark.parametrize("name", ["bert", "llama", "gpt2", "paper"])
+def test_a_configuration_that_wants_tuples_changes_nothing(name: str) -> None:
+    classifier = zoo.make(name)
+    encoded = classifier.encode(TEXT)
+
+    def everything() -> list[np.ndarray]:
+        return [
+            classifier.logits_of(encoded),
+            inside.attention(classifier, encoded),
+            inside.gradient(classifier, encoded, np.array([0.5, -1.0, 0.25])),
+            inside.own_vectors(classifier, encoded),
+        ]
+
+    expected = everything()
+    classifier.model.config.return_dict = False
+    for found, own in zip(everything(), expected, strict=True):
+        np.testing.assert_array_equal(found, own)
+    assert classifier.model.config.return_dict is False

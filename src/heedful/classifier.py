@@ -80,12 +80,28 @@ class Classifier:
 
         Raises:
             TextError: not a string, blank, not valid Unicode, or without a single known word.
+            ModelError: the model has no word vector for a token: the tokenizer is another model's.
         """
         if not isinstance(text, (str, tuple)):
             raise TextError(f"the text must be a string, got {type(text).__name__}")
         if isinstance(text, tuple) and (len(text) != 2 or not all(isinstance(part, str) for part in text)):
             raise TextError("a pair of texts must be two strings")
-        return encode(self.tokenizer, text, self.max_tokens, self.name)
+        encoded = encode(self.tokenizer, text, self.max_tokens, self.name)
+        largest, n_words = int(encoded.input_ids.max()), self._n_words
+        if n_words is not None and largest >= n_words:
+            raise ModelError(
+                f"{self.name}: the tokenizer gives id {largest}, the model has {n_words} words; "
+                "they do not belong together"
+            )
+        return encoded
+
+    @property
+    def _n_words(self) -> int | None:
+        """Number of word vectors; None where the model has no table of them."""
+        try:
+            return getattr(self.model.get_input_embeddings(), "num_embeddings", None)
+        except NotImplementedError:
+            return None
 
     def logits(
         self,
@@ -101,14 +117,14 @@ class Classifier:
             ModelError: the model is no sequence classifier: it gives no logit a text and class.
         """
         lengths = [len(row) for row in ids]
-        if self._padding_id is None and len(set(lengths)) > 1:
+        if self.padding_id is None and len(set(lengths)) > 1:
             logits = np.empty((len(ids), len(self.labels)))
             for length in set(lengths):
                 rows = np.flatnonzero(np.array(lengths) == length).tolist()
                 some = [None if values is None else [values[i] for i in rows] for values in (attended, type_ids)]
                 logits[rows] = self.logits([ids[i] for i in rows], *some)
             return logits
-        batch = {"input_ids": _padded(ids, 0 if self._padding_id is None else self._padding_id)}
+        batch = {"input_ids": _padded(ids, 0 if self.padding_id is None else self.padding_id)}
         batch["attention_mask"] = _padded([np.ones(n) for n in lengths] if attended is None else attended, 0)
         if type_ids is not None:
             batch["token_type_ids"] = _padded(type_ids, 0)
@@ -167,7 +183,7 @@ class Classifier:
         return None if token_id is None else int(token_id)
 
     @property
-    def _padding_id(self) -> int | None:
+    def padding_id(self) -> int | None:
         """The id the model itself takes for padding, or failing that the tokenizer's; None if the model knows none.
 
         Decoders read their logits off the last token that is not that one, and take single texts only if it is None.
@@ -189,18 +205,22 @@ class Classifier:
 
         Hooks and attributes that turn up inside go again too: transformers leaves some when attentions are asked for.
         A model without a padding id takes an impossible one inside: else it would refuse more than one text at a time.
+        Results have names inside, also where the configuration wants tuples: some models would fail on their own.
         """
-        config = self.model.config.get_text_config()
+        own, config = self.model.config, self.model.config.get_text_config()
+        named = own.return_dict
         no_padding = config.pad_token_id is None
         before = {
             module: (module.training, set(module._forward_hooks), set(vars(module))) for module in self.model.modules()
         }
         try:
             self.model.eval()
+            own.return_dict = True
             if no_padding:
                 config.pad_token_id = _IMPOSSIBLE
             yield
         finally:
+            own.return_dict = named
             if no_padding:
                 config.pad_token_id = None
             for module, (mode, hooks, names) in before.items():

@@ -74,10 +74,11 @@ def readout(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, " q
     for most decoders, all alike for a mean; in between, in proportion to the norm of the logits' gradient.
 
     Raises:
-        ModelError: the model does not give its last layer, or does not read it.
+        ModelError: the model does not give its last layer, or does not read it; or see `differentiable`.
     """  # noqa: D205 - one sentence
     if classifier.paper_model is not None:
         return np.ones(1)
+    _check_precision(classifier, "; which positions the logits read is found by a gradient, which overflows there")
     vectors = word_vectors(classifier, encoded)
     with differentiable(classifier, encoded) as forward:
         out = forward(vectors[None], output_hidden_states=True)
@@ -121,10 +122,7 @@ def differentiable(classifier: Classifier, encoded: Encoded) -> Iterator[Callabl
         ModelError: some of the model is in float16, in which gradients overflow; or it takes no word vectors, as
             encoder-decoders such as BART and T5 do not.
     """
-    if any(weight.dtype == torch.float16 for weight in classifier.model.parameters()):
-        raise ModelError(
-            f"{classifier.name} is in float16, in which gradients overflow: load it in bfloat16 or float32"
-        )
+    _check_precision(classifier, ", in which gradients overflow")
     given = classifier.inputs(encoded)
     del given["input_ids"]
 
@@ -269,6 +267,11 @@ def _eager(classifier: Classifier) -> Iterator[None]:
         yield
     finally:
         classifier.model.set_attn_implementation(before)
+
+
+def _check_precision(classifier: Classifier, why: str) -> None:
+    if any(weight.dtype == torch.float16 for weight in classifier.model.parameters()):
+        raise ModelError(f"{classifier.name} is in float16{why}: load it in bfloat16 or float32")
 
 
 def _precision(values: Tensor) -> float:
