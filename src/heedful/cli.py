@@ -120,7 +120,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a choice
         splits = read_splits(data)
     metrics = run(splits, out, chosen, sizes=Sizes(heads=heads, normaliser=normaliser), seed=seed, progress=True)
     if as_json:
-        typer.echo(json.dumps(metrics, ensure_ascii=False))
+        typer.echo(json.dumps(metrics, ensure_ascii=False, allow_nan=False))
         return
     for split in ("validation", "test"):
         if metrics[split] is not None:

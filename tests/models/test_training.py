@@ -129,6 +129,14 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(changes, e
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("normaliser", ["softmax", "entmax"])
+def test_a_run_that_diverges_is_refused_and_leaves_its_folder_free(normaliser, tmp_path):
+    recipe = replace(RECIPE, epochs=1, learning_rate=1e38)
+    with pytest.raises(SettingError, match=r"^training diverged at learning rate 1e\+38: use a smaller one$"):
+        train(SPLITS, tmp_path, recipe, sizes=replace(SIZES, normaliser=normaliser))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_four_classes_a_validation_split_and_no_test_split(tmp_path):
     splits = Splits(texts(400, 0, 4), texts(80, 1, 4), None)
     metrics = train(splits, tmp_path / "run", RECIPE, sizes=replace(SIZES, normaliser="entmax"))

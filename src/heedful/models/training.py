@@ -75,8 +75,8 @@ def train(
         What stands in `metrics.json`.
 
     Raises:
-        SettingError: `out` holds a finished model, an unfinished run of other settings or anything else, or a setting
-            is out of its range.
+        SettingError: `out` holds a finished model, an unfinished run of other settings or anything else, a setting
+            is out of its range, or training diverged (nothing of it is kept).
         DataError: too few texts to hold any out.
     """
     out = Path(out)
@@ -108,7 +108,8 @@ def train(
             callbacks = [EarlyStoppingCallback(preset.patience), report]
             trainer = _trainer(model, tokenizer, fitting, validation, _arguments(out, preset, seed), callbacks)
             checkpoint = _last_checkpoint(out / _CHECKPOINTS)
-            trainer.train(resume_from_checkpoint=checkpoint)
+            with _divergence_refused(out, trainer):
+                trainer.train(resume_from_checkpoint=checkpoint)
         history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
         metrics = run | {
             "n_train": len(fitting),
@@ -283,6 +284,25 @@ def _last_checkpoint(folder: Path) -> str | None:
     return get_last_checkpoint(str(folder))
 
 
+@contextmanager
+def _divergence_refused(out: Path, trainer: Trainer) -> Iterator[None]:
+    """Drop a run that has left the finite numbers: there is nothing in it to go on from."""
+    try:
+        yield
+    except RuntimeError:  # of normalisers that cannot sort NaN
+        if _is_finite(trainer):
+            raise
+    if not _is_finite(trainer):
+        shutil.rmtree(out / _CHECKPOINTS, ignore_errors=True)
+        (out / _RUN).unlink()
+        raise SettingError(f"training diverged at learning rate {trainer.args.learning_rate:g}: use a smaller one")
+
+
+def _is_finite(trainer: Trainer) -> bool:
+    losses = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
+    return bool(np.isfinite(losses).all()) and all(weights.isfinite().all() for weights in trainer.model.parameters())
+
+
 def _finish(
     out: Path,
     model: AttentionPoolingForSequenceClassification,
@@ -292,7 +312,7 @@ def _finish(
     """Write the model, then the metrics that mark it as finished, then drop what was only needed to resume."""
     model.eval().save_pretrained(out)
     tokenizer.save_pretrained(out)
-    write_whole(out / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    write_whole(out / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     shutil.rmtree(out / _CHECKPOINTS, ignore_errors=True)
     (out / _RUN).unlink()
 
