@@ -177,9 +177,11 @@ def study(
     from heedful.progress import waiting
 
     with waiting("loading"):
+        from heedful.models.training import check_seed
         from heedful.studies import find
 
         chosen = find(name)
+    check_seed(seed)  # before the study makes others of it
     report = chosen.run(out, data, quick=quick, seed=seed, progress=True)
     typer.echo(f"report: {report.resolve()}", err=True)
 

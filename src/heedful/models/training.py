@@ -80,8 +80,7 @@ def train(
         DataError: too few texts to hold any out.
     """
     out = Path(out)
-    if not 0 <= seed < 2**32:
-        raise SettingError(f"the seed must lie in 0..{2**32 - 1}, got {seed}")
+    check_seed(seed)
     run = {"preset": asdict(preset), "sizes": asdict(sizes), "seed": seed, "data": fingerprint(splits)}
     _refuse_what_is_taken(out, run)
     fitting, validation = splits.train, splits.validation
@@ -125,6 +124,12 @@ def train(
         }
         _finish(out, model, tokenizer, metrics)
     return metrics
+
+
+def check_seed(seed: int) -> None:
+    """Raises SettingError for a seed that training cannot take."""
+    if not 0 <= seed < 2**32:
+        raise SettingError(f"the seed must lie in 0..{2**32 - 1}, got {seed}")
 
 
 def _config(
