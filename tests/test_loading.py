@@ -74,6 +74,12 @@ def written(name, content):
     return lambda folder: (folder / name).write_bytes(content)
 
 
+def of_a_newer_kind(folder):
+    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    tokenizer["model"] = {"type": "FromTheFuture", "vocab": {}}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), "utf-8")
+
+
 def truncated(folder):
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
@@ -127,6 +133,7 @@ DAMAGE = {
     "no tokenizer": (without_tokenizer, "cannot load the tokenizer"),
     "tokenizer cut short": (written("tokenizer.json", b'{"a":'), "cannot load the tokenizer"),
     "tokenizer of another kind": (written("tokenizer.json", b"{}"), "cannot load the tokenizer"),
+    "tokenizer of a newer kind": (of_a_newer_kind, "cannot load the tokenizer of .*: data did not match"),
     "tokenizer settings a list": (written("tokenizer_config.json", b"[]"), "cannot load the tokenizer"),
 }
 
