@@ -247,9 +247,13 @@ def test_save_refuses_what_it_cannot_write(tmp_path) -> None:
     with pytest.raises(InputError, match="cannot write"):
         example().save(tmp_path / "missing" / "result.json")
     (tmp_path / "folder.json").mkdir()
-    with pytest.raises(InputError, match="cannot write"):
-        example().save(tmp_path / "folder.json")
-    assert [path.name for path in tmp_path.iterdir()] == ["folder.json"]
+    (tmp_path / "file").touch()
+    for name in ("folder.json", "file/x.html", "x" * 300 + ".html", "a\0.html"):
+        with pytest.raises(InputError, match="cannot write"):
+            example().save(tmp_path / name)
+    with pytest.raises(InputError, match=r"cannot write .*x\.json: .*surrogates not allowed"):
+        example(model="\ud800").save(tmp_path / "x.json")
+    assert {path.name for path in tmp_path.iterdir()} == {"folder.json", "file"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -271,13 +272,23 @@ def _save(result: Explanation | Comparison, path: str | Path) -> Path:
 def write_whole(path: Path, content: str) -> None:
     """Write a text file so that a reader finds the old content or the new one, never half of it."""
     scratch = path.with_name(f".{path.name}.part")
+    with failing_clearly(f"cannot write {path}"):
+        try:
+            scratch.write_text(content, encoding="utf-8")
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def failing_clearly(what: str) -> Iterator[None]:
+    """Turn what files and their names raise into an InputError: `what`, and the reason."""
     try:
-        scratch.write_text(content, encoding="utf-8")
-        scratch.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        scratch.unlink(missing_ok=True)
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # a ValueError: a null byte in a name, half a surrogate pair in a text
+        raise InputError(f"{what}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -106,6 +106,10 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
         train(SPLITS, file, RECIPE, sizes=SIZES)
     with pytest.raises(InputError, match=r"cannot create .*inside: "):
         train(SPLITS, file / "inside", RECIPE, sizes=SIZES)
+    for name in ("x" * 300, "a\0b"):
+        with pytest.raises(InputError, match="cannot create ") as raised:
+            train(SPLITS, tmp_path / name, RECIPE, sizes=SIZES)
+        assert "\n" not in str(raised.value)
     assert file.read_text("utf-8") == "mine"
 
 
@@ -115,6 +119,11 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
         ({"splits": Splits(texts(2, 0).subset([0]), None, None)}, DataError, "1 texts are too few to hold 20% out"),
         ({"splits": Splits(texts(9, 0).subset([]), texts(9, 0), None)}, DataError, "0 texts are too few"),
         ({"splits": Splits(texts(9, 0), texts(9, 0).subset([]), None)}, DataError, "too few"),
+        (
+            {"preset": replace(RECIPE, min_frequency=9999)},
+            DataError,
+            "no word occurs 9999 times in the 192 training texts: more texts are needed",
+        ),
         ({"sizes": replace(SIZES, heads=0)}, SettingError, "num_attention_heads must be at least 1"),
         ({"sizes": replace(SIZES, normaliser="hardmax")}, SettingError, "softmax, sparsemax, entmax"),
         ({"seed": -1}, SettingError, "the seed must lie in 0..4294967295, got -1"),

@@ -29,13 +29,13 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from heedful.data import Dataset, Splits
-from heedful.errors import DataError, InputError, SettingError
-from heedful.explanation import write_whole
+from heedful.errors import DataError, SettingError
+from heedful.explanation import failing_clearly, write_whole
 from heedful.models.configuration import AttentionPoolingConfig
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.presets import Preset
 from heedful.models.reporting import EpochReport
-from heedful.models.tokenizer import build_tokenizer
+from heedful.models.tokenizer import SPECIAL, build_tokenizer
 from heedful.progress import quiet_transformers
 
 METRICS = "metrics.json"
@@ -77,12 +77,14 @@ def train(
     Raises:
         SettingError: `out` holds a finished model, an unfinished run of other settings or anything else, a setting
             is out of its range, or training diverged (nothing of it is kept).
-        DataError: too few texts to hold any out.
+        DataError: too few texts to hold any out, or for any word to be frequent enough.
+        InputError: `out` cannot be written.
     """
     out = Path(out)
     check_seed(seed)
     run = {"preset": asdict(preset), "sizes": asdict(sizes), "seed": seed, "data": fingerprint(splits)}
-    _refuse_what_is_taken(out, run)
+    with failing_clearly(f"cannot create {out}"):
+        _refuse_what_is_taken(out, run)
     fitting, validation = splits.train, splits.validation
     if validation is None:
         fitting, validation = splits.train.split(preset.validation_share, seed)
@@ -101,6 +103,9 @@ def train(
             truncation_side=preset.truncation_side,
             pad_with_unknown=preset.attend_padding,
         )
+        if len(tokenizer) == len(SPECIAL):
+            often = f"no word occurs {preset.min_frequency} times in the {len(fitting)} training texts"
+            raise DataError(f"{often}: more texts are needed")
         model = AttentionPoolingForSequenceClassification(_config(tokenizer, preset, sizes, fitting.label_names))
         _take(out, run)
         with closing(EpochReport(shown=progress)) as report:
@@ -269,10 +274,8 @@ def _refuse_what_is_taken(out: Path, run: dict[str, Any]) -> None:
 
 def _take(out: Path, run: dict[str, Any]) -> None:
     """Make the folder and write down whose it is."""
-    try:
+    with failing_clearly(f"cannot create {out}"):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot create {out}: {error.strerror}") from None
     write_whole(out / _RUN, json.dumps(run, indent=2))
 
 
