@@ -286,6 +286,17 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     assert demo.cache_folder() == tmp_path / ".cache" / "heedful"
 
 
+def test_no_home_folder_is_one_clear_line(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("HEEDFUL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(InputError, match=r"no home folder .* set HEEDFUL_CACHE"):
+        demo.demo_folder()
+
+
 def test_the_built_in_model_reads_planted_reviews_it_has_not_seen():
     classifier = app.load("demo")
     reviews = planted.generate(300, seed=1)
