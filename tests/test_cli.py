@@ -65,6 +65,12 @@ def test_demo_writes_the_report_and_prints_the_table(run, tmp_path: Path) -> Non
     assert "tedious" in (tmp_path / "own.html").read_text("utf-8")
 
 
+def test_demo_prints_json_too(run, tmp_path: Path) -> None:
+    code, out, _ = run("demo", "A tedious film.", "--json")
+    assert (code, Comparison.from_json(out).explanations[0].text) == (0, "A tedious film.")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
 CHOICES = {"target": "negative", "output": "probability", "unit": "word", "masking": "delete", "seed": 3}
 OPTIONS = [word for name, value in CHOICES.items() for word in (f"--{name}", str(value))]
 
@@ -193,13 +199,20 @@ def test_train_passes_every_option_on(run, tmp_path: Path, monkeypatch: pytest.M
         (["explain", "demo", "--file", "missing.txt"], "cannot read missing.txt"),
         (["explain", "demo"], "no text"),
         (["explain", "./nowhere", "good"], "no model folder"),
+        (["explain", "[/]", "good"], "cannot load a text classifier from [/]"),
         (["compare", "demo", "good", "-m", "lime", "-m", "nope"], "unknown method"),
         (["train", "--data", "./nowhere", "--out", "m"], "nowhere"),
+        (["train", "--data", "d[/old]", "--out", "m"], "d[/old]"),
         (["train", "--data", "./nowhere", "--out", "m", "--preset", "fast"], "paper, default"),
         (["demo", "--out", "missing/report.html"], "cannot write"),
+        (["demo", " "], "empty"),
         (["study", "attention", "--out", "s"], "use one of attention-meets-post-hoc"),
         (["study", "attention-meets-post-hoc", "--out", "s"], "--quick runs without"),
         (["study", "attention-meets-post-hoc", "--out", "s", "--data", "./nowhere"], "nowhere"),
+        (["study", "attention-meets-post-hoc", "--out", "s", "--quick", "--seed", "-1"], "0..4294967295, got -1"),
+        (["study", "attention-meets-post-hoc", "--out", "s", "--quick", "--seed", "4294967296"], "got 4294967296"),
+        (["explain", "demo", "good", "--seed", "-1"], "the seed must be a whole number from 0 up, got -1"),
+        (["explain", "demo", "good", "-m", "lime:sampler=lime", "--seed", "4294967296"], "a seed below 4294967296"),
         (["explain", "demo", "good \x1b[31m", "--target", "\x1b[31mred"], "no class"),
         (["explain", "demo", "--file", "\x07bell.txt"], "cannot read"),
     ],
@@ -210,7 +223,7 @@ def test_bad_input_is_one_line_and_exit_2(run, tmp_path: Path, arguments: list[s
     line = one_line(err)
     assert message in line
     assert not ESCAPE.search(line)
-    assert not any(path.suffix in {".html", ".pdf", ".part"} for path in tmp_path.rglob("*"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_not_text(run, tmp_path: Path) -> None:
@@ -265,11 +278,17 @@ def test_output_is_utf_8_whatever_the_locale(run, monkeypatch: pytest.MonkeyPatc
     assert "né 👍" in stream.buffer.getvalue().decode()
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
 @pytest.mark.parametrize("command", [["explain"], ["compare", "-m", "lime", "-m", "occlusion"]])
-def test_hostile_text_cannot_steer_the_terminal(run, command: list[str]) -> None:
-    name, *options = command
-    code, out, err = run(name, "demo", "good \x1b[2J\x07 [red]plot[/red] \u202edull <b>", *options)
+def test_hostile_text_cannot_steer_the_terminal(run, command: list[str], options: list[str]) -> None:
+    name, *methods = command
+    text = "good \x1b[2J\x07 [red]plot[/red] \u202edull <b> \x7f\x9b2J\x85\u2028\u2066 né"
+    code, out, err = run(name, "demo", text, *methods, *options)
     assert code == 0, err
     assert not ESCAPE.search(out.replace("\n", ""))
-    assert "\u202e" not in out
+    assert not re.search("[\u2028-\u202e\u2066-\u2069]", out)
     assert "[red]" in out
+    if options:
+        found = json.loads(out)
+        assert [part["text"] for part in found.get("explanations", [found])] == [text] * len(methods[1::2] or [""])
+        assert "né" in out

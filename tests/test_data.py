@@ -139,6 +139,19 @@ def test_blank_lines_windows_line_ends_and_upper_case_suffixes(tmp_path):
     assert data.read(put(tmp_path / "x.CSV", rows)).texts == ("a", "b\r\nc")
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"text,label\na,pos\nb,neg\nc,pos\nd,po\n",  # ended, so whole
+        b"text,label\na,pos\nb,po\nc,pos\nd,po",  # not the only one of its class
+        b"text,label\na,pos\nb,pos\nc,neg",  # the start of no other class
+        b"label,text\npos,a\npos,b\npo,c",  # not in the last column
+    ],
+)
+def test_a_csv_whose_last_line_has_no_end_is_read_where_its_label_is_whole(tmp_path, rows):
+    assert len(data.read(put(tmp_path / "x.csv", rows))) == rows.count(b",") - 1
+
+
 def test_long_fields_of_csv_are_read_and_the_library_limit_is_put_back(tmp_path):
     path = write(tmp_path / "x.csv", {"text": ["a" * 200_000, "b"], "label": [0, 1]})
     before = csv.field_size_limit(1_000)
@@ -248,6 +261,11 @@ BAD = {
     "csv as utf-16": ("x.csv", CSV.decode().encode("utf-16"), "line 1: not UTF-8"),
     "jsonl not utf-8": ("x.jsonl", jsonl() + b'{"text": "caf\xe9", "label": 1}\n', "line 2: not UTF-8"),
     "half a surrogate pair": ("x.jsonl", jsonl('{"text": "\\ud83d", "label": 1}'), "line 2: .*surrogate"),
+    "half a pair in a label": ("x.jsonl", jsonl('{"text": "b", "label": "\\ud83d"}'), "line 2: the label .*surrogate"),
+    "half a pair in a name": (
+        "x.jsonl", b'{"text": "a", "label": 0, "label_name": "x"}\n{"text": "b", "label": 1, "label_name": "\\ud83d"}',
+        "line 2: the name of the label .*surrogate",
+    ),
     "csv columns": ("x.csv", b"review,stars\na,1\n", "no column 'text' and 'label'; .*: 'review', 'stars'"),
     "csv one column": ("x.csv", b"text,stars\na,1\n", "no column 'label'; the columns are: 'text', 'stars'"),
     "parquet columns": ("x.parquet", parquet(PARQUET.rename_columns(["a", "label"])), "no column 'text'; .*: 'a'"),
@@ -259,6 +277,7 @@ BAD = {
     "csv row too long": ("x.csv", CSV + b"\nx,pos,more\n", "line 5: 3 fields where the header has 2"),
     "csv row too short": ("x.csv", b'text,label\n"a\nb",0\nx\n', "line 4: 1 fields where the header has 2"),
     "csv cut inside quotes": ("x.csv", b'label,text\n1,a\n0,"b and so\non\n', "line 4: not CSV"),
+    "csv cut inside a label": ("x.csv", b"text,label\na,pos\nb,neg\nc,pos\nd,po", "line 5: .*'po'.* looks cut off"),
     "csv stray quote": ("x.csv", CSV + b'"a" b,pos\n', "line 4: not CSV"),
     "json cut": ("x.jsonl", jsonl('{"text": "b", "lab'), "line 2: not JSON .* at character 15"),
     "json too deep": ("x.jsonl", jsonl("[" * 200_000), "line 2: not JSON to read"),

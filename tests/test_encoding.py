@@ -5,7 +5,6 @@ import sys
 import unicodedata
 from itertools import pairwise
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,7 +101,18 @@ def test_no_limit_at_all_keeps_everything():
     assert classifier.max_tokens == 10
 
 
-def test_markup_of_the_tokenizer_in_a_text_is_no_accident():
-    encoded = LONG.encode("[CLS] good [PAD]")
-    assert [encoded.text[a:b] for a, b in encoded.offsets[1:]] == ["[CLS]", "good", "[PAD]"]
-    assert np.isfinite(LONG.logits([encoded.input_ids])).all()
+@pytest.mark.parametrize("token", ["[CLS]", "[PAD]", "[MASK]", "[UNK]"])
+def test_markup_of_the_tokenizer_in_a_text_is_plain_text(token):
+    encoded = LONG.encode(f"{token} good")
+    assert [encoded.text[a:b] for a, b in encoded.offsets[1:]] == [token[1:-1], "good"]
+    assert encoded.input_ids[1] == LONG.tokenizer.unk_token_id
+
+
+@pytest.mark.parametrize("text", ["[PAD]", "[CLS] [CLS]", "[MASK] xyzzy"])
+def test_a_text_of_control_tokens_alone_has_no_known_word(text):
+    bert = make_bert()
+    bert.tokenizer.split_special_tokens = False  # as most tokenizers
+    assert bert.tokenizer.tokenize("[MASK]") == ["[MASK]"]
+    for classifier in (bert, LONG):
+        with pytest.raises(TextError, match="no word of the text is in the vocabulary"):
+            classifier.encode(text)

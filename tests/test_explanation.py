@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heedful.errors import InputError, SettingError
@@ -81,6 +81,7 @@ def example(**changes: object) -> Explanation:
     return dataclasses.replace(base, **changes)
 
 
+@settings(deadline=None)
 @given(field_values())
 def test_json_round_trip_is_exact(values: dict[str, Any]) -> None:
     explanation = Explanation(**values)
@@ -92,6 +93,7 @@ def test_json_round_trip_is_exact(values: dict[str, Any]) -> None:
     assert Explanation.from_json(explanation.to_json(indent=2)) == explanation
 
 
+@settings(deadline=None)
 @given(field_values(), field_values())
 def test_comparison_round_trip(values: dict[str, Any], other: dict[str, Any]) -> None:
     first = Explanation(**values)
@@ -134,6 +136,30 @@ def test_other_formats_and_unknown_fields_are_refused(change: dict[str, str]) ->
         Explanation.from_dict(example().to_dict() | change)
 
 
+@pytest.mark.parametrize("parts", [5, "ab", [], [5], ["ab"], [[]], None, {"a": 1}])
+def test_comparisons_of_something_else_are_refused(parts: object) -> None:
+    with pytest.raises(InputError):
+        Comparison.from_json(json.dumps({"explanations": parts}))
+
+
+WRONG: dict[str, object] = {f.name: [5] for f in dataclasses.fields(Explanation)} | {
+    "settings": [["n_samples", 10]], "details": "ab", "scores": "ab", "std_error": 1.0, "units": "abc",
+    "spans": [1, 2, 3], "cut": [[1.5, 2]], "target": "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), [*WRONG.items(), ("spans", [[[0]], [[6]], [[10]]]), ("scores", "123")])
+def test_fields_of_another_type_are_refused(field: str, value: object) -> None:
+    data = example().to_dict() | {field: value}
+    for read in (
+        lambda: Explanation.from_dict(data),
+        lambda: Explanation.from_json(json.dumps(data)),
+        lambda: Comparison.from_json(json.dumps({"explanations": [data]})),
+    ):
+        with pytest.raises(InputError, match=f": check {field}$"):
+            read()
+
+
 def test_equal_only_if_every_field_is() -> None:
     assert example() == example()
     assert example() != example(scores=np.array([1.0, -3.0, 2.0]))
@@ -141,7 +167,7 @@ def test_equal_only_if_every_field_is() -> None:
     assert example() != "good, not bad"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "other"}', "null", "not json"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "other"}', "null", "not json", "5", '"ab"', "[5]"])
 def test_other_json_is_refused_in_one_line(text: str) -> None:
     for kind in (Explanation, Comparison):
         with pytest.raises(InputError) as error:
@@ -247,9 +273,13 @@ def test_save_refuses_what_it_cannot_write(tmp_path) -> None:
     with pytest.raises(InputError, match="cannot write"):
         example().save(tmp_path / "missing" / "result.json")
     (tmp_path / "folder.json").mkdir()
-    with pytest.raises(InputError, match="cannot write"):
-        example().save(tmp_path / "folder.json")
-    assert [path.name for path in tmp_path.iterdir()] == ["folder.json"]
+    (tmp_path / "file").touch()
+    for name in ("folder.json", "file/x.html", "x" * 300 + ".html", "a\0.html"):
+        with pytest.raises(InputError, match="cannot write"):
+            example().save(tmp_path / name)
+    with pytest.raises(InputError, match=r"cannot write .*x\.json: .*surrogates not allowed"):
+        example(model="\ud800").save(tmp_path / "x.json")
+    assert {path.name for path in tmp_path.iterdir()} == {"folder.json", "file"}
 
 
 @pytest.mark.parametrize(

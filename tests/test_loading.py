@@ -74,6 +74,12 @@ def written(name, content):
     return lambda folder: (folder / name).write_bytes(content)
 
 
+def of_a_newer_kind(folder):
+    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    tokenizer["model"] = {"type": "FromTheFuture", "vocab": {}}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), "utf-8")
+
+
 def truncated(folder):
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
@@ -127,6 +133,7 @@ DAMAGE = {
     "no tokenizer": (without_tokenizer, "cannot load the tokenizer"),
     "tokenizer cut short": (written("tokenizer.json", b'{"a":'), "cannot load the tokenizer"),
     "tokenizer of another kind": (written("tokenizer.json", b"{}"), "cannot load the tokenizer"),
+    "tokenizer of a newer kind": (of_a_newer_kind, "cannot load the tokenizer of .*: data did not match"),
     "tokenizer settings a list": (written("tokenizer_config.json", b"[]"), "cannot load the tokenizer"),
 }
 
@@ -277,6 +284,17 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     assert demo.cache_folder() == tmp_path / ".cache" / "heedful"
+
+
+def test_no_home_folder_is_one_clear_line(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("HEEDFUL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(InputError, match=r"no home folder .* set HEEDFUL_CACHE"):
+        demo.demo_folder()
 
 
 def test_the_built_in_model_reads_planted_reviews_it_has_not_seen():

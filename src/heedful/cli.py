@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -25,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+_STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # DEL, C1, line ends and directions of Unicode
 
 Model = Annotated[str, typer.Argument(help="Hub id, model folder, or 'demo' for the built-in model.")]
 Text = Annotated[str | None, typer.Argument(help="The text; '-' or nothing reads standard input.")]
@@ -79,6 +82,7 @@ def _with_question(command: Callable[..., None]) -> Callable[..., None]:
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the report.")] = Path("report.html"),
     text: Annotated[str | None, typer.Argument(help="Your own review instead of the built-in one.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Explain one review with every method: a table here, and report.html. Builds a small model the first time."""
     classifier = _load("demo")
@@ -87,7 +91,7 @@ def demo(
 
     comparison = compare(classifier, text if text is not None else REVIEW, progress=True)
     comparison.save(out)
-    _show_comparison(comparison, as_json=False)
+    _show_comparison(comparison, as_json=as_json)
     typer.echo(f"report: {out.resolve()}", err=True)
 
 
@@ -120,7 +124,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a choice
         splits = read_splits(data)
     metrics = run(splits, out, chosen, sizes=Sizes(heads=heads, normaliser=normaliser), seed=seed, progress=True)
     if as_json:
-        typer.echo(json.dumps(metrics, ensure_ascii=False))
+        _echo_json(json.dumps(metrics, ensure_ascii=False, allow_nan=False))
         return
     for split in ("validation", "test"):
         if metrics[split] is not None:
@@ -177,9 +181,11 @@ def study(
     from heedful.progress import waiting
 
     with waiting("loading"):
+        from heedful.models.training import check_seed
         from heedful.studies import find
 
         chosen = find(name)
+    check_seed(seed)  # before the study makes others of it
     report = chosen.run(out, data, quick=quick, seed=seed, progress=True)
     typer.echo(f"report: {report.resolve()}", err=True)
 
@@ -193,7 +199,7 @@ def methods(as_json: AsJson = False) -> None:
 
     cards = [method.card for method in METHODS]
     if as_json:
-        typer.echo(json.dumps([asdict(card) | {"agnostic": card.agnostic} for card in cards], ensure_ascii=False))
+        _echo_json(json.dumps([asdict(card) | {"agnostic": card.agnostic} for card in cards], ensure_ascii=False))
         return
     from rich.console import Console
 
@@ -254,9 +260,14 @@ def _load(model: str) -> Classifier:
         return load(model)
 
 
+def _echo_json(text: str) -> None:
+    """Equal JSON whose characters cannot steer a terminal: JSON itself escapes no more of them than C0."""
+    typer.echo(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
 def _show_explanation(result: Explanation, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(result.to_json())
+        _echo_json(result.to_json())
         return
     from rich.console import Console
 
@@ -267,7 +278,7 @@ def _show_explanation(result: Explanation, *, as_json: bool) -> None:
 
 def _show_comparison(result: Comparison, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(result.to_json())
+        _echo_json(result.to_json())
         return
     from rich.console import Console
 

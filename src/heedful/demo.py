@@ -33,10 +33,17 @@ _SIZES = Sizes(hidden_size=32, key_size=16, value_size=16, heads=4, max_tokens=1
 
 
 def cache_folder() -> Path:
-    """Where built-in models are kept: $HEEDFUL_CACHE, else $XDG_CACHE_HOME/heedful, else ~/.cache/heedful."""
+    """Where built-in models are kept: $HEEDFUL_CACHE, else $XDG_CACHE_HOME/heedful, else ~/.cache/heedful.
+
+    Raises:
+        InputError: none of the three is known.
+    """
     if own := os.environ.get("HEEDFUL_CACHE"):
         return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "heedful"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "heedful"
+    except RuntimeError:
+        raise InputError("there is no home folder to keep the built-in model in: set HEEDFUL_CACHE") from None
 
 
 def demo_folder(*, progress: bool = False) -> Path:

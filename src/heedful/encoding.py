@@ -57,7 +57,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, limit: int, name: str
     widened = _with_marks(kept.text, whole.offsets)
     offsets, all_offsets = (tuple(widened[span] for span in spans) for spans in (kept.offsets, whole.offsets))
     words = [int(i) for i, span in zip(kept.input_ids, offsets, strict=True) if span is not None]
-    if not words or all(i == tokenizer.unk_token_id for i in words):
+    if not words or set(words) <= set(tokenizer.all_special_ids):
         raise TextError(f"no word of the text is in the vocabulary of {name}")
     cut = _difference(all_offsets, offsets)
     return Encoded(kept.text, kept.input_ids, offsets, cut, kept.type_ids, kept.second)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,22 +121,21 @@ class Explanation:
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=indent)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Explanation:
-        """Inverse of `to_dict`. Raises InputError if a field is missing or unknown."""
+    def from_dict(cls, data: Any) -> Explanation:
+        """Inverse of `to_dict`. Raises InputError if a field is missing, unknown or of another type."""
+        if not isinstance(data, Mapping):
+            raise InputError("not an explanation: expected a JSON object")
         known = {f.name for f in fields(cls)}
         given = set(data) - {"format"}
         if data.get("format") != FORMAT or given != known:
             odd = sorted(given ^ known)
             raise InputError(f"not an explanation of format {FORMAT}" + (f": check {', '.join(odd)}" if odd else ""))
-        values = {name: data[name] for name in known}
-        for name in ("prediction", "base_value", "error_bound", "seconds"):
-            values[name] = None if values[name] is None else float(values[name])
-        for name in ("scores", "std_error"):
-            values[name] = None if values[name] is None else np.array([float(x) for x in values[name]])
-        values["units"] = tuple(values["units"])
-        values["spans"] = tuple(tuple((int(a), int(b)) for a, b in spans) for spans in values["spans"])
-        values["cut"] = tuple((int(a), int(b)) for a, b in values["cut"])
-        values["details"] = {k: float(v) for k, v in values["details"].items()}
+        values = {}
+        for name, read in _READERS.items():
+            try:
+                values[name] = read(data[name])
+            except (TypeError, ValueError, OverflowError):
+                raise InputError(f"not an explanation of format {FORMAT}: check {name}") from None
         return cls(**values)
 
     @classmethod
@@ -144,8 +145,6 @@ class Explanation:
             data = json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(f"not JSON: {error}") from None
-        if not isinstance(data, dict):
-            raise InputError("not an explanation: expected a JSON object")
         return cls.from_dict(data)
 
     def to_frame(self) -> pd.DataFrame:
@@ -241,6 +240,8 @@ class Comparison:
             parts = data["explanations"]
         except (json.JSONDecodeError, KeyError, TypeError):
             raise InputError("not the JSON of a comparison") from None
+        if not isinstance(parts, list):
+            raise InputError("not the JSON of a comparison: its explanations are no list")
         return cls(explanations=tuple(Explanation.from_dict(part) for part in parts))
 
     def to_html(self) -> str:
@@ -271,13 +272,23 @@ def _save(result: Explanation | Comparison, path: str | Path) -> Path:
 def write_whole(path: Path, content: str) -> None:
     """Write a text file so that a reader finds the old content or the new one, never half of it."""
     scratch = path.with_name(f".{path.name}.part")
+    with failing_clearly(f"cannot write {path}"):
+        try:
+            scratch.write_text(content, encoding="utf-8")
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def failing_clearly(what: str) -> Iterator[None]:
+    """Turn what files and their names raise into an InputError: `what`, and the reason."""
     try:
-        scratch.write_text(content, encoding="utf-8")
-        scratch.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        scratch.unlink(missing_ok=True)
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # a ValueError: a null byte in a name, half a surrogate pair in a text
+        raise InputError(f"{what}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _plain(value: Any) -> Any:
@@ -293,3 +304,50 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [_plain(x) for x in value]
     return value
+
+
+def _typed(*kinds: type) -> Callable[[Any], Any]:
+    """A reader of values of these types that refuses any other."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, kinds):
+            raise TypeError
+        return value
+
+    return read
+
+
+def _or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else read(value)
+
+
+def _each(read: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda values: tuple(read(value) for value in _typed(list, tuple)(values))
+
+
+def _span(value: Any) -> Span:
+    start, end = _each(index)(value)
+    return start, end
+
+
+def _numbers(value: Any) -> Float64[np.ndarray, " units"]:
+    return np.array(_each(float)(value), dtype=np.float64)
+
+
+# What gives back each field of an explanation from plain JSON types, or raises.
+_READERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("text", "target_name", "output", "method", "unit", "model"), _typed(str)),
+    **dict.fromkeys(("target", "n_forward"), index),
+    **dict.fromkeys(("signed", "additive"), _typed(bool)),
+    **dict.fromkeys(("settings", "versions"), _typed(Mapping)),
+    **dict.fromkeys(("prediction", "seconds"), float),
+    **dict.fromkeys(("base_value", "error_bound"), _or_none(float)),
+    "units": _each(_typed(str)),
+    "spans": _each(_each(_span)),
+    "cut": _each(_span),
+    "scores": _numbers,
+    "std_error": _or_none(_numbers),
+    "masking": _or_none(_typed(str)),
+    "seed": _or_none(index),
+    "details": lambda value: {name: float(number) for name, number in _typed(Mapping)(value).items()},
+}

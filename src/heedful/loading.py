@@ -66,6 +66,8 @@ def _one_line(what: str) -> Iterator[None]:
         yield
     except ModelError:
         raise
-    except _FAILURES as error:
+    except Exception as error:
+        if not isinstance(error, _FAILURES) and type(error) is not Exception:  # which tokenizers raises
+            raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{what}: {reason.rstrip(' :')}") from error

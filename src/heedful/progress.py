@@ -30,8 +30,11 @@ def track(items: Sequence[Item], what: str, *, shown: bool) -> Iterator[Item]:
 def waiting(what: str) -> Iterator[None]:
     """A spinner on stderr, gone when done; nothing where stderr is no terminal."""
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(what):
+    from heedful.render.visible import visible
+
+    with Console(stderr=True).status(Text(visible(what))):  # not a string, which would be read as markup
         yield
 
 

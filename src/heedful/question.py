@@ -20,13 +20,23 @@ from heedful.units import Units, find
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What the caller wants explained, and how; see `heedful.explain`."""
+    """What the caller wants explained, and how; see `heedful.explain`.
+
+    Raises:
+        SettingError: the seed is no whole number from 0 up.
+    """
 
     target: int | str = "predicted"
     output: str = "logit"
     unit: str = "word_type"
     masking: str = "auto"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.seed, (int, np.integer)) and not isinstance(self.seed, bool)
+        if not whole or self.seed < 0:
+            raise SettingError(f"the seed must be a whole number from 0 up, got {self.seed!r}")
+        object.__setattr__(self, "seed", int(self.seed))
 
 
 @dataclass(frozen=True, eq=False)

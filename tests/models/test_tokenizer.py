@@ -105,7 +105,8 @@ def test_saved_and_loaded_it_reads_the_same(tmp_path):
     again = AutoTokenizer.from_pretrained(tmp_path)
     assert again.is_fast
     assert (again.model_max_length, again.truncation_side, again.pad_token_id) == (7, "left", 1)
-    text = "".join(PIECES)
+    assert tokenizer.tokenize("good [MASK] film [CLS]") == ["good", "[UNK]", "film", "[UNK]"]  # plain text in brackets
+    text = " [MASK] ".join(PIECES)
     for truncation in (False, True):
         one, other = (t(text, truncation=truncation, return_offsets_mapping=True) for t in (tokenizer, again))
         assert dict(one) == dict(other)

@@ -112,6 +112,10 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
         train(SPLITS, file, RECIPE, sizes=SIZES)
     with pytest.raises(InputError, match=r"cannot create .*inside: "):
         train(SPLITS, file / "inside", RECIPE, sizes=SIZES)
+    for name in ("x" * 300, "a\0b"):
+        with pytest.raises(InputError, match="cannot create ") as raised:
+            train(SPLITS, tmp_path / name, RECIPE, sizes=SIZES)
+        assert "\n" not in str(raised.value)
     assert file.read_text("utf-8") == "mine"
 
 
@@ -121,6 +125,11 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
         ({"splits": Splits(texts(2, 0).subset([0]), None, None)}, DataError, "1 texts are too few to hold 20% out"),
         ({"splits": Splits(texts(9, 0).subset([]), texts(9, 0), None)}, DataError, "0 texts are too few"),
         ({"splits": Splits(texts(9, 0), texts(9, 0).subset([]), None)}, DataError, "too few"),
+        (
+            {"preset": replace(RECIPE, min_frequency=9999)},
+            DataError,
+            "no word occurs 9999 times in the 192 training texts: more texts are needed",
+        ),
         ({"sizes": replace(SIZES, heads=0)}, SettingError, "num_attention_heads must be at least 1"),
         ({"sizes": replace(SIZES, normaliser="hardmax")}, SettingError, "softmax, sparsemax, entmax"),
         ({"seed": -1}, SettingError, "the seed must lie in 0..4294967295, got -1"),
@@ -133,6 +142,14 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(changes, e
         train(out=tmp_path / "run", **arguments)
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("normaliser", ["softmax", "entmax"])
+def test_a_run_that_diverges_is_refused_and_leaves_its_folder_free(normaliser, tmp_path):
+    recipe = replace(RECIPE, epochs=1, learning_rate=1e38)
+    with pytest.raises(SettingError, match=r"^training diverged at learning rate 1e\+38: use a smaller one$"):
+        train(SPLITS, tmp_path, recipe, sizes=replace(SIZES, normaliser=normaliser))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_four_classes_a_validation_split_and_no_test_split(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,14 @@ def _texts(columns: Columns, name: str) -> tuple[str, ...]:
     odd = [i for i, v in enumerate(values) if not isinstance(v, str)]
     if odd:
         raise columns.error(odd, f"{name!r} holds {type(values[odd[0]]).__name__}, not text")
-    halves = [i for i, v in enumerate(values) if not v.isascii() and _SURROGATE.search(v)]
-    if halves:
-        raise columns.error(halves, f"the text ({name!r}) is not Unicode: it has half a surrogate pair")
+    _refuse_halves(columns, values, f"the text ({name!r})")
     return tuple(values)
+
+
+def _refuse_halves(columns: Columns, values: Sequence[Any], what: str) -> None:
+    halves = [i for i, v in enumerate(values) if isinstance(v, str) and not v.isascii() and _SURROGATE.search(v)]
+    if halves:
+        raise columns.error(halves, f"{what} is not Unicode: it has half a surrogate pair")
 
 
 def _keys(columns: Columns, label: str) -> list[Any]:
@@ -55,6 +60,7 @@ def _keys(columns: Columns, label: str) -> list[Any]:
     missing = [i for i, v in enumerate(values) if v is None or str(v).lower() in {"", "nan"}]
     if missing:
         raise columns.error(missing, f"the label ({label!r}) is missing")
+    _refuse_halves(columns, values, f"the label ({label!r})")
     if all(isinstance(v, bool) for v in values):
         return [str(v).lower() for v in values]
     if all(isinstance(v, str) for v in values):
@@ -75,6 +81,7 @@ def _name_of(columns: Columns, column: str, keys: list[Any]) -> dict[Any, str]:
     odd = [i for i, name in enumerate(names) if not isinstance(name, str) or not name.strip()]
     if odd:
         raise columns.error(odd, f"the name of the label ({column!r}) is missing")
+    _refuse_halves(columns, names, f"the name of the label ({column!r})")
     name_of: dict[Any, str] = {}
     key_of: dict[str, Any] = {}
     for i, (key, name) in enumerate(zip(keys, names, strict=True)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -60,6 +62,8 @@ def _csv(path: Path, query: Query) -> Columns:
                 start = rows.line_num + 1
                 row = next(rows, None)
                 if row is None:
+                    if header[-1] == query.label and lines and not _ends_with_a_line(path):
+                        _refuse_cut(path, lines[-1], values[query.label])
                     break
                 if len(row) not in {0, len(header)}:
                     raise DataError(f"{path}, line {start}: {len(row)} fields where the header has {len(header)}")
@@ -70,6 +74,20 @@ def _csv(path: Path, query: Query) -> Columns:
         except csv.Error as error:
             raise DataError(f"{path}, line {rows.line_num}: not CSV ({error})") from None
     return Columns(str(path), values, lambda i: f"line {lines[i]}")
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() in {b"\n", b"\r"}
+
+
+def _refuse_cut(path: Path, line: int, labels: list[str]) -> None:
+    """Refuse a last label that only starts like others: it would be a class of its own."""
+    *others, last = labels
+    if last not in others and any(n > 1 and other.startswith(last) for other, n in Counter(others).items()):
+        what = f"no other row has the label {last!r}, and the line has no end"
+        raise DataError(f"{path}, line {line}: {what}: the file looks cut off; if it is whole, end the line")
 
 
 @contextmanager

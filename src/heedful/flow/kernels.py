@@ -1,12 +1,13 @@
 """Compiled maximum flow through layers of nodes; kept apart because run-time shape checks cannot wrap it."""
 
 import numpy as np
-from numba import njit
+
+from heedful.compiled import compiled
 
 FAR = np.int32(2**31 - 1)  # no way to the sink
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def max_flows(source, capacity, sinks, flows):
     """Fill `flows` with the largest flow from the source to each of `sinks`, by Dinic's algorithm in whole numbers.
 
@@ -30,7 +31,7 @@ def max_flows(source, capacity, sinks, flows):
             flows[k] += block(supply, capacity, left, demand, distance, arc, touched)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def measure_distances(supply, capacity, left, demand, distance):
     """Steps from every node to the sink, through what is not full; False if no supply can get there."""
     n_steps, n_tokens = distance.shape
@@ -68,7 +69,7 @@ def measure_distances(supply, capacity, left, demand, distance):
     return ((supply > 0) & (distance[0] != FAR)).any()
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def room(depth, i, other, j, capacity, left):
     """What can go from node i to node j: below it what still fits, above it what came from there."""
     if other > depth:
@@ -76,7 +77,7 @@ def room(depth, i, other, j, capacity, left):
     return capacity[other, j, i] - left[other, j, i] if other < depth else 0
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def block(supply, capacity, left, demand, distance, arc, touched):
     """Send flow until every shortest way to the sink is full somewhere; returns how much.
 
@@ -109,7 +110,7 @@ def block(supply, capacity, left, demand, distance, arc, touched):
     return total
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def advance(depth, i, capacity, left, distance, arc):
     """The next node on a shortest way from node i: its depth and place, or -1 if there is none."""
     n_steps, n_tokens = distance.shape
@@ -123,7 +124,7 @@ def advance(depth, i, capacity, left, distance, arc):
     return depth, -1
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def send(depths, nodes, supply, capacity, left, demand, touched):
     """Send along a way from the source to the sink as much as fits; returns how much."""
     most = min(supply[nodes[0]], demand[nodes[-1]])

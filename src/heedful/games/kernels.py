@@ -3,12 +3,13 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from heedful.compiled import compiled
 
 TINY = 1e-200  # below this a sum of weights has lost digits to underflow and is done again in logarithms
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def deleted_scores(masks, owner, token, position, rest, out):
     """Fill `out` (n, outputs) with the scores of texts from which units were deleted, positions closed up.
 
@@ -32,7 +33,7 @@ def deleted_scores(masks, owner, token, position, rest, out):
                 out[row, c] += weighted[c] / (total * n_heads)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def in_weights(kept, token, position, rest, weighted):
     """Sum of one head's weights, and the weighted values into `weighted`."""
     for c in range(len(weighted)):
@@ -47,7 +48,7 @@ def in_weights(kept, token, position, rest, weighted):
     return total
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def in_logarithms(kept, token, position, rest, weighted):
     """The same relative to the largest weight."""
     largest = rest[0]
@@ -65,7 +66,7 @@ def in_logarithms(kept, token, position, rest, weighted):
     return total
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def pool_suffixes(rows, pooled):
     """Entry n of `pooled` (heads, T + 1, columns) pools rows n, n + 1, ...: log of the summed weight, mean values."""
     n_heads, n_rows, columns = rows.shape

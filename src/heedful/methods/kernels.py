@@ -1,10 +1,11 @@
 """Compiled loops over masks: drawing them, products with them; run-time shape checks cannot wrap these."""
 
 import numpy as np
-from numba import njit
+
+from heedful.compiled import compiled
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def remove_units(sizes, randoms, masks):
     """Draw row by row which units to remove: `sizes[row]` of them, all subsets of that size alike.
 
@@ -24,7 +25,7 @@ def remove_units(sizes, randoms, masks):
             masks[row, order[i]] = most
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def remove_in_turn(sizes, randoms, masks):
     """Remove `sizes[row]` random units row by row, none for another time before every one had its turn.
 
@@ -48,7 +49,7 @@ def remove_in_turn(sizes, randoms, masks):
                 used, end = 0, n_units - taken
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def add_second_moments(masks, weights, sums, removed):
     """Add sum of w z z' to the upper triangle of `sums` (units, units), where z is x, or 1 - x if that has fewer ones.
 
@@ -78,7 +79,7 @@ def add_second_moments(masks, weights, sums, removed):
                 line[few[j]] += weight
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def add_values(masks, values, sums):
     """Add X' v to `sums` (units)."""
     for row in range(masks.shape[0]):
@@ -86,7 +87,7 @@ def add_values(masks, values, sums):
             sums[unit] += masks[row, unit] * values[row]
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
+@compiled(fastmath={"reassoc"})
 def add_up_rows(masks, coefficients, products):
     """Fill `products` (n) with X b; sums may be taken in any order, as vector units do."""
     for row in range(masks.shape[0]):

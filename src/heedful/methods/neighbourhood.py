@@ -7,6 +7,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from heedful.errors import SettingError
 from heedful.games.exact.enumeration import subsets
 from heedful.methods.kernels import remove_in_turn, remove_units
 
@@ -48,7 +49,13 @@ def draw(n_samples: int, n_units: int, seed: int) -> Masks:
 
 
 def draw_as_lime(n_samples: int, n_units: int, seed: int) -> Masks:
-    """The very masks that lime 0.2.0.1 draws with `random_state=seed`: same generator, same calls, same order."""
+    """The very masks that lime 0.2.0.1 draws with `random_state=seed`: same generator, same calls, same order.
+
+    Raises:
+        SettingError: the seed is not below 2**32, as that generator needs.
+    """
+    if seed >= 2**32:
+        raise SettingError(f"lime's own masks need a seed below {2**32}, got {seed}")
     generator = np.random.RandomState(seed)
     masks = np.ones((n_samples, n_units), dtype=bool)
     for row, size in enumerate(generator.randint(1, n_units + 1, n_samples - 1), start=1):

@@ -58,5 +58,6 @@ def build_tokenizer(
         mask_token=MASK,
         model_max_length=max_length,
         truncation_side=truncation_side,
+        split_special_tokens=True,  # "[MASK]" in a text is a word in brackets
         model_input_names=["input_ids", "attention_mask"],
     )

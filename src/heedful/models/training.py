@@ -29,13 +29,13 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from heedful.data import Dataset, Splits
-from heedful.errors import DataError, InputError, SettingError
-from heedful.explanation import write_whole
+from heedful.errors import DataError, SettingError
+from heedful.explanation import failing_clearly, write_whole
 from heedful.models.configuration import AttentionPoolingConfig
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.presets import Preset
 from heedful.models.reporting import EpochReport
-from heedful.models.tokenizer import build_tokenizer
+from heedful.models.tokenizer import SPECIAL, build_tokenizer
 from heedful.progress import quiet_transformers
 
 METRICS = "metrics.json"
@@ -75,15 +75,16 @@ def train(
         What stands in `metrics.json`.
 
     Raises:
-        SettingError: `out` holds a finished model, an unfinished run of other settings or anything else, or a setting
-            is out of its range.
-        DataError: too few texts to hold any out.
+        SettingError: `out` holds a finished model, an unfinished run of other settings or anything else, a setting
+            is out of its range, or training diverged (nothing of it is kept).
+        DataError: too few texts to hold any out, or for any word to be frequent enough.
+        InputError: `out` cannot be written.
     """
     out = Path(out)
-    if not 0 <= seed < 2**32:
-        raise SettingError(f"the seed must lie in 0..{2**32 - 1}, got {seed}")
+    check_seed(seed)
     run = {"preset": asdict(preset), "sizes": asdict(sizes), "seed": seed, "data": fingerprint(splits)}
-    _refuse_what_is_taken(out, run)
+    with failing_clearly(f"cannot create {out}"):
+        _refuse_what_is_taken(out, run)
     fitting, validation = splits.train, splits.validation
     if validation is None:
         fitting, validation = splits.train.split(preset.validation_share, seed)
@@ -102,13 +103,17 @@ def train(
             truncation_side=preset.truncation_side,
             pad_with_unknown=preset.attend_padding,
         )
+        if len(tokenizer) == len(SPECIAL):
+            often = f"no word occurs {preset.min_frequency} times in the {len(fitting)} training texts"
+            raise DataError(f"{often}: more texts are needed")
         model = AttentionPoolingForSequenceClassification(_config(tokenizer, preset, sizes, fitting.label_names))
         _take(out, run)
         with closing(EpochReport(shown=progress)) as report:
             callbacks = [report] if preset.keep == "last" else [EarlyStoppingCallback(preset.patience), report]
             trainer = _trainer(model, tokenizer, fitting, validation, _arguments(out, preset, seed), callbacks)
             checkpoint = _last_checkpoint(out / _CHECKPOINTS)
-            trainer.train(resume_from_checkpoint=checkpoint)
+            with _divergence_refused(out, trainer):
+                trainer.train(resume_from_checkpoint=checkpoint)
         history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
         metrics = run | {
             "n_train": len(fitting),
@@ -124,6 +129,12 @@ def train(
         }
         _finish(out, model, tokenizer, metrics)
     return metrics
+
+
+def check_seed(seed: int) -> None:
+    """Raises SettingError for a seed that training cannot take."""
+    if not 0 <= seed < 2**32:
+        raise SettingError(f"the seed must lie in 0..{2**32 - 1}, got {seed}")
 
 
 def _config(
@@ -263,10 +274,8 @@ def _refuse_what_is_taken(out: Path, run: dict[str, Any]) -> None:
 
 def _take(out: Path, run: dict[str, Any]) -> None:
     """Make the folder and write down whose it is."""
-    try:
+    with failing_clearly(f"cannot create {out}"):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot create {out}: {error.strerror}") from None
     write_whole(out / _RUN, json.dumps(run, indent=2))
 
 
@@ -283,6 +292,25 @@ def _last_checkpoint(folder: Path) -> str | None:
     return get_last_checkpoint(str(folder))
 
 
+@contextmanager
+def _divergence_refused(out: Path, trainer: Trainer) -> Iterator[None]:
+    """Drop a run that has left the finite numbers: there is nothing in it to go on from."""
+    try:
+        yield
+    except RuntimeError:  # of normalisers that cannot sort NaN
+        if _is_finite(trainer):
+            raise
+    if not _is_finite(trainer):
+        shutil.rmtree(out / _CHECKPOINTS, ignore_errors=True)
+        (out / _RUN).unlink()
+        raise SettingError(f"training diverged at learning rate {trainer.args.learning_rate:g}: use a smaller one")
+
+
+def _is_finite(trainer: Trainer) -> bool:
+    losses = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
+    return bool(np.isfinite(losses).all()) and all(weights.isfinite().all() for weights in trainer.model.parameters())
+
+
 def _finish(
     out: Path,
     model: AttentionPoolingForSequenceClassification,
@@ -292,7 +320,7 @@ def _finish(
     """Write the model, then the metrics that mark it as finished, then drop what was only needed to resume."""
     model.eval().save_pretrained(out)
     tokenizer.save_pretrained(out)
-    write_whole(out / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    write_whole(out / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     shutil.rmtree(out / _CHECKPOINTS, ignore_errors=True)
     (out / _RUN).unlink()
 

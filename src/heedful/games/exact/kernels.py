@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
+
+from heedful.compiled import compiled
 
 _SUM = {"reassoc", "nsz", "nnan", "contract"}
 _FUSE = {"contract"}
@@ -31,7 +32,7 @@ OVERFLOW = 700.0  # exp of more is not a float64; exp(-exp(700)) is 0 long befor
 TINY = math.exp(-OVERFLOW)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _decays(log_u, logs, shares, high, light, decay, loss):
     """Larger and smaller weight of every unit times u, exp(-u * difference), and 1 minus that."""
     log_high, log_low = logs
@@ -54,7 +55,7 @@ def _decays(log_u, logs, shares, high, light, decay, loss):
             loss[j] = 1.0 - decay[j]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _at_infinity(log_high, high, light, decay, loss):
     """The same at u = infinity, where only masks without any term are left: a unit that has one is gone."""
     for j in range(len(loss)):
@@ -63,14 +64,14 @@ def _at_infinity(log_high, high, light, decay, loss):
         decay[j] = 1.0 - loss[j]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _factors(kept_high, decay, loss, factor, factor_step):
     for j in range(len(loss)):
         factor[j] = 1.0 if kept_high[j] else decay[j]
         factor_step[j] = -loss[j] if kept_high[j] else loss[j]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUM)
+@compiled(error_model="numpy", fastmath=_SUM)
 def _losses(kept_high, loss):
     """Sums and sums of squares of the losses of units heavier kept, then heavier removed, and the largest."""
     on, on2, off, off2, largest = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -85,7 +86,7 @@ def _losses(kept_high, loss):
     return on, on2, off, off2, largest
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _parts(kept_high, weights, values, part, part_step, cross):
     high, light, decay = weights
     heavy_value, light_value, excess = values
@@ -97,7 +98,7 @@ def _parts(kept_high, weights, values, part, part_step, cross):
         cross[j] = heavy * excess[j] if kept_high[j] else -heavy * excess[j]
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUM)
+@compiled(error_model="numpy", fastmath=_SUM)
 def _masses(part, part_step):
     """Sum |m B|, sum |n A| and the largest |part_step|."""
     sum_m, sum_n, largest = 0.0, 0.0, 0.0
@@ -108,7 +109,7 @@ def _masses(part, part_step):
     return sum_m, sum_n, largest
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def fill(nodes, weights, values):
     """Tables of a block of nodes, and what `_losses` (per node) and `_masses` (per node and output) give.
 
@@ -144,7 +145,7 @@ def fill(nodes, weights, values):
     return (factor, factor_step, part, part_step, cross), stats, sums
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUM)
+@compiled(error_model="numpy", fastmath=_SUM)
 def _product(factor, factor_step, p):
     product = 1.0
     for j in range(len(factor)):
@@ -152,13 +153,13 @@ def _product(factor, factor_step, p):
     return product
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+@compiled(error_model="numpy", fastmath=_FUSE)
 def _invert(factor, factor_step, p, inverse):
     for j in range(len(inverse)):
         inverse[j] = 1.0 / (factor[j] + p * factor_step[j])
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUM)
+@compiled(error_model="numpy", fastmath=_SUM)
 def _total(part, part_step, p, inverse):
     """Sum over units of numerator / M."""
     total = 0.0
@@ -167,13 +168,13 @@ def _total(part, part_step, p, inverse):
     return total
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+@compiled(error_model="numpy", fastmath=_FUSE)
 def _add_slope(slope, tilt, inverse, cross, factor_step, total):
     for j in range(len(slope)):
         slope[j] += tilt * inverse[j] * (cross[j] * inverse[j] + factor_step[j] * total)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def marginals(tables, rule):
     """Sums of weight * derivative, (outputs, units), and the expected values per column of p, (outputs, columns)."""
     factor, factor_step, part, part_step, cross, base, scale = tables
@@ -193,7 +194,7 @@ def marginals(tables, rule):
     return slope, mean
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def pair_rows(tables, rule):
     """One row a (node, p): second derivatives by two units' chances are sums of left_j right_k + right_j left_k."""
     factor, factor_step, part, part_step, cross, base, scale = tables
@@ -216,7 +217,7 @@ def pair_rows(tables, rule):
     return left, right
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_FUSE)
+@compiled(error_model="numpy", fastmath=_FUSE)
 def size_means(tables):
     """Means over all subsets of each size, (outputs, units + 1): unit i is in a random k-set of i with chance k / i."""
     factor, factor_step, part, part_step, _, base, scale = tables
@@ -243,7 +244,7 @@ def size_means(tables):
     return mean
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def binomial(n, p):
     """Binomial probabilities (n + 1, len(p)), outwards from the mode: accurate where sums of logarithms are not."""
     table = np.zeros((n + 1, len(p)))
