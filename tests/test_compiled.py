@@ -5,7 +5,7 @@ import sys
 
 CODE = """
 from numba.core import caching
-caching._CacheImpl._locator_classes = []  # as where neither the package nor the user's cache can be written
+caching.CacheImpl._locator_classes = []  # as where neither the package nor the user's cache can be written
 import numpy as np
 from heedful.flow import kernels as _
 from heedful.games import kernels as _

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from numba import njit
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-def compiled(**options: Any) -> Callable[[Function], Function]:
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Numba's `njit` without the interpreter's lock; `options` are its own.
 
     Example:
@@ -20,11 +18,10 @@ def compiled(**options: Any) -> Callable[[Function], Function]:
         1.5
     """
 
-    def compile_(function: Function) -> Function:
+    def compile_(function: Callable[..., Any]) -> Any:
         try:
-            made = njit(nogil=True, cache=True, **options)(function)
+            return njit(nogil=True, cache=True, **options)(function)
         except RuntimeError:  # neither the package nor the user's cache can be written: compile in every process
-            made = njit(nogil=True, **options)(function)
-        return cast("Function", made)
+            return njit(nogil=True, **options)(function)
 
     return compile_

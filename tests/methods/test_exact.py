@@ -84,7 +84,7 @@ def test_lime_is_the_fit_to_all_masks_by_their_chance(classifier: Classifier, ma
 def test_sampled_lime_lies_around_the_exact_one() -> None:
     classifier = make_classifier(3)
     limit = heedful.explain(classifier, TEXT, "lime-exact:n_samples=5000").scores
-    runs = np.array([heedful.explain(classifier, TEXT, "lime", seed=s).scores for s in range(20)])
+    runs = np.array([heedful.explain(classifier, TEXT, "lime:sampler=lime", seed=s).scores for s in range(20)])
     error = runs.std(axis=0, ddof=1) / np.sqrt(len(runs))
     # 9 coefficients, Student t with 19 degrees of freedom: beyond 4 standard errors once in a hundred runs of the test,
     # and the seeds are fixed

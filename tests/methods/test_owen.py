@@ -235,7 +235,7 @@ class TestMethod:
         assert result.n_forward <= 601
 
     def test_refuses(self, classifier: Classifier) -> None:
-        with pytest.raises(SettingError, match="at least 2, for no unit and for all, got 1"):
+        with pytest.raises(SettingError, match="n_samples must be at least 2, got 1"):
             Partition(1)
         assert Partition(2).n_samples == 2
         with pytest.raises(SettingError, match="give n_samples of at least"):

@@ -41,7 +41,7 @@ class _OfSurrogate(Method):
 
     def __post_init__(self) -> None:
         check_whole("n_samples", self.n_samples, 1)
-        slalom.check(self.n_samples, self.sampling)
+        slalom.check(int(self.n_samples), self.sampling)
 
     def _fit(self, question: Question) -> tuple[slalom.Slalom, dict[str, Any]]:
         """The surrogate, and what every answer says about it."""
