@@ -75,15 +75,28 @@ class Question:
         self.check_units()
         return play(self.classifier, self.encoded, self.units, self.masking, self.output)
 
-    def ratio_game(self) -> RatioGame:
-        """The same as a ratio game with one output, for the exact engine.
+    def ratio_game(self, *others: Output) -> RatioGame:
+        """The same as a ratio game, for the exact engine.
+
+        Args:
+            others: further outputs of the same text. With any, the values have one more axis: the question's own output
+                first, then these.
 
         Raises:
             TextError: there is nothing to remove.
             SettingError: the question is not a ratio game; the message says what to use instead.
         """
         self.check_units()
-        return exact_game(self.classifier, self.encoded, self.units, self.masking, self.output)
+        game = exact_game(self.classifier, self.encoded, self.units, self.masking, (self.output, *others))
+        return game if others else game.of_output(0)
+
+    def output_of(self, kind: str, target: int) -> Output:
+        """An output of this text, of any kind and class.
+
+        Raises:
+            SettingError: unknown kind, or one that these classes do not have.
+        """
+        return Output.of(kind, target, self.logits, exclusive=self.classifier.exclusive)
 
     def check_units(self) -> None:
         """Raises TextError if there is nothing to remove."""

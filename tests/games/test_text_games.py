@@ -15,7 +15,7 @@ import zoo
 from factory import make_bert, make_classifier
 from heedful.classifier import MASKINGS, Classifier
 from heedful.errors import ModelError, SettingError
-from heedful.games import Game, Output, RatioGame
+from heedful.games import Game, Output, RatioGame, exact
 from heedful.games.deletion import DeletionGame
 from heedful.games.model import ModelGame
 from heedful.games.output import KINDS
@@ -132,7 +132,7 @@ def test_the_full_mask_gives_the_classifiers_own_output(classifier, masking, out
 def test_the_exact_engine_gets_the_game_that_is_played(masking, output, attend_padding):
     classifier = PAPER[attend_padding]
     encoded, units, stated = pose(classifier, output=output)
-    exact = exact_game(classifier, encoded, units, masking, stated)
+    exact = exact_game(classifier, encoded, units, masking, [stated]).of_output(0)
     masks = draw_masks(len(units))
     assert (exact.n_units, exact.outputs) == (len(units), ())
     close(exact(masks), play(classifier, encoded, units, masking, stated)(masks))
@@ -151,7 +151,7 @@ def test_the_exact_engine_gets_the_game_that_is_played(masking, output, attend_p
 def test_what_has_no_exact_values_is_refused_with_a_way_out(classifier, masking, output, message):
     encoded, units, stated = pose(classifier, output=output)
     with pytest.raises(SettingError, match=message) as raised:
-        exact_game(classifier, encoded, units, masking, stated)
+        exact_game(classifier, encoded, units, masking, [stated])
     assert "use the sampled methods permutation-shap, kernel-shap or lime" in str(raised.value)
 
 
@@ -291,6 +291,18 @@ def test_a_ratio_game_from_text_is_the_one_the_methods_use(classifier: Classifie
     question = ask(classifier, text, Choices(target=1, unit="word", masking="ignore"))
     assert game.n_forward == 0
     assert game(masks) == pytest.approx(question.game()(masks), abs=1e-13)
+
+
+@pytest.mark.parametrize("output", ["logit", "logit_difference"])
+def test_a_ratio_game_of_all_classes_is_those_of_each_side_by_side(classifier: Classifier, output: str) -> None:
+    choices = {"output": output, "unit": "word", "masking": "unk"}
+    together = RatioGame.from_text(classifier, TEXT, target=None, **choices)
+    assert together.outputs == (len(classifier.labels),)
+    values = exact.shapley(together).values
+    for target in range(len(classifier.labels)):
+        alone = RatioGame.from_text(classifier, TEXT, target=target, **choices)
+        assert values[:, target] == pytest.approx(exact.shapley(alone).values, rel=1e-9)
+        assert exact.shapley(together.of_output(target)).values == pytest.approx(exact.shapley(alone).values, rel=1e-9)
 
 
 @pytest.mark.parametrize("classifier", [PAPER[False], BERT], ids=["tables", "forwards"])

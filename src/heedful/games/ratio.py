@@ -173,12 +173,14 @@ class RatioGame(ForOthers):
         classifier: Any,  # a heedful.Classifier; this module knows no text
         text: str,
         *,
-        target: int | str = "predicted",
+        target: int | str | None = "predicted",
         output: str = "logit",
         unit: str = "word_type",
         masking: str = "auto",
     ) -> RatioGame:
-        """The game of one text and the paper's classifier, with a single output; arguments as in `heedful.explain`.
+        """The game of one text and the paper's classifier; arguments as in `heedful.explain`.
+
+        Target None takes all classes at once, an output each.
 
         Raises:
             TextError, TargetError: the text or the target cannot be used.
@@ -189,10 +191,21 @@ class RatioGame(ForOthers):
             >>> import heedful
             >>> RatioGame.from_text(heedful.load("demo"), "The acting was superb.").n_units
             4
+            >>> RatioGame.from_text(heedful.load("demo"), "The acting was superb.", target=None).outputs
+            (2,)
         """
         from heedful.question import Choices, ask  # the one place where arrays and text meet, and only on request
 
-        return ask(classifier, text, Choices(target=target, output=output, unit=unit, masking=masking)).ratio_game()
+        first = 0 if target is None else target
+        question = ask(classifier, text, Choices(target=first, output=output, unit=unit, masking=masking))
+        others = range(1, len(question.logits)) if target is None else ()
+        return question.ratio_game(*(question.output_of(output, label) for label in others))
+
+    def of_output(self, k: int) -> RatioGame:
+        """The game of one of several outputs, alone."""
+        kept, removed, fixed = (Terms(t.log_weight, t.value[..., k]) for t in (self.kept, self.removed, self.fixed))
+        empty = self.empty[k] if isinstance(self.empty, np.ndarray) and self.empty.ndim else self.empty
+        return RatioGame(kept, removed, fixed, empty)
 
     @property
     def n_heads(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,11 +48,13 @@ class TableGame(ForOthers):
         return scores[:, 0] if self.output is None else self.output(scores)
 
 
-def exact_game(classifier: Classifier, encoded: Encoded, units: Units, masking: str, output: Output) -> RatioGame:
-    """A text's ratio game with a single output, for the exact engine.
+def exact_game(
+    classifier: Classifier, encoded: Encoded, units: Units, masking: str, outputs: Sequence[Output]
+) -> RatioGame:
+    """A text's ratio game, for the exact engine: its values have an axis for the outputs.
 
     Raises:
-        SettingError: the classifier, the masking or the output makes no ratio game; the message says what to use.
+        SettingError: the classifier, the masking or an output makes no ratio game; the message says what to use.
     """
     model = classifier.paper_model
     instead = "use the sampled methods permutation-shap, kernel-shap or lime"
@@ -61,14 +64,12 @@ def exact_game(classifier: Classifier, encoded: Encoded, units: Units, masking: 
         raise SettingError(f"exact values need softmax attention, not {model.config.normaliser}: {instead}")
     if masking == "delete":
         raise SettingError(f"deletion moves the words behind it, so it has no exact values: take 'unk', or {instead}")
-    if not output.linear:
-        raise SettingError(f"a {output.kind} has no exact values: take 'logit' or 'logit_difference', or {instead}")
-    tables = _tables(model, output)
-    game = ratio_game(tables, encoded, units, classifier.replacement_id(masking), _padding_id(model))
-    kept, removed, fixed = (
-        Terms(terms.log_weight, terms.value[..., 0]) for terms in (game.kept, game.removed, game.fixed)
-    )
-    return RatioGame(kept, removed, fixed)
+    for output in outputs:
+        if not output.linear:
+            raise SettingError(f"a {output.kind} has no exact values: take 'logit' or 'logit_difference', or {instead}")
+    none = np.zeros(model.config.num_labels)
+    tables = model.tables().outputs(np.stack([output.cotangent(none) for output in outputs]))
+    return ratio_game(tables, encoded, units, classifier.replacement_id(masking), _padding_id(model))
 
 
 def play(classifier: Classifier, encoded: Encoded, units: Units, masking: str, output: Output) -> ModelGame | TableGame:

@@ -16,7 +16,7 @@ def catalogue(cards: Iterable[Card]) -> Text:
         >>> from heedful.methods import Lime
         >>> print(catalogue([Lime.card]))
         lime
-          perturbation · signed · local · model-agnostic · n_samples forwards · seeded
+          perturbation · signed · local · model-agnostic · n_samples forwards, 2^d at most up to d = 12 · seeded
           Ribeiro, Singh, Guestrin 2016; Mardaoui, Garreau 2021
     """
     lines: list[tuple[str, str] | str] = []

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from heedful.classifier import Classifier
-from heedful.games import Output, exact
+from heedful.games import RatioGame, exact
 from heedful.metrics import kendall_tau_b, top_k_overlap
 from heedful.question import Choices, Question
 from heedful.studies.attention_meets_post_hoc.measuring import (
@@ -56,21 +56,21 @@ def measure(
     """
     rows: list[Row] = []
     for batch in batches(classifier, texts, Choices(masking="unk"), track, "attention"):
-        for kind in outputs:
-            games = [_about(question, kind).ratio_game() for _, question in batch]
-            results = exact.batch(exact.shapley, games)
-            rows += [
-                {"text": number, "n_units": game.n_units, "output": kind}
-                | contrasted(attention_of(game), result.values)
-                for (number, _), game, result in zip(batch, games, results, strict=True)
-            ]
+        games = [_game(question, outputs) for _, question in batch]
+        results = exact.batch(exact.shapley, games)
+        rows += [
+            {"text": number, "n_units": game.n_units, "output": kind}
+            | contrasted(attention_of(game), result.values.reshape(game.n_units, -1)[:, k])
+            for k, kind in enumerate(outputs)
+            for (number, _), game, result in zip(batch, games, results, strict=True)
+        ]
     return table(rows)
 
 
-def _about(question: Question, kind: str) -> Question:
-    """The same question about another output of the same class."""
-    output = Output.of(kind, question.output.target, question.logits, exclusive=question.classifier.exclusive)
-    return replace(question, output=output)
+def _game(question: Question, kinds: Sequence[str]) -> RatioGame:
+    """The game of these outputs of the question's class, side by side."""
+    first, *others = (question.output_of(kind, question.output.target) for kind in kinds)
+    return replace(question, output=first).ratio_game(*others)
 
 
 def contrasted(attention: Vector, phi: Vector) -> Row:
