@@ -179,16 +179,22 @@ class TestEnumeration:
             assert result.details["enumerated"] == 0
             assert (result.std_error > 0).all()
 
-    @pytest.mark.parametrize("method", [PermutationShap(2), KernelShap(60)], ids=str)
-    def test_twelve_units_are_few_whatever_the_budget(self, classifier: Classifier, method: Method) -> None:
+    @pytest.mark.parametrize("method", [PermutationShap(), KernelShap(), Banzhaf(), Partition()], ids=str)
+    def test_twelve_units_are_enumerated_unless_the_caller_asks_for_less(
+        self, classifier: Classifier, method: Method
+    ) -> None:
         words = ["plot", "was", "not", "good", "but", "the", "acting", "very", "dull", "end", "never", "what", "a"]
         for n in (12, 13):
             text = " ".join(words[:n])
             found = heedful.explain(classifier, text, method, masking="unk")
             assert len(found) == n
             assert found.details["enumerated"] == (n == 12)
-            exact = heedful.explain(classifier, text, "shapley-exact", masking="unk")
-            assert (found.scores == pytest.approx(exact.scores, abs=1e-9)) == (n == 12)
+            if isinstance(method, (PermutationShap, KernelShap)):
+                exact = heedful.explain(classifier, text, "shapley-exact", masking="unk")
+                assert (found.scores == pytest.approx(exact.scores, abs=1e-9)) == (n == 12)
+        fewer = {"n_permutations": 4} if isinstance(method, PermutationShap) else {"n_samples": 60}
+        found = heedful.explain(classifier, " ".join(words[:12]), replace(method, **fewer), masking="unk")
+        assert found.details["enumerated"] == 0
 
     @pytest.mark.parametrize("seed", range(6))
     @pytest.mark.parametrize("text", ["dull film", "a dull film"])

@@ -25,7 +25,7 @@ class Lime(Method):
     """Weighted ridge regression of the output on which units were kept, over random removals.
 
     With `sampler="lime"`, unit "word_type" and masking "delete" the result is lime 0.2.0.1's own for the same seed,
-    wherever both split the text into the same words.
+    for texts within the classifier's limit whose words both split alike.
 
     The other samplers draw nothing where the text has up to 12 units and n_samples reaches 2^d: every mask is evaluated
     once, and weighs what so many samples give it in expectation.

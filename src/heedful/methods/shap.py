@@ -16,20 +16,22 @@ from heedful.methods.shapley_sampling import (
     permutation_shapley,
     permutations_within,
 )
-from heedful.methods.stopping import Sampled, check_precision, enough_for_few, sample_or_enumerate
+from heedful.methods.stopping import FEW, Sampled, check_precision, sample_or_enumerate
 from heedful.question import Question
+
+_WALKED = 20  # permutations, where the caller names no number and there are many units
 
 
 @dataclass(frozen=True)
 class PermutationShap(Method):
     """Mean change of the output by each unit when units come back one by one, in random order.
 
-    The default walks 10 permutations and their reverses, as shap's `PermutationExplainer` does. The 2^d masks of up to
-    12 units are enumerated whatever the budget, and those of more units where that takes no more evaluations: the
-    scores are exact. See `heedful.methods.shapley_sampling.permutation_shapley`.
+    Where all 2^d masks are no more than the budget, they are enumerated: the scores are exact. See
+    `heedful.methods.shapley_sampling.permutation_shapley`.
 
     Args:
-        n_permutations: permutations walked at most, reversed ones among them, unless all masks are evaluated.
+        n_permutations: permutations walked at most, reversed ones among them. None: all masks of up to 12 units, and of
+            more 10 permutations and their reverses, as shap's `PermutationExplainer` walks.
         antithetic: walk every permutation in reverse too; their number must be even then.
         precision: stop once the largest standard error is at most this share of the largest absolute score; None
             walks all.
@@ -42,7 +44,7 @@ class PermutationShap(Method):
         {'n_permutations': 100, 'antithetic': True, 'precision': None}
     """
 
-    n_permutations: int = 20
+    n_permutations: int | None = None
     antithetic: bool = True
     precision: float | None = None
 
@@ -52,7 +54,7 @@ class PermutationShap(Method):
         "perturbation",
         True,
         "outputs",
-        "2^d forwards up to d = 12, then n_permutations (d - 1) + 2",
+        "n_permutations (d - 1) + 2 forwards; by default 2^d up to d = 12",
         "Castro, Gomez, Tejada 2009; Mitchell, Cooper, Frank, Holmes 2022",
         additive=True,
         removes=True,
@@ -60,16 +62,17 @@ class PermutationShap(Method):
     )
 
     def __post_init__(self) -> None:
-        check_permutations(self.n_permutations, self.antithetic)
+        if self.n_permutations is not None:
+            check_permutations(self.n_permutations, self.antithetic)
         check_precision(self.precision)
 
     def answer(self, question: Question) -> Answer:
         """Walk the permutations, or through all masks."""
         game = question.game()
-        d = game.n_units
+        d, walked = game.n_units, _WALKED if self.n_permutations is None else self.n_permutations
 
         def sample(game: Game, budget: int) -> Sampled:
-            n = min(self.n_permutations, permutations_within(budget, d, self.antithetic))
+            n = min(walked, permutations_within(budget, d, self.antithetic))
             return permutation_shapley(
                 game, n, antithetic=self.antithetic, precision=self.precision, seed=question.seed
             )
@@ -77,7 +80,9 @@ class PermutationShap(Method):
         def exact(game: Game) -> tuple[np.ndarray, float]:
             return enumeration.shapley(game, d), float(game(np.zeros((1, d), dtype=bool))[0])
 
-        budget = enough_for_few(2 + self.n_permutations * (d - 1), d)
+        budget = 2 + walked * (d - 1)
+        if self.n_permutations is None and d <= FEW:
+            budget = max(budget, 1 << d)
         return sample_or_enumerate(game, budget, 1 << d, sample, exact, self.precision).answer(game.n_forward)
 
 
@@ -85,26 +90,26 @@ class PermutationShap(Method):
 class KernelShap(Method):
     """The additive game nearest to the output over random coalitions of units, weighted by the Shapley kernel.
 
-    Exact by enumeration up to 12 units, whatever the budget, and where n_samples reaches 2^d; every unit gets a score,
-    no feature is dropped; see `heedful.methods.shapley_sampling.kernel_shapley`.
+    Exact if n_samples reaches 2^d; every unit gets a score, no feature is dropped; see
+    `heedful.methods.shapley_sampling.kernel_shapley`.
 
     Args:
-        n_samples: masked texts at most for more than 12 units, the whole and the empty one among them.
+        n_samples: masked texts at most, the whole and the empty one among them.
         sampling: how often each size of coalition is drawn, "kernel" or "leverage".
         paired: draw a coalition together with its complement.
         precision: stop once the largest standard error is at most this share of the largest absolute score; None
             takes all samples.
 
     Raises:
-        SettingError: n_samples is below 2 (on a text of d > 12 units: below 2 d + 2), the sampling unknown, or
-            precision not above 0.
+        SettingError: n_samples is below 2 (on a text of d units: below 2 d + 2), the sampling unknown, or precision
+            not above 0.
 
     Example:
         >>> KernelShap(sampling="leverage").settings()
-        {'n_samples': 2048, 'sampling': 'leverage', 'paired': True, 'precision': None}
+        {'n_samples': 4096, 'sampling': 'leverage', 'paired': True, 'precision': None}
     """
 
-    n_samples: int = 2048
+    n_samples: int = 4096
     sampling: str = "kernel"
     paired: bool = True
     precision: float | None = None
@@ -115,7 +120,7 @@ class KernelShap(Method):
         "perturbation",
         True,
         "outputs",
-        "2^d forwards up to d = 12, then n_samples",
+        "n_samples forwards, 2^d at most",
         "Lundberg, Lee 2017; Covert, Lee 2021; Musco, Witter 2025",
         additive=True,
         removes=True,
@@ -131,7 +136,7 @@ class KernelShap(Method):
         game = question.game()
         return kernel_shapley(
             game,
-            enough_for_few(self.n_samples, game.n_units),
+            self.n_samples,
             sampling=self.sampling,
             paired=self.paired,
             precision=self.precision,

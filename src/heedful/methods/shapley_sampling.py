@@ -146,7 +146,7 @@ def _walk(game: Game, entry: Entry, nothing: float, everything: float) -> Float6
 
 def kernel_shapley(  # as many arguments as there are choices
     game: Game,
-    n_samples: int = 2048,
+    n_samples: int = 4096,
     *,
     sampling: str = "kernel",
     paired: bool = True,

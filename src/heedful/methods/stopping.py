@@ -15,7 +15,7 @@ from heedful.games.protocol import Game
 from heedful.methods.base import Answer
 
 _MOST = 1 << 20  # evaluations of an enumeration
-FEW = 12  # units whose masks can all be evaluated, whatever the budget
+FEW = 12  # units whose masks are all evaluated by default
 _GROWTH = 1.5
 
 Vector = Float64[np.ndarray, " units"]
@@ -109,16 +109,6 @@ def check_precision(precision: float | None) -> None:
     """Refuse a precision that cannot be reached, or always is."""
     if precision is not None and not 0 < precision < np.inf:
         raise SettingError(f"precision must be a number above 0, got {precision}")
-
-
-def enough_for_few(budget: int, d: int) -> int:
-    """A budget that lets up to 12 units be enumerated.
-
-    Example:
-        >>> enough_for_few(222, 12), enough_for_few(240, 13)
-        (4096, 240)
-    """
-    return max(budget, 1 << d) if d <= FEW else budget
 
 
 def sample_or_enumerate(
