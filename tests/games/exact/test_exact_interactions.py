@@ -25,8 +25,8 @@ def binomial(d: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("removal", REMOVALS)
-@pytest.mark.parametrize("spread", [0.1, 1.0, 10.0])
-@pytest.mark.parametrize("units", [2, 3, 10])
+@pytest.mark.parametrize("spread", [0.1, 1.0, 10.0, 60.0])
+@pytest.mark.parametrize("units", [2, 3, 14])
 def test_equals_enumeration(units: int, spread: float, removal: str) -> None:
     game = make_game(units, units, 2, spread, removal, outputs=2)
     found = exact.shapley_interactions(game)

@@ -32,7 +32,7 @@ def test_equals_enumeration(width: float, n_samples: int | None, spread: float, 
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("units", [3, 4, 13])
+@pytest.mark.parametrize("units", [3, 4, 14])
 def test_few_and_many_units_with_two_outputs(units: int, width: float) -> None:
     game = make_game(units, units, 2, 3.0, outputs=2)
     fit = exact.lime(game, width)
