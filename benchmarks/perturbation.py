@@ -167,7 +167,7 @@ def _ferret(python: Path, classifier: heedful.Classifier, text: str, n_masks: in
         script, threads = Path(__file__).with_name("ferret_side.py"), torch.get_num_threads()
         asked = {"model": folder, "text": text, "masks": n_masks, "threads": threads}
         options = [f"--{name}={value}" for name, value in asked.items()]
-        done = subprocess.run([python, script, *options], check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        done = subprocess.run([python, script, *options], check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - the user's own python
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return [Side(line["name"], Meter(**line["meter"]), None) for line in lines]
 

@@ -106,6 +106,8 @@ def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit:
 
 def _with_marks(text: str, spans: tuple[Span | None, ...]) -> dict[Span | None, Span | None]:
     """Each span of a whole text, together with the marks behind it that no token has in its span."""
+    if not _MARK.search(text):
+        return {span: span for span in spans} | {None: None}
     claimed = {i for span in spans if span is not None for i in range(*span)}
     widened: dict[Span | None, Span | None] = {None: None}
     for span in spans:

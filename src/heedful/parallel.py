@@ -52,7 +52,7 @@ def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: in
             while not errors and (i := next(turn)) < len(items):
                 try:
                     results[i] = function(items[i])
-                except BaseException as error:
+                except BaseException as error:  # of any kind: raised below, on the caller's thread
                     errors[i] = error
         finally:
             _thread.busy = False

@@ -19,7 +19,8 @@ from heedful.games.bridge import ForOthers
 
 _UNDERFLOW = 1e-280  # below this share of a head's largest weight, terms lost to underflow could matter
 _BLOCK = 1 << 20  # masks x units handled at once
-_MOST_LOG, _MOST = 1e6, 1e250  # sizes of log weights and values; beyond, sums of them leave the range of float64
+_MOST_LOG = 1e6  # size of a log weight; of a larger one too few digits are left of the weight itself
+_MOST = 1e250  # size of a value; beyond, sums of products leave the range of float64
 
 Array = Float64[np.ndarray, "..."]
 Number = float | int

@@ -67,9 +67,7 @@ def exact_game(
     for output in outputs:
         if not output.linear:
             raise SettingError(f"a {output.kind} has no exact values: take 'logit' or 'logit_difference', or {instead}")
-    none = np.zeros(model.config.num_labels)
-    tables = model.tables().outputs(np.stack([output.cotangent(none) for output in outputs]))
-    return ratio_game(tables, encoded, units, classifier.replacement_id(masking), _padding_id(model))
+    return ratio_game(_tables(model, outputs), encoded, units, classifier.replacement_id(masking), _padding_id(model))
 
 
 def play(classifier: Classifier, encoded: Encoded, units: Units, masking: str, output: Output) -> ModelGame | TableGame:
@@ -77,7 +75,7 @@ def play(classifier: Classifier, encoded: Encoded, units: Units, masking: str, o
     model = classifier.paper_model
     if model is None or model.config.normaliser != "softmax":
         return ModelGame(classifier, encoded, units, masking, output)
-    tables, padding_id = _tables(model, output), _padding_id(model)
+    tables, padding_id = _tables(model, [output]), _padding_id(model)
     if masking == "delete":
         scores: DeletionGame | RatioGame = DeletionGame(tables, encoded.input_ids, units, padding_id)
     else:
@@ -85,10 +83,12 @@ def play(classifier: Classifier, encoded: Encoded, units: Units, masking: str, o
     return TableGame(scores, None if output.linear else output)
 
 
-def _tables(model: AttentionPoolingForSequenceClassification, output: Output) -> FoldedTables:
-    """Look-up tables of the output itself where it is linear in the logits, else of all logits."""
+def _tables(model: AttentionPoolingForSequenceClassification, outputs: Sequence[Output]) -> FoldedTables:
+    """Look-up tables of the outputs themselves where all are linear in the logits, else of all logits."""
     n_classes = model.config.num_labels
-    return model.tables().outputs(output.cotangent(np.zeros(n_classes))[None] if output.linear else np.eye(n_classes))
+    linear = all(output.linear for output in outputs)
+    rows = [output.cotangent(np.zeros(n_classes)) for output in outputs] if linear else [*np.eye(n_classes)]
+    return model.tables().outputs(np.stack(rows))
 
 
 def _padding_id(model: AttentionPoolingForSequenceClassification) -> int | None:

@@ -29,8 +29,8 @@ def kendall_tau_b(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " uni
         return math.nan
     ranks_a, ranks_b = _dense_ranks(a), _dense_ranks(b)
     pairs = math.comb(len(a), 2)
-    tied_a, tied_b = _tied_pairs(ranks_a), _tied_pairs(ranks_b)
-    tied_both = _tied_pairs(ranks_a * len(b) + ranks_b)
+    tied_a, tied_b = (_tied_pairs(np.bincount(ranks)) for ranks in (ranks_a, ranks_b))
+    tied_both = _tied_pairs(np.unique(ranks_a * len(b) + ranks_b, return_counts=True)[1])
     # Sorted by a, then b: a pair is out of order in b exactly if a and b order it in opposite ways.
     discordant = _inversions(ranks_b[np.lexsort((ranks_b, ranks_a))])
     untied = (pairs - tied_a) * (pairs - tied_b)
@@ -151,8 +151,8 @@ def _mean_ranks(scores: Float64[np.ndarray, " units"]) -> Float64[np.ndarray, " 
     return mean[inverse]
 
 
-def _tied_pairs(ranks: Int64[np.ndarray, " units"]) -> int:
-    counts = np.unique(ranks, return_counts=True)[1]
+def _tied_pairs(counts: Int64[np.ndarray, " ranks"]) -> int:
+    """Number of pairs of equal rank, of how many have each rank."""
     return int((counts * (counts - 1) // 2).sum())
 
 

@@ -31,7 +31,7 @@ import torch
 
 import heedful
 from heedful.classifier import Classifier
-from heedful.data import Splits
+from heedful.data import Dataset, Splits
 from heedful.errors import DataError, InputError, SettingError
 from heedful.explanation import write_whole
 from heedful.loading import from_pretrained
@@ -188,17 +188,21 @@ class Run(Generic[S]):
         Raises:
             DataError: the data has no test part.
         """
-        return tuple(self.data[data].test.texts[i] for i in self.sample(n, data=data))  # type: ignore[union-attr]
+        test = self._test(data)
+        return tuple(test.texts[i] for i in self.sample(n, data=data))
 
     def sample(self, n: int | None = None, *, data: str = "corpus") -> list[int]:
         """The places of `texts` in the test part."""
-        test = self.data[data].test
-        if test is None:
-            raise DataError(f"{self.data[data].train.source}: the study needs a test part beside train")
-        chosen = np.random.default_rng(self.seed).permutation(len(test))[:n]
+        chosen = np.random.default_rng(self.seed).permutation(len(self._test(data)))[:n]
         chosen.sort()
         found: list[int] = chosen.tolist()
         return found
+
+    def _test(self, data: str) -> Dataset:
+        test = self.data[data].test
+        if test is None:
+            raise DataError(f"{self.data[data].train.source}: the study needs a test part beside train")
+        return test
 
     def track(self, items: Iterable[Item], what: str) -> Iterator[Item]:
         """Iterate with a progress bar."""

@@ -154,6 +154,12 @@ class TestCertificate:
         largest = np.abs(result.values).reshape(game.n_units, -1).max(0)
         assert result.error_bound <= 1e-9 * largest.max() or largest.max() <= result.error_bound
 
+    @pytest.mark.parametrize("bound", [math.nan, math.inf])
+    def test_a_bound_that_is_no_number_is_never_good_enough(self, bound: float) -> None:
+        found = engine.Attempt(np.ones((1, 3)), np.array([bound]), np.zeros(1), 1)
+        with pytest.raises(PrecisionError, match="cannot certify"):
+            engine.refine(lambda _: found, 1e-10)
+
     def test_refines_until_the_tolerance_is_met(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engine, "FIRST", 1e-2)
         game = make_game(2, 8, 2, 10.0)

@@ -57,8 +57,12 @@ def test_the_opposite_is_wrong_everywhere():
 
 
 def test_only_reviews_the_classifier_gets_right_count():
-    truth = lambda role, strength: -strength if role == "against" else strength  # noqa: E731
-    wrong = lambda role, strength: -truth(role, strength)  # noqa: E731
+    def truth(role, strength):
+        return -strength if role == "against" else strength
+
+    def wrong(role, strength):
+        return -truth(role, strength)
+
     rows = rows_of(truth) + [row | {"text": row["text"] + 100} for row in rows_of(wrong, correct=False)]
     (row,) = control.summary(table(rows)).to_pylist()
     assert (row["texts"], row["polarity"]) == (len(REVIEWS), 1.0)
