@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heedful.methods.ridge import WeightedMasks
+from heedful.methods.ridge import Fit, WeightedMasks
 
 linear_model = pytest.importorskip("sklearn.linear_model", reason="scikit-learn is in the extra 'bench'")
 
@@ -71,15 +71,28 @@ def test_constant_values_are_fitted_perfectly() -> None:
     assert fit.intercept == pytest.approx(2.0)
 
 
+def standard_errors(fit: Fit, masks: np.ndarray, weights: np.ndarray, values: np.ndarray, ridge: float) -> np.ndarray:
+    """Of a fit on all units, by the formula, row by row."""
+    n, d = masks.shape
+    centred = masks - weights @ masks / weights.sum()
+    bread = np.linalg.inv((centred.T * weights) @ centred + ridge * np.eye(d))
+    residuals = values - fit.intercept - masks @ fit.coefficients
+    meat = sum((weights[i] * residuals[i]) ** 2 * np.outer(centred[i], centred[i]) for i in range(1, n))
+    return np.sqrt(np.diag(bread @ meat @ bread) * n / (n - d - 1))
+
+
 def test_standard_errors_against_the_formula_row_by_row() -> None:
     masks, weights, values = problem(2)
     fit = WeightedMasks(masks, weights, values).fit(np.arange(5), 0.7)
-    centred = masks - weights @ masks / weights.sum()
-    bread = np.linalg.inv((centred.T * weights) @ centred + 0.7 * np.eye(5))
-    residuals = values - fit.intercept - masks @ fit.coefficients
-    meat = sum((weights[i] * residuals[i]) ** 2 * np.outer(centred[i], centred[i]) for i in range(1, len(masks)))
-    expected = np.sqrt(np.diag(bread @ meat @ bread) * len(masks) / (len(masks) - 6))
-    assert fit.std_error == pytest.approx(expected, rel=1e-9)
+    assert fit.std_error == pytest.approx(standard_errors(fit, masks, weights, values, 0.7), rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [257, 1000, 5000])
+def test_rows_that_share_their_residual_hardly_move_standard_errors(n: int) -> None:
+    masks, weights, values = problem(4, n, 12)
+    values = values + np.random.default_rng(0).standard_t(2, n)  # a few residuals far larger than the others
+    fit = WeightedMasks(masks, weights, values).fit(np.arange(12), 1.0)
+    assert fit.std_error == pytest.approx(standard_errors(fit, masks, weights, values, 1.0), rel=1e-2)
 
 
 def test_too_few_rows_for_standard_errors() -> None:

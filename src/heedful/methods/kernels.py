@@ -50,33 +50,31 @@ def remove_in_turn(sizes, randoms, masks):
 
 
 @compiled()
-def add_second_moments(masks, weights, sums, removed):
-    """Add sum of w z z' to the upper triangle of `sums` (units, units), where z is x, or 1 - x if that has fewer ones.
+def pack_rows(masks, rows, starts, words):
+    """Fill words (n, units): word k of a unit has one bit for each of rows[starts[k] : starts[k + 1]], at most 64."""
+    for k in range(len(words)):
+        for row in rows[starts[k] : starts[k + 1]]:
+            for unit in range(masks.shape[1]):
+                words[k, unit] = (words[k, unit] << np.uint64(1)) | np.uint64(masks[row, unit])
 
-    x are the masks' rows. For the rows with 1 - x, `removed` (units + 1) gets sum of w z, and of w in its last entry:
-    w x x' = w (1 1' - 1 z' - z 1' + z z'). Half of the rows have few ones, so few pairs of units are ever touched.
-    """
-    n_rows, n_units = masks.shape
-    ones = np.empty(n_units + 1, np.uint32)
-    zeros = np.empty(n_units + 1, np.uint32)
-    for row in range(n_rows):
-        n_ones, n_zeros = np.uint32(0), np.uint32(0)
-        for unit in range(n_units):
-            one = np.uint32(masks[row, unit])
-            ones[n_ones] = zeros[n_zeros] = unit  # overwritten unless its count moves on: no branch to mispredict
-            n_ones += one
-            n_zeros += np.uint32(1) - one
-        weight = weights[row]
-        few = ones[:n_ones]
-        if n_zeros < n_ones:
-            few = zeros[:n_zeros]
-            removed[n_units] += weight
-            for i in range(n_zeros):
-                removed[few[i]] += weight
-        for i in range(len(few)):
-            line = sums[few[i]]
-            for j in range(i, len(few)):
-                line[few[j]] += weight
+
+@compiled()
+def add_counts(words, weights, sums):
+    """Add to the upper triangle of `sums` (units, units) the bits that two units share, times the word's weight."""
+    for k in range(len(words)):
+        for i in range(words.shape[1]):
+            others, line = words[k, i:], sums[i, i:]
+            for j in range(len(others)):
+                line[j] += weights[k] * np.float64(np.int64(_ones(words[k, i] & others[j])))
+
+
+@compiled(inline="always")
+def _ones(word):
+    """Number of bits set: the compiler knows this form, and has instructions for it."""
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
 @compiled()

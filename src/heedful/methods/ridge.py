@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int64
 
-from heedful.methods.products import second_moments, times, transposed_times
+from heedful.methods.products import second_moments, shared, times, transposed_times
+
+_GROUPS = 128  # of similar squared residuals: moves standard errors by less than 1 %, and far less than chance does
 
 Vector = Float64[np.ndarray, " units"]
 
@@ -82,6 +84,8 @@ class WeightedMasks:
         """Second moments of the centred rows times weight and residual, the first row left out."""
         squares = (self._w * residuals) ** 2
         squares[0] = 0.0
+        if len(squares) > 2 * _GROUPS:
+            squares = shared(squares, _GROUPS)
         moments, mean = second_moments(self._masks, squares), self._mean
         crossed = np.outer(np.diag(moments), mean)
         return moments - crossed - crossed.T + squares.sum() * np.outer(mean, mean)
