@@ -19,6 +19,8 @@ from heedful.games.ratio import RatioGame, Terms
 from heedful.models.modeling import AttentionPoolingForSequenceClassification, FoldedTables
 from heedful.units import Units
 
+_FOLDED = 32_768  # tokens a forward pass: folded, they are a few numbers each
+
 
 @dataclass(frozen=True, eq=False)
 class TableGame(ForOthers):
@@ -73,8 +75,10 @@ def exact_game(
 def play(classifier: Classifier, encoded: Encoded, units: Units, masking: str, output: Output) -> ModelGame | TableGame:
     """The fastest game that gives this output of this text exactly."""
     model = classifier.paper_model
-    if model is None or model.config.normaliser != "softmax":
+    if model is None:
         return ModelGame(classifier, encoded, units, masking, output)
+    if model.config.normaliser != "softmax":
+        return ModelGame(classifier, encoded, units, masking, output, _FOLDED)
     tables, padding_id = _tables(model, [output]), _padding_id(model)
     if masking == "delete":
         scores: DeletionGame | RatioGame = DeletionGame(tables, encoded.input_ids, units, padding_id)
