@@ -88,12 +88,9 @@ class TestPrecision:
         whole, vain = (heedful.explain(classifier, TEXT, replace(method, precision=p), seed=2) for p in (None, 1e-9))
         assert vain.details["precision_reached"] == 0
         assert vain.details["n_evaluations"] == whole.details["n_evaluations"]
-        if isinstance(method, (PermutationShap, Partition)):  # the same walks, added up in other blocks
-            assert vain.scores == pytest.approx(whole.scores, abs=1e-13)
-            assert vain.std_error == pytest.approx(whole.std_error, abs=1e-13)
-        else:
-            assert np.array_equal(vain.scores, whole.scores)
-            assert np.array_equal(vain.std_error, whole.std_error)
+        # the same masks, but evaluated and added up in other blocks: last digits may differ
+        assert vain.scores == pytest.approx(whole.scores, abs=1e-13)
+        assert vain.std_error == pytest.approx(whole.std_error, abs=1e-13)
 
     @pytest.mark.parametrize("method", [m for m in SAMPLED if "sampler='lime'" not in str(m)], ids=str)
     def test_coverage_survives_the_looks(self, classifier: Classifier, method: Method) -> None:
