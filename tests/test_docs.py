@@ -54,3 +54,13 @@ def test_every_option_of_the_command_line_is_explained() -> None:
         for part in (command, *command.params):
             assert part.help, f"{name} {part.name}"
             assert part.help in shown.output
+
+
+def test_the_study_page_gives_the_numbers_of_the_report() -> None:
+    page = (ROOT / "docs" / "attention-meets-post-hoc.md").read_text("utf-8")
+    report = (ROOT / "docs" / "results" / "attention-meets-post-hoc" / "report.md").read_text("utf-8")
+    table = page.split("## Statement by statement")[1].split("\n## ")[0]
+    numbers = re.findall(r"\d+\.\d+(?:e[+−]\d+)?(?: %)?", table)
+    assert len(numbers) > 10
+    for number in numbers:
+        assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d])", report), number
