@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -56,11 +57,37 @@ def test_every_option_of_the_command_line_is_explained() -> None:
             assert part.help in shown.output
 
 
+RESULTS = ROOT / "docs" / "results" / "attention-meets-post-hoc"
+
+
+def row_of(table: str, **wanted: object) -> dict[str, float]:
+    """The first row of a summary of the committed run, of those asked for."""
+    rows = json.loads((RESULTS / "tables" / f"{table}.summary.json").read_text("utf-8"))
+    return next(row for row in rows if all(row[key] == value for key, value in wanted.items()))
+
+
 def test_the_study_page_gives_the_numbers_of_the_report() -> None:
+    words, cls, as_printed = (row_of("gradients", place=place) for place in ("words", "[CLS]", "[CLS] as in the paper"))
+    attention = row_of("attention", output="logit_difference", by="all")
+    coded, corrected = (row_of("formulas", formula=name, width=0.25, by="all") for name in ("coded", "corrected"))
+    spread = json.loads((RESULTS / "tables" / "formulas.summary.json").read_text("utf-8"))
+    quarters = [r for r in spread if (r["formula"], r["width"], r["by"]) == ("corrected", 0.25, "n_effective")]
+    match = row_of("matches", formula="coded")
+    affine, alone = (row_of("affine", formula=name, width=0.25, by="all") for name in ("affine", "attention"))
+    expected = [
+        *(f"{row['relative']:.1e}" for row in (words, as_printed, cls)),
+        f"{attention['against']:.1%}",
+        *(f"{attention[name]:.3f}" for name in ("kendall", "kendall_size")),
+        *(shown for row in (coded, corrected) for shown in (f"{row['sign']:.1%}", f"{row['kendall']:.3f}")),
+        *(f"{row['error']:.1%}" for row in (coded, corrected, quarters[-1])),
+        *(f"{match[masking]:.1%}" for masking in ("unk", "delete")),
+        *(f"{row['error']:.1%}" for row in (affine, alone)),
+    ]
     page = (ROOT / "docs" / "attention-meets-post-hoc.md").read_text("utf-8")
-    report = (ROOT / "docs" / "results" / "attention-meets-post-hoc" / "report.md").read_text("utf-8")
-    table = page.split("## Statement by statement")[1].split("\n## ")[0]
-    numbers = re.findall(r"\d+\.\d+(?:e[+−]\d+)?(?: %)?", table)
-    assert len(numbers) > 10
-    for number in numbers:
-        assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d])", report), number
+    table = page.split("## Statement by statement")[1].split("\n## ")[0].replace("−", "-").replace(" %", "%")
+    assert re.findall(r"\d+\.\d+(?:e[+-]\d+|%)?", table) == expected
+
+
+def test_the_readme_shows_the_headline_table_of_the_report() -> None:
+    headline = (RESULTS / "report.md").read_text("utf-8").split("## In short\n\n")[1].split("\n\n")[0]
+    assert headline in (ROOT / "README.md").read_text("utf-8")
