@@ -286,6 +286,7 @@ def _train_transformer(variant: Transformer, splits: Splits, folder: Path, seed:
         num_attention_heads=variant.heads,
         intermediate_size=2 * variant.hidden_size,
         max_position_embeddings=variant.max_tokens,
+        attention_probs_dropout_prob=0.0,  # drawing it takes half of a step on a CPU; hidden states have dropout
         pad_token_id=tokenizer.pad_token_id,
         id2label=dict(enumerate(fitting.label_names)),
         label2id={name: i for i, name in enumerate(fitting.label_names)},
