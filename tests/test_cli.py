@@ -208,7 +208,7 @@ def test_train_passes_every_option_on(run, tmp_path: Path, monkeypatch: pytest.M
         (["demo", " "], "empty"),
         (["study", "attention", "--out", "s"], "use one of attention-meets-post-hoc"),
         (["study", "attention-meets-post-hoc", "--out", "s"], "--quick runs without"),
-        (["study", "attention-meets-post-hoc", "--out", "s", "--data", "./nowhere"], "nowhere"),
+        (["study", "attention-meets-post-hoc", "--out", "s", "--data", "./nowhere"], "aclImdb as unpacked"),
         (["study", "attention-meets-post-hoc", "--out", "s", "--quick", "--seed", "-1"], "0..4294967295, got -1"),
         (["study", "attention-meets-post-hoc", "--out", "s", "--quick", "--seed", "4294967296"], "got 4294967296"),
         (["explain", "demo", "good", "--seed", "-1"], "the seed must be a whole number from 0 up, got -1"),

@@ -50,8 +50,8 @@ class Units:
     def of_token(self) -> Int[np.ndarray, " tokens"]:
         """Unit index of every token; -1 for tokens of no unit (special tokens, punctuation between words)."""
         owner = np.full(self.n_tokens, -1, dtype=np.int64)
-        for j, positions in enumerate(self.positions):
-            owner[list(positions)] = j
+        places = [place for positions in self.positions for place in positions]
+        owner[places] = np.repeat(np.arange(len(self)), [len(positions) for positions in self.positions])
         return owner
 
     def add_up(self, token_scores: Float[np.ndarray, " tokens"]) -> Float[np.ndarray, " units"]:
@@ -75,7 +75,12 @@ def words(text: str) -> list[Span]:
         >>> [("don't stop, naïve 👩‍👩‍👧!")[a:b] for a, b in words("don't stop, naïve 👩‍👩‍👧!")]
         ["don't", 'stop', 'naïve', '👩‍👩‍👧']
     """
-    return [m.span() for m in _SEGMENT.finditer(text) if _WORDLIKE.search(m.group())]
+    return [m.span() for m in _SEGMENT.finditer(text) if _is_word(m.group())]
+
+
+def _is_word(segment: str) -> bool:
+    # the first two are quicker than the search, and settle most segments
+    return segment.isalnum() or (not segment.isspace() and _WORDLIKE.search(segment) is not None)
 
 
 def sentences(text: str) -> list[Span]:

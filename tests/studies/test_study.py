@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -110,6 +111,32 @@ def test_other_code_versions_or_threads_run_everything(
     bench.run(monkeypatch)
     monkeypatch.setattr(f"heedful.studies.study.{fact}", lambda: "another")
     assert bench.run(monkeypatch) == ALL
+
+
+def test_an_edit_of_a_stage_function_or_of_the_framework_runs_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bench.run(monkeypatch)
+    edited = tmp_path / "stages.py"
+    edited.write_bytes(Path(__file__).read_bytes() + b"# another line")
+    monkeypatch.setattr("heedful.studies.study.getsourcefile", lambda _: str(edited))
+    assert bench.run(monkeypatch) == ALL
+
+
+def test_folders_that_were_deleted_are_made_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run(monkeypatch)
+    shutil.rmtree(bench.out / "tables")
+    assert bench.run(monkeypatch) == ALL
+
+
+def test_stages_that_are_no_more_leave_the_record(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run(monkeypatch)
+    record = json.loads((bench.out / "run.json").read_text("utf-8"))
+    record["stages"]["gone"] = 600.0
+    (bench.out / "run.json").write_text(json.dumps(record))
+    Path(bench.code.__file__).write_text("another")
+    bench.run(monkeypatch)
+    assert set(json.loads((bench.out / "run.json").read_text("utf-8"))["stages"]) == set(ALL)
 
 
 def test_another_setting_runs_what_reads_it_and_what_needs_that(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

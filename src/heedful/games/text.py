@@ -107,12 +107,13 @@ def ratio_game(
     Tokens of no unit, [CLS] among them, and padding that is attended to are the fixed part.
     """
     n_tokens, owner = len(encoded), units.of_token
-    kept = _terms(tables.token(encoded.input_ids) + tables.position[:n_tokens])
+    rows = tables.token(encoded.input_ids) + tables.position[:n_tokens]
+    kept = _terms(rows)
     if replacement_id is None:
         removed = Terms.none(*kept.log_weight.shape)
     else:
         removed = _terms(tables.token(np.array([replacement_id])) + tables.position[:n_tokens])
-    rest = [tables.token(encoded.input_ids[owner < 0]) + tables.position[:n_tokens][owner < 0]]
+    rest = [rows[owner < 0]]
     if padding_id is not None:
         rest.append(tables.token(np.array([padding_id])) + tables.position[n_tokens:])
     fixed = _terms(np.concatenate(rest))

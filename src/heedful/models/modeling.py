@@ -129,7 +129,7 @@ class AttentionPoolingForSequenceClassification(PreTrainedModel):
         query, key, value, readout = (w.to(first.dtype) for w in (self.query, self.key, self.value, self.readout))
         q = torch.einsum("kad,...d->...ka", query, first)
         for_scores = torch.einsum("kad,...ka->...kd", key, q) / math.sqrt(self.config.key_size)
-        for_values = torch.einsum("co,kod->kcd", readout, value)
+        for_values = readout @ value
         return torch.cat([for_scores.unsqueeze(-2), for_values.expand(*first.shape[:-1], -1, -1, -1)], dim=-2)
 
     def _fold(self, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -221,9 +221,7 @@ class FoldedTables:
         full = np.zeros((1 + len(mix), columns))
         full[0, 0] = 1.0
         full[1:, 1:] = mix
-        probe = torch.einsum(
-            "oc,kcd->kod", torch.from_numpy(full).to(self.probe), self.probe.reshape(n_heads, columns, -1)
-        )
+        probe = torch.from_numpy(full).to(self.probe) @ self.probe.reshape(n_heads, columns, -1)
         return FoldedTables(self.embedding, probe.flatten(0, 1), self.position @ full.T)
 
 

@@ -2,9 +2,9 @@
 
 A stage turns earlier tables, classifiers and texts into tables. They are kept as Parquet under a stamp: a digest of the
 settings it reads, the seed, the data, the number of threads, the libraries' versions, heedful's own code (the stage's
-modules, and all that is no study and no rendering), and the stamps of the stages it needs. A stage whose stamp is there
-already is not run again; anything about it that changes makes it, and what needs it, run. Trained classifiers are kept
-by their settings, data and seed alone.
+modules, this one, and all that is no study and no rendering), and the stamps of the stages it needs. A stage whose
+stamp is there already is not run again; anything about it that changes makes it, and what needs it, run. Trained
+classifiers are kept by their settings, data and seed alone.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from inspect import getsourcefile
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar, cast
@@ -32,6 +33,7 @@ import torch
 import heedful
 from heedful.classifier import Classifier
 from heedful.data import Dataset, Splits
+from heedful.data.hub import is_hub_id
 from heedful.errors import DataError, InputError, SettingError
 from heedful.explanation import write_whole
 from heedful.loading import from_pretrained
@@ -286,8 +288,12 @@ class Study(Generic[S]):
         settings = self.quick if quick else self.full
         mode = {"study": self.name, "quick": quick, "seed": seed}
         texts = self.data(settings, None if data is None else Path(data), seed)
-        _claim(out, mode | {"data": {key: fingerprint(splits) for key, splits in texts.items()}})
+        try:
+            _claim(out, mode | {"data": {key: fingerprint(splits) for key, splits in texts.items()}})
+        except OSError as error:
+            raise InputError(f"cannot create {out}: {error.strerror}") from None
         record = _Record(out / RUN, mode | {"command": self._command(out, data, quick=quick, seed=seed)})
+        record.forget_all_but([stage.name for stage in self.stages(settings)])
         run = Run(settings, out, seed, texts, progress)
         self._run_stages(run, record)
         for name, draw in track(list(self.figures().items()), "drawing", shown=progress):
@@ -300,7 +306,7 @@ class Study(Generic[S]):
         facts = [run.seed, record.content["data"], torch.get_num_threads(), _versions(), _code()]
         stamps: dict[str, str] = {}
         for stage in stages:  # all at once: the code may be edited while it runs
-            files = [Path(str(module.__file__)).read_bytes() for module in stage.code]
+            files = [Path(str(module.__file__)).read_bytes() for module in stage.code] + [_own_code(stage)]
             seen = {name: numbers[name] for name in ("recipes", *stage.reads)}
             parts = [json.dumps([seen, *facts], sort_keys=True), stage.name, *(stamps[need] for need in stage.needs)]
             stamps[stage.name] = _digest(*(part.encode() for part in parts), *files)
@@ -317,7 +323,8 @@ class Study(Generic[S]):
 
     def _command(self, out: Path, data: str | Path | None, *, quick: bool, seed: int) -> str:
         """The command line, with the names of folders for their paths."""
-        chosen = "--quick" if quick else f"--data {Path(data).name}" if data is not None else ""
+        name = data if data is None or is_hub_id(data) else Path(data).name
+        chosen = "--quick" if quick else f"--data {name}" if name is not None else ""
         return " ".join(f"heedful study {self.name} {chosen} --out {out.resolve().name} --seed {seed}".split())
 
 
@@ -343,15 +350,12 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
             raise SettingError(
                 f"{out} holds a run with another {' and another '.join(differing)}: choose another folder or delete it"
             )
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingError(f"{out} is not an empty folder: choose another")
-    try:
-        for part in ("models", "tables", "figures"):
-            (out / part).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot create {out}: {error.strerror}") from None
-    write_whole(out / RUN, json.dumps(identity, indent=2) + "\n")
+    for part in ("models", "tables", "figures"):
+        (out / part).mkdir(parents=True, exist_ok=True)
+    if not (out / RUN).is_file():
+        write_whole(out / RUN, json.dumps(identity, indent=2) + "\n")
 
 
 class _Record:
@@ -362,6 +366,12 @@ class _Record:
         self.content: dict[str, Any] = json.loads(path.read_text("utf-8"))
         self.content |= facts | {"machine": _machine(), "versions": _versions()}
         self.content.setdefault("stages", {})
+
+    def forget_all_but(self, names: Sequence[str]) -> None:
+        """Drop stages that the study has no more, or no more under these settings."""
+        self.content["stages"] = {
+            name: self.content["stages"][name] for name in names if name in self.content["stages"]
+        }
 
     def finished(self, stage: str, seconds: float, *, shown: bool) -> None:
         self.content["stages"][stage] = round(seconds, 1)
@@ -396,6 +406,12 @@ def _code() -> str:
     apart = ("studies", "render", "cli.py", "cli")
     files = [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in apart]
     return _digest(*(part for path in files for part in (path.name.encode(), path.read_bytes())))
+
+
+def _own_code(stage: Stage[Any]) -> bytes:
+    """The file of the stage's function, which says what is measured on what, and this one."""
+    function = stage.run.func if isinstance(stage.run, partial) else stage.run
+    return b"".join(Path(path).read_bytes() for path in (__file__, str(getsourcefile(function))))
 
 
 def _machine() -> str:

@@ -79,6 +79,7 @@ def test_bias_and_noise_by_hand():
     (row,) = formulas._split(runs, {"truth": np.array([2.0, 2.0])})
     assert row["bias2"] == pytest.approx((4 - 2 / 2) / 4)
     assert row["noise2"] == pytest.approx(2 / 4)
+    assert row["own_bias2"] == pytest.approx((4 - 2 / 2) / 8)
 
 
 @settings(deadline=None)  # the first call builds the shape checks
@@ -125,7 +126,7 @@ def test_lime_with_unknown_words_has_no_bias_but_its_penalty():
 def test_matches_by_hand():
     bias2 = {("delete", "coded"): [0.01, 0.07], ("unk", "coded"): [0.02, 0.04], ("unk", "limit"): [0.0, 0.0]}
     rows = [
-        {"text": i, "masking": masking, "reference": reference, "bias2": value}
+        {"text": i, "masking": masking, "reference": reference, "own_bias2": value}
         for (masking, reference), values in bias2.items()
         for i, value in enumerate(values)
     ]

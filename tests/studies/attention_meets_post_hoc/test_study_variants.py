@@ -97,6 +97,24 @@ def test_exact_rows_are_what_explanations_say_and_samples_come_near():
         assert 0 < other["std_error"] < 0.4
 
 
+def test_a_verdict_on_unknown_words_is_told_apart():
+    classifier = make_classifier()
+    rows = variants.measure(classifier, SENTENCES).to_pylist()
+    for row, text in zip(rows, SENTENCES, strict=True):
+        encoded = classifier.encode(text)
+        words = [span is not None and text[slice(*span)].isalpha() for span in encoded.offsets]
+        ids = np.where(words, classifier.tokenizer.unk_token_id, encoded.input_ids)
+        verdict = classifier.logits([ids])[0].argmax()
+        assert row["unknown_same"] == (verdict == classifier.logits_of(encoded).argmax())
+    told = {"variant": "v", "accuracy": 1.0, "n_test": 1}
+    by_hand = [
+        told | rows[0] | {"unknown_same": same, "against": against}
+        for same, against in ((True, True), (True, False), (False, False))
+    ]
+    (row,) = variants.summary(pa.Table.from_pylist(by_hand)).to_pylist()
+    assert (row["unknown_same"], row["against_same"], row["against_other"]) == pytest.approx((2 / 3, 0.5, 0.0))
+
+
 def test_exact_values_are_refused_where_there_are_none():
     with pytest.raises(SettingError, match="softmax"):
         variants.measure(make_classifier(normaliser="sparsemax"), SENTENCES)

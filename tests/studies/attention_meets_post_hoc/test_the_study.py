@@ -207,6 +207,6 @@ def test_boxes_lie_around_the_exact_limit_where_words_are_unknown(demo: heedful.
 
 def test_the_review_is_one_of_the_size_asked_for(demo: heedful.Classifier) -> None:
     texts = ["A dull plot.", TEXT, "A superb cast was not good, and the plot was."]
-    assert sentence.review(demo, texts, 8, 12) == TEXT
+    assert texts[sentence.review(demo, texts, 8, 12)] == TEXT
     with pytest.raises(TextError, match="none of 3 texts"):
         sentence.review(demo, texts, 50, 60)

@@ -179,16 +179,16 @@ def gradients(classifier: Classifier, text: str) -> pa.Table:
     )
 
 
-def review(classifier: Classifier, texts: Sequence[str], least: int, most: int) -> str:
-    """The first of the texts with so many word types that the classifier sees whole.
+def review(classifier: Classifier, texts: Sequence[str], least: int, most: int) -> int:
+    """Number of the first of the texts with so many word types that the classifier sees whole.
 
     Raises:
         TextError: there is none.
     """
-    for text in texts:
+    for number, text in enumerate(texts):
         question = ask(classifier, text, PAPER)
         if least <= len(question.units) <= most and not question.encoded.cut:
-            return text
+            return number
     raise TextError(f"none of {len(texts)} texts has {least} to {most} words")
 
 

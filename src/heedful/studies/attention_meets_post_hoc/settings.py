@@ -110,9 +110,9 @@ FULL = Numbers(
     sample_runs=2,
     attention=None,
     variants=variants.FULL,
-    variant_texts=2000,
+    variant_texts=1000,
     sampled_variant_texts=100,
-    control=2000,
+    control=1000,
     training_reviews=4000,
 )
 
@@ -170,7 +170,10 @@ def data(settings: Numbers, path: Path | None, seed: int) -> Mapping[str, Splits
     reviews = Splits(train, None, test)
     if path is None:
         return {"corpus": reviews, "planted": reviews}
-    splits = read_splits(path)
+    try:
+        splits = read_splits(path)
+    except DataError as error:
+        raise DataError(f"{error}; {HOW}") from None
     if splits.test is None or len(splits.train.label_names) != 2:
         raise DataError(f"{path}: no train and test parts with two classes; {HOW}")
     return {"corpus": splits, "planted": reviews}

@@ -87,9 +87,13 @@ def _sentence(run: _Run) -> _Tables:
 
 def _review(run: _Run) -> _Tables:
     classifier, numbers = run.classifier(), run.settings
-    text = sentence.review(classifier, run.texts(200), *numbers.review_units)
+    texts = run.texts(200)
+    number = sentence.review(classifier, texts, *numbers.review_units)
+    text, place = texts[number], run.sample(200)[number]
     boxes = sentence.boxes(classifier, text, numbers.review_runs, numbers.lime_samples, seed=run.seed, track=run.track)
-    return {"review.summary": measuring.table([{"text": text}]), "boxes": boxes}
+    # where it stands and how it begins: the reviews belong to those who wrote them
+    begins = " ".join(text.split()[:10])
+    return {"review.summary": measuring.table([{"place": place, "begins": begins}]), "boxes": boxes}
 
 
 def _gradients(run: _Run) -> _Tables:

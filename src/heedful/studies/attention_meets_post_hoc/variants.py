@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from jaxtyping import Int64
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
 from heedful.classifier import Classifier
@@ -75,6 +76,7 @@ class Transformer:
     Attributes:
         name: of the variant, and of its folder.
         layers, heads, hidden_size, max_tokens: of the model; its inner layers are twice as wide.
+        attention_dropout: in training. To draw it takes half of every step on a CPU; hidden states have dropout anyway.
         epochs, batch_size, learning_rate: of AdamW, warmed up over a tenth of the steps, then falling to 0.
         min_frequency: words that are rarer get no embedding.
         n_train, n_test: texts at most, drawn at random; None: all.
@@ -86,6 +88,7 @@ class Transformer:
     heads: int = 4
     hidden_size: int = 64
     max_tokens: int = 128
+    attention_dropout: float = 0.0
     epochs: int = 2
     batch_size: int = 64
     learning_rate: float = 5e-4
@@ -107,8 +110,8 @@ def _full() -> tuple[Variant, ...]:
         Pooling("12 epochs, the last kept", replace(default.changed(epochs=12), keep="last")),
         Pooling("1 head", sizes=Sizes(heads=1)),
         Pooling("12 heads", sizes=Sizes(heads=12)),
-        Pooling("sparsemax", sizes=Sizes(normaliser="sparsemax"), sources=(SAMPLED,)),
-        Pooling("entmax", sizes=Sizes(normaliser="entmax"), sources=(SAMPLED,)),
+        Pooling("sparsemax", sizes=Sizes(normaliser="sparsemax"), sources=(SAMPLED,), n_permutations=40),
+        Pooling("entmax", sizes=Sizes(normaliser="entmax"), sources=(SAMPLED,), n_permutations=40),
         # fewer texts, for their time; the second has the layers and heads of the paper's appendix
         Transformer("2-layer transformer", n_train=10_000),
         Transformer("6-layer transformer", layers=6, heads=6, hidden_size=96, n_train=10_000, n_permutations=10),
@@ -194,7 +197,8 @@ def measure(
 
     Returns:
         One row a text: text, n_units, source, std_error (largest standard error of phi as a share of the largest phi;
-        0 if exact), and the columns of `attention.contrasted`.
+        0 if exact), unknown_same (whether the text with every word unknown gets the same class), and the columns of
+        `attention.contrasted`.
 
     Raises:
         SettingError: exact values of a classifier that has none.
@@ -203,10 +207,12 @@ def measure(
     names = range(len(texts)) if places is None else places
     for batch in batches(classifier, texts, Choices(masking="unk"), lambda items, _: items, "variant"):
         found = _exact(batch) if source == EXACT else _sampled(track(batch, classifier.name), n_permutations, seed)
+        unknown = classifier.logits([_unknown(classifier, question) for _, question in batch]).argmax(1)
         rows += [
             {"text": names[number], "n_units": len(phi), "source": source, "std_error": error}
+            | {"unknown_same": bool(verdict == question.output.target)}
             | contrasted(attention, phi)
-            for (number, _), (attention, phi, error) in zip(batch, found, strict=True)
+            for (number, question), verdict, (attention, phi, error) in zip(batch, unknown, found, strict=True)
         ]
     return table(rows)
 
@@ -220,7 +226,9 @@ def summary(measured: pa.Table) -> pa.Table:
     Returns:
         variant, source ("exact", "permutations", or "exact, of those texts"), accuracy, n_test, texts, std_error
         (mean), n_effective (mean), `attention.means`, and how far kendall_size and against may be off because these
-        texts were drawn and not others: kendall_size_error, against_error (one standard error).
+        texts were drawn and not others: kendall_size_error, against_error (one standard error). Then unknown_same
+        (share of texts that get their class with every word unknown, too), and against in these texts and in the
+        others: against_same, against_other (null without any).
     """
     found = list(groups(measured, "variant", "source", "accuracy", "n_test"))
     sampled = {key["variant"]: of["text"] for key, of in found if key["source"] == SAMPLED}
@@ -234,7 +242,7 @@ def summary(measured: pa.Table) -> pa.Table:
 
 
 def _means(of: dict[str, np.ndarray]) -> Row:
-    n, found = len(of["text"]), means(of)
+    n, found, same = len(of["text"]), means(of), of["unknown_same"]
     size = of["kendall_size"][~np.isnan(of["kendall_size"])]
     return {
         "texts": n,
@@ -243,6 +251,9 @@ def _means(of: dict[str, np.ndarray]) -> Row:
         **found,
         "kendall_size_error": float(size.std(ddof=1) / np.sqrt(len(size))) if len(size) > 1 else float("nan"),
         "against_error": float(np.sqrt(found["against"] * (1 - found["against"]) / n)),
+        "unknown_same": float(same.mean()),
+        "against_same": mean(of["against"][same].astype(np.float64)),
+        "against_other": mean(of["against"][~same].astype(np.float64)),
     }
 
 
@@ -259,6 +270,13 @@ def _exact(batch: Sequence[tuple[int, Question]]) -> list[tuple[Vector, Vector, 
     games = [question.ratio_game() for _, question in batch]
     results = exact.batch(exact.shapley, games)
     return [(attention_of(game), result.values, 0.0) for game, result in zip(games, results, strict=True)]
+
+
+def _unknown(classifier: Classifier, question: Question) -> Int64[np.ndarray, " tokens"]:
+    """The ids of the text with every word unknown."""
+    ids = question.encoded.input_ids.copy()
+    ids[question.units.of_token >= 0] = classifier.replacement_id("unk")
+    return ids
 
 
 def _sampled(batch: Any, n_permutations: int, seed: int) -> list[tuple[Vector, Vector, float]]:
@@ -286,7 +304,7 @@ def _train_transformer(variant: Transformer, splits: Splits, folder: Path, seed:
         num_attention_heads=variant.heads,
         intermediate_size=2 * variant.hidden_size,
         max_position_embeddings=variant.max_tokens,
-        attention_probs_dropout_prob=0.0,  # drawing it takes half of a step on a CPU; hidden states have dropout
+        attention_probs_dropout_prob=variant.attention_dropout,
         pad_token_id=tokenizer.pad_token_id,
         id2label=dict(enumerate(fitting.label_names)),
         label2id={name: i for i, name in enumerate(fitting.label_names)},
