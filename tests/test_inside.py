@@ -1,17 +1,27 @@
-"""Gradients at many points: batches bounded by tokens and by memory."""
+"""Looking into a model: its readout where padding ends the text, gradients at many points within the memory."""
 
 from __future__ import annotations
+
+import copy
+import threading
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import processors
 
+import heedful
 import zoo
 from heedful import inside
+from heedful.classifier import Classifier
 from heedful.errors import ModelError
 from heedful.question import Choices, ask
 
 TEXT = "the plot was not good but the acting was very good !"
+METHODS = (
+    "attention-mean", "attention-rollout", "attention-flow", "attention-value-norm", "attention-x-gradient",
+    "gradient-x-input", "integrated-gradients", "lrp",
+)  # fmt: skip
 
 
 def test_many_points_run_in_batches_bounded_by_tokens_and_by_memory() -> None:
@@ -77,3 +87,63 @@ def test_a_configuration_that_wants_tuples_changes_nothing(name: str) -> None:
     for found, own in zip(everything(), expected, strict=True):
         np.testing.assert_array_equal(found, own)
     assert classifier.model.config.return_dict is False
+
+
+def decoder(name: str, template: str) -> Classifier:
+    """A decoder that takes </s> for padding, its texts in this template behind its own."""
+    made = zoo.make(name)
+    tokenizer = copy.deepcopy(made.tokenizer)
+    backend = tokenizer.backend_tokenizer
+    made.model.config.pad_token_id = end = tokenizer.eos_token_id
+    ended = processors.TemplateProcessing(single=template, special_tokens=[("</s>", end)])
+    backend.post_processor = processors.Sequence([backend.post_processor, ended])
+    return Classifier(made.model, tokenizer, name)
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_decoders_text_may_end_in_its_padding(name: str, method: str) -> None:
+    """Logits are read in front of it, which sees nothing behind: as if it were not there."""
+    plain, ended = decoder(name, "$A"), decoder(name, "$A </s>")
+    encoded = ended.encode(TEXT)
+    assert len(encoded) == len(plain.encode(TEXT)) + 1
+    assert inside.readout(ended, encoded)[-2:] == pytest.approx([1.0, 0.0])
+    expected, found = (heedful.explain(c, TEXT, method, unit="token").scores for c in (plain, ended))
+    assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)  # float32 inside
+
+
+def test_a_readout_from_other_logits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = zoo.make("bert")
+    embeddings = classifier.model.bert.embeddings
+    own = embeddings.forward
+
+    def doubled(
+        input_ids: torch.Tensor | None = None, inputs_embeds: torch.Tensor | None = None, **rest: object
+    ) -> torch.Tensor:
+        return own(input_ids, inputs_embeds=None if inputs_embeds is None else 2 * inputs_embeds, **rest)
+
+    monkeypatch.setattr(embeddings, "forward", doubled)
+    encoded = classifier.encode(TEXT)
+    for known in (None, classifier.logits_of(encoded)):
+        with pytest.raises(ModelError, match="other logits when it is looked into"):
+            inside.readout(classifier, encoded, known)
+
+
+def test_other_threads_take_ids_as_before() -> None:
+    classifier = zoo.make("bert")
+    own, found = threading.get_ident(), []
+    ids = torch.from_numpy(classifier.encode("a dull film").input_ids)[None]
+    expected = classifier.model(ids).logits
+
+    def meanwhile(*_: object) -> None:
+        if threading.get_ident() == own:
+            thread = threading.Thread(target=lambda: found.append(classifier.model(ids).logits))
+            thread.start()
+            thread.join()
+
+    encoded = classifier.encode(TEXT)
+    vectors = inside.word_vectors(classifier, encoded)[None]
+    classifier.model.register_forward_pre_hook(meanwhile)
+    with inside.differentiable(classifier, encoded) as forward:
+        forward(vectors)
+    assert torch.equal(found[0], expected)

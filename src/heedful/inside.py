@@ -5,9 +5,11 @@ Everything is checked before it is returned: shapes, rows that sum to 1, and log
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,12 +71,19 @@ def _weights(classifier: Classifier, encoded: Encoded, out: ModelOutput) -> list
     return layers
 
 
-def readout(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, " queries"]:
+def readout(
+    classifier: Classifier, encoded: Encoded, own: Float64[np.ndarray, " classes"] | None = None
+) -> Float64[np.ndarray, " queries"]:
     """Which positions of the last layer the logits read, adding up to 1: the first alone for [CLS], the last alone
     for most decoders, all alike for a mean; in between, in proportion to the norm of the logits' gradient.
 
+    Args:
+        classifier: the classifier.
+        encoded: the text.
+        own: its logits, if they are known: that saves a forward pass.
+
     Raises:
-        ModelError: the model does not give its last layer, or does not read it; or see `differentiable`.
+        ModelError: the model does not give its last layer, or does not read it; or see `gradient`.
     """  # noqa: D205 - one sentence
     if classifier.paper_model is not None:
         return np.ones(1)
@@ -90,11 +99,14 @@ def readout(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, " q
         ]
     if any(gradient is None for gradient in gradients):
         raise ModelError(f"{classifier.name} does not read its logits from its last layer")
+    _check_unmoved(classifier, out.logits, encoded, own)
     norms = torch.stack([g[0].double().norm(dim=-1) for g in gradients]).sum(0).cpu().numpy()
     return norms / norms.sum()
 
 
-def attention(classifier: Classifier, encoded: Encoded, layer: int = -1) -> Float64[np.ndarray, "heads tokens"]:
+def attention(
+    classifier: Classifier, encoded: Encoded, layer: int = -1, own: Float64[np.ndarray, " classes"] | None = None
+) -> Float64[np.ndarray, "heads tokens"]:
     """What the readout attends to in one layer, for every head: see `attentions` and `readout`.
 
     Raises:
@@ -103,7 +115,7 @@ def attention(classifier: Classifier, encoded: Encoded, layer: int = -1) -> Floa
     """
     weights = attentions(classifier, encoded)
     check_layer(classifier, layer, len(weights))
-    return np.einsum("hqt,q->ht", weights[layer], readout(classifier, encoded))
+    return np.einsum("hqt,q->ht", weights[layer], readout(classifier, encoded, own))
 
 
 def check_layer(classifier: Classifier, layer: int, n_layers: int) -> None:
@@ -116,24 +128,34 @@ def check_layer(classifier: Classifier, layer: int, n_layers: int) -> None:
 def differentiable(classifier: Classifier, encoded: Encoded) -> Iterator[Callable[..., ModelOutput]]:
     """The model's output as a function of word vectors (n, tokens, size), gradients enabled and hooks allowed.
 
-    Other options go on to the model. Word vectors enter as `inputs_embeds`: positions and types are the model's.
+    Other options go on to the model. Its base model takes the vectors as `inputs_embeds`, so that positions and types
+    are the model's; its head sees the text's ids, as decoders look there for the end of the text.
 
     Raises:
         ModelError: some of the model is in float16, in which gradients overflow; or it takes no word vectors, as
             encoder-decoders such as BART and T5 do not.
     """
     _check_precision(classifier, ", in which gradients overflow")
+    model, thread = classifier.model, threading.get_ident()
+    if model.config.is_encoder_decoder:
+        raise ModelError(
+            f"{classifier.name} takes no word vectors in place of ids: use lime or another method by its outputs"
+        )
     given = classifier.inputs(encoded)
-    del given["input_ids"]
 
     def forward(vectors: Tensor, **options: object) -> ModelOutput:
+        def exchange(_: object, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any] | None:
+            if threading.get_ident() != thread:  # which runs texts of its own
+                return None
+            others = {name: value for name, value in named.items() if name != "input_ids"}
+            return (None, *args[1:]), others | {"inputs_embeds": vectors}
+
         repeated = {name: values.expand(len(vectors), -1) for name, values in given.items()}
+        hook = model.base_model.register_forward_pre_hook(exchange, with_kwargs=True)
         try:
-            return classifier.model(inputs_embeds=vectors, **repeated, **options)
-        except NotImplementedError:
-            raise ModelError(
-                f"{classifier.name} takes no word vectors in place of ids: use lime or another method by its outputs"
-            ) from None
+            return model(**repeated, **options)
+        finally:
+            hook.remove()
 
     with classifier.undisturbed(), quiet_transformers(), torch.inference_mode(False), torch.enable_grad():
         yield forward
@@ -246,9 +268,11 @@ def input_vectors(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarra
     return vectors.cpu().numpy()
 
 
-def _check_unmoved(classifier: Classifier, logits: Tensor, encoded: Encoded) -> None:
+def _check_unmoved(
+    classifier: Classifier, logits: Tensor, encoded: Encoded, own: Float64[np.ndarray, " classes"] | None = None
+) -> None:
     """Refuse logits that are not the model's own for this text, beyond what another order of sums does."""
-    own, found = classifier.logits_of(encoded), logits[0].detach().double().cpu().numpy()
+    own, found = classifier.logits_of(encoded) if own is None else own, logits[0].detach().double().cpu().numpy()
     allowed = max(1e-4, 16 * _precision(logits)) * max(1.0, float(np.abs(own).max()))
     if np.abs(own - found).max() > allowed:
         raise ModelError(f"{classifier.name} gives other logits when it is looked into: no explanation can be trusted")

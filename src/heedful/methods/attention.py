@@ -43,7 +43,7 @@ class _Attention(Method):
 
     def answer(self, question: Question) -> Answer:
         """Attention weights of the readout, added up over each unit's tokens."""
-        weights = inside.attention(question.classifier, question.encoded, self.layer)
+        weights = inside.attention(question.classifier, question.encoded, self.layer, question.logits)
         scores = question.units.add_up(self._over_heads(weights))
         return Answer(scores=scores, n_forward=forwards(question), settings={"aggregation": "sum over tokens"})
 
@@ -131,7 +131,7 @@ class AttentionValueNorm(Method):
         """Lengths at the positions read out, added up over each unit's tokens."""
         classifier, encoded = question.classifier, question.encoded
         weights, triangles = mixing.mixed(classifier, encoded, self.layer)
-        readout = inside.readout(classifier, encoded)
+        readout = inside.readout(classifier, encoded, question.logits)
         tokens = np.zeros(len(encoded))
         for query in np.flatnonzero(readout):
             parts = weights[:, query].T[:, None] * triangles

@@ -55,7 +55,7 @@ class _Paths(Method):
             settings["residual"] = 0.0
         else:
             steps = self.residual * np.eye(len(encoded)) + (1 - self.residual) * steps
-            tokens = self._follow(inside.readout(classifier, encoded), steps, question)
+            tokens = self._follow(inside.readout(classifier, encoded, question.logits), steps, question)
         return Answer(scores=question.units.add_up(tokens), n_forward=forwards(question), settings=settings)
 
     @abstractmethod
@@ -171,7 +171,7 @@ def _through_layers(question: Question) -> Row:
             (weights.detach().double() * gradient.double()).clamp(min=0)[0].mean(0).cpu().numpy()
             for weights, gradient in zip(layers, gradients, strict=True)
         ]
-    readout = inside.readout(classifier, encoded)
+    readout = inside.readout(classifier, encoded, question.logits)
     found = np.zeros(len(encoded))
     for step in reversed(steps):
         found = found + (readout + found) @ step
