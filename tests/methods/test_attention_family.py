@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -295,6 +296,19 @@ def test_logits_that_do_not_come_from_the_weights_are_refused() -> None:
     assert scores(classifier, "attention-rollout").sum() > 0
 
 
+def alter(classifier: Classifier, name: str, altered: Callable[[Any], object]) -> None:
+    """Change what the model gives when it is asked for attentions."""
+    plain = classifier.model.forward
+
+    def forward(*args: object, **kwargs: object) -> object:
+        out = plain(*args, **kwargs)
+        if kwargs.get("output_attentions"):
+            setattr(out, name, altered(getattr(out, name)))
+        return out
+
+    classifier.model.forward = forward
+
+
 @pytest.mark.parametrize("spec", ["attention-mean", "attention-x-gradient"])
 @pytest.mark.parametrize(
     ("name", "altered", "message"),
@@ -309,20 +323,22 @@ def test_logits_that_do_not_come_from_the_weights_are_refused() -> None:
     ],
 )
 def test_weights_that_cannot_be_trusted_are_refused(
-    spec: str, name: str, altered: Callable[[object], object], message: str
+    spec: str, name: str, altered: Callable[[Any], object], message: str
 ) -> None:
     classifier = zoo.make("bert")
-    plain = classifier.model.forward
-
-    def forward(*args: object, **kwargs: object) -> object:
-        out = plain(*args, **kwargs)
-        if kwargs.get("output_attentions"):
-            setattr(out, name, altered(getattr(out, name)))
-        return out
-
-    classifier.model.forward = forward
+    alter(classifier, name, altered)
     with pytest.raises(ModelError, match=message):
         scores(classifier, spec)
+
+
+@pytest.mark.parametrize("spec", ["attention-mean", "attention-x-gradient"])
+@pytest.mark.parametrize("share", [0.0, 0.9, 1.1, np.nan])
+def test_and_in_low_precision(spec: str, share: float) -> None:
+    classifier = zoo.make("bert")
+    classifier.model.to(torch.bfloat16)
+    alter(classifier, "attentions", lambda layers: tuple(a * share for a in layers))
+    with pytest.raises(ModelError, match="rows do not sum to 1"):
+        heedful.explain(classifier, f"{TEXT} {TEXT}", spec)
 
 
 @pytest.mark.parametrize(
