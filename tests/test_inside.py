@@ -147,3 +147,12 @@ def test_other_threads_take_ids_as_before() -> None:
     with inside.differentiable(classifier, encoded) as forward:
         forward(vectors)
     assert torch.equal(found[0], expected)
+
+
+@pytest.mark.parametrize("method", ["attention-mean", "attention-value-norm"])
+def test_a_readout_that_gradients_do_not_show_is_refused(method: str) -> None:
+    classifier = zoo.make("bert")
+    with torch.no_grad():
+        classifier.model.classifier.weight.zero_()
+    with pytest.raises(ModelError, match="bert's logits by its last layer is 0 or not finite"):
+        heedful.explain(classifier, TEXT, method)

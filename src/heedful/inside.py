@@ -85,7 +85,7 @@ def readout(
         own: its logits, if they are known: that saves a forward pass.
 
     Raises:
-        ModelError: the model does not give its last layer, or does not read it; or see `gradient`.
+        ModelError: the model does not give its last layer, or reads nothing there; or see `gradient`.
     """  # noqa: D205 - one sentence
     if classifier.paper_model is not None:
         return np.ones(1)
@@ -103,6 +103,11 @@ def readout(
         raise ModelError(f"{classifier.name} does not read its logits from its last layer")
     _check_unmoved(classifier, out.logits, encoded, own)
     norms = torch.stack([g[0].double().norm(dim=-1) for g in gradients]).sum(0).cpu().numpy()
+    if not 0 < norms.sum() < np.inf:
+        raise ModelError(
+            f"the gradient of {classifier.name}'s logits by its last layer is 0 or not finite, so nothing says which "
+            "positions they are read from: use a method by its outputs"
+        )
     return norms / norms.sum()
 
 
@@ -276,7 +281,7 @@ def _check_unmoved(
     """Refuse logits that are not the model's own for this text, beyond what another order of sums does."""
     own, found = classifier.logits_of(encoded) if own is None else own, logits[0].detach().double().cpu().numpy()
     allowed = max(1e-4, 16 * _precision(logits)) * max(1.0, float(np.abs(own).max()))
-    if np.abs(own - found).max() > allowed:
+    if not np.abs(own - found).max() <= allowed:  # not where anything is NaN
         raise ModelError(f"{classifier.name} gives other logits when it is looked into: no explanation can be trusted")
 
 

@@ -320,6 +320,7 @@ def alter(classifier: Classifier, name: str, altered: Callable[[Any], object]) -
         ("attentions", lambda layers: tuple(a * 1.001 for a in layers), "rows do not sum to 1"),
         ("attentions", lambda layers: tuple(a * np.nan for a in layers), "rows do not sum to 1"),
         ("logits", lambda logits: logits + 0.01, "gives other logits when it is looked into"),
+        ("logits", lambda logits: logits * np.nan, "gives other logits when it is looked into"),
     ],
 )
 def test_weights_that_cannot_be_trusted_are_refused(
