@@ -25,10 +25,11 @@ from heedful.progress import quiet_transformers
 from heedful.propagation import AttnLRP, Relevance
 
 
-def attentions(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, "layers heads queries tokens"]:
-    """Attention weights of every layer; of the paper's classifier, its one layer and its one query, [CLS].
+def weights(classifier: Classifier, encoded: Encoded) -> list[Tensor]:
+    """Attention weights (heads, queries, tokens) of every layer, in the precision and on the device of the model.
 
-    They are taken with the eager implementation, whichever the model runs with otherwise.
+    Of the paper's classifier, its one layer and its one query, [CLS]. They are taken with the eager implementation,
+    whichever the model runs with otherwise.
 
     Raises:
         ModelError: the model gives no attention weights a head, query and token, rows of them do not sum to 1, or
@@ -36,7 +37,12 @@ def attentions(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, 
     """
     with classifier.undisturbed(), _eager(classifier), torch.no_grad():
         out = classifier.model(**classifier.inputs(encoded), output_attentions=True)
-    return np.stack([layer[0].double().cpu().numpy() for layer in _weights(classifier, encoded, out)])
+    return [layer[0] for layer in _weights(classifier, encoded, out)]
+
+
+def attentions(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, "layers heads queries tokens"]:
+    """The same in one array: where a layer at a time will do, `weights` take far less memory."""
+    return np.stack([layer.cpu().double().numpy() for layer in weights(classifier, encoded)])
 
 
 @contextmanager
@@ -46,7 +52,7 @@ def attended(classifier: Classifier, encoded: Encoded) -> Iterator[tuple[Tensor,
     One autograd graph holds both. Not for the paper's classifier, which computes its logits in a folded form.
 
     Raises:
-        ModelError: see `attentions` and `differentiable`.
+        ModelError: see `weights` and `differentiable`.
     """
     vectors = word_vectors(classifier, encoded)
     with differentiable(classifier, encoded) as forward, _eager(classifier):
@@ -114,15 +120,17 @@ def readout(
 def attention(
     classifier: Classifier, encoded: Encoded, layer: int = -1, own: Float64[np.ndarray, " classes"] | None = None
 ) -> Float64[np.ndarray, "heads tokens"]:
-    """What the readout attends to in one layer, for every head: see `attentions` and `readout`.
+    """What the readout attends to in one layer, for every head: see `weights` and `readout`.
 
     Raises:
         ModelError: see there.
         SettingError: there is no such layer.
     """
-    weights = attentions(classifier, encoded)
-    check_layer(classifier, layer, len(weights))
-    return np.einsum("hqt,q->ht", weights[layer], readout(classifier, encoded, own))
+    layers = weights(classifier, encoded)
+    check_layer(classifier, layer, len(layers))
+    chosen = layers[layer].cpu().double().numpy()
+    del layers  # the readout takes memory too
+    return np.einsum("hqt,q->ht", chosen, readout(classifier, encoded, own))
 
 
 def check_layer(classifier: Classifier, layer: int, n_layers: int) -> None:

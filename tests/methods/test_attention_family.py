@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -259,6 +260,19 @@ def test_gradients_in_half_precision_are_refused() -> None:
     for spec in ("attention-value-norm", "attention-x-gradient"):
         with pytest.raises(ModelError, match="float16"):
             scores(classifier, spec)
+
+
+@pytest.mark.parametrize("method", ["attention-mean", "attention-rollout"])
+def test_memory_is_not_taken_for_every_layer_at_once(method: str) -> None:
+    layers, heads, n_tokens = 4, 16, 302
+    classifier = zoo.make("bert", num_hidden_layers=layers, num_attention_heads=heads, max_position_embeddings=n_tokens)
+    tracemalloc.start()  # sees numpy's memory, not torch's
+    try:
+        heedful.explain(classifier, "good " * (n_tokens - 2), method)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < layers * heads * n_tokens**2 * np.float64().itemsize / 2
 
 
 @pytest.mark.parametrize("name", ["bert", "llama", "paper"])

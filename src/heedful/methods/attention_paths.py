@@ -48,7 +48,8 @@ class _Paths(Method):
     def answer(self, question: Question) -> Answer:
         """What gets from the readout to each token, added up over each unit's tokens."""
         classifier, encoded = question.classifier, question.encoded
-        steps = inside.attentions(classifier, encoded).mean(axis=1)[::-1]
+        means = [layer.cpu().double().numpy().mean(axis=0) for layer in inside.weights(classifier, encoded)]
+        steps = np.stack(means[::-1])
         settings: dict[str, object] = {"aggregation": "sum over tokens"}
         if classifier.paper_model is not None:
             tokens = steps[0, 0]
