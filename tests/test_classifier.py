@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import BertModel, ByT5Tokenizer
 
+import zoo
 from factory import make_bert, make_classifier
 from heedful import inside
 from heedful.classifier import MASKINGS, Classifier
@@ -100,6 +101,16 @@ def test_a_model_that_keeps_tensors_of_its_own_can_be_trained_afterwards():
     classifier.logits([encoded.input_ids])
     classifier.model(torch.from_numpy(encoded.input_ids)[None]).logits.sum().backward()
     assert classifier.model.query.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_decoders_fill_no_cache(name):
+    classifier, kept = zoo.make(name), []
+    classifier.model.register_forward_hook(lambda _, __, out: kept.append(out.past_key_values))
+    for call in ("logits", "attention", "gradient"):
+        CALLS[call](classifier)
+    assert set(kept) == {None}
+    assert classifier.model.config.use_cache is True
 
 
 @any_classifier

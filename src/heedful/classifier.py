@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import regex
@@ -206,23 +207,26 @@ class Classifier:
         Hooks and attributes that turn up inside go again too: transformers leaves some when attentions are asked for.
         A model without a padding id takes an impossible one inside: else it would refuse more than one text at a time.
         Results have names inside, also where the configuration wants tuples: some models would fail on their own.
+        Decoders fill no cache of keys and values inside: nothing is read from it.
         """
         own, config = self.model.config, self.model.config.get_text_config()
-        named = own.return_dict
-        no_padding = config.pad_token_id is None
+        settings: list[tuple[Any, str, Any]] = [(own, "return_dict", True)]
+        if getattr(config, "use_cache", False):
+            settings.append((config, "use_cache", False))
+        if config.pad_token_id is None:
+            settings.append((config, "pad_token_id", _IMPOSSIBLE))
+        set_before = [(holder, name, getattr(holder, name)) for holder, name, _ in settings]
         before = {
             module: (module.training, set(module._forward_hooks), set(vars(module))) for module in self.model.modules()
         }
         try:
             self.model.eval()
-            own.return_dict = True
-            if no_padding:
-                config.pad_token_id = _IMPOSSIBLE
+            for holder, name, value in settings:
+                setattr(holder, name, value)
             yield
         finally:
-            own.return_dict = named
-            if no_padding:
-                config.pad_token_id = None
+            for holder, name, value in set_before:
+                setattr(holder, name, value)
             for module, (mode, hooks, names) in before.items():
                 module.training = mode
                 for added in set(module._forward_hooks) - hooks:
