@@ -103,6 +103,34 @@ def test_a_model_that_keeps_tensors_of_its_own_can_be_trained_afterwards():
     assert classifier.model.query.grad.abs().sum() > 0
 
 
+class Lazy(torch.nn.Module):
+    """Does nothing, by tables that it makes when it is first used."""
+
+    def __init__(self):
+        super().__init__()
+        self.ready = self.sized = False
+        self.register_buffer("ones", torch.zeros(0))
+
+    def forward(self, logits):
+        if not self.ready:
+            self.one, self.ready = torch.ones(()), True
+        if not self.sized:
+            self.ones, self.sized = torch.ones(logits.shape[-1]), True
+        return logits * self.one * self.ones
+
+
+@pytest.mark.parametrize("call", ["logits", "attention", "gradient", "gradients"])
+def test_a_module_that_makes_its_tables_at_first_use_is_left_without(call):
+    classifier = make_bert()
+    expected = CALLS[call](classifier)
+    classifier.model.classifier = torch.nn.Sequential(classifier.model.classifier, Lazy())
+    before = state(classifier)
+    for _ in range(2):
+        found = CALLS[call](classifier)
+        assert_same_state(before, state(classifier))
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_decoders_fill_no_cache(name):
     classifier, kept = zoo.make(name), []

@@ -11,6 +11,10 @@ import torch
 from heedful.classifier import Classifier
 
 
+class ByIdentity(dict[str, Any]):
+    """Compared by which objects it holds."""
+
+
 def state(classifier: Classifier) -> dict[str, Any]:
     """Everything that a call could leave changed."""
     model = classifier.model
@@ -21,7 +25,7 @@ def state(classifier: Classifier) -> dict[str, Any]:
     return {
         "tensors": [(name, tensor.clone(), tensor.dtype, tensor.device) for name, tensor in tensors],
         "gradients": [(p.requires_grad, p.grad) for p in model.parameters()],
-        "modes": [module.training for module in model.modules()],
+        "attributes": [ByIdentity(vars(module)) for module in model.modules()],  # the mode among them
         "hooks": [[list(getattr(module, name)) for name in hooks] for module in model.modules()],
         "config": model.config.to_dict(),
         "attention": model.config._attn_implementation,
@@ -40,6 +44,8 @@ def assert_same_state(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 def plain(value: Any) -> Any:
     """Tensors within lists and tuples as arrays."""
+    if isinstance(value, ByIdentity):
+        return {name: id(one) for name, one in value.items()}
     if isinstance(value, (tuple, list)):
         return [plain(x) for x in value]
     return value.detach().numpy() if isinstance(value, torch.Tensor) else value

@@ -204,7 +204,8 @@ class Classifier:
     def undisturbed(self) -> Iterator[None]:
         """Evaluation mode inside; every module's own mode again afterwards, also after an exception.
 
-        Hooks and attributes that turn up inside go again too: transformers leaves some when attentions are asked for.
+        Hooks, attributes and buffers that turn up or change inside are as they were: transformers leaves some when
+        attentions are asked for, and a module that makes its tables when first used must not half remember them.
         A model without a padding id takes an impossible one inside: else it would refuse more than one text at a time.
         Results have names inside, also where the configuration wants tuples: some models would fail on their own.
         Decoders fill no cache of keys and values inside: nothing is read from it.
@@ -217,7 +218,8 @@ class Classifier:
             settings.append((config, "pad_token_id", _IMPOSSIBLE))
         set_before = [(holder, name, getattr(holder, name)) for holder, name, _ in settings]
         before = {
-            module: (module.training, set(module._forward_hooks), set(vars(module))) for module in self.model.modules()
+            module: (dict(vars(module)), dict(module._buffers), set(module._forward_hooks))
+            for module in self.model.modules()
         }
         try:
             self.model.eval()
@@ -227,12 +229,18 @@ class Classifier:
         finally:
             for holder, name, value in set_before:
                 setattr(holder, name, value)
-            for module, (mode, hooks, names) in before.items():
-                module.training = mode
+            for module, (attributes, buffers, hooks) in before.items():
                 for added in set(module._forward_hooks) - hooks:
                     del module._forward_hooks[added]
-                for added in set(vars(module)) - names:
-                    del vars(module)[added]
+                _restore(module._buffers, buffers)
+                _restore(vars(module), attributes)  # the mode among them
+
+
+def _restore(now: dict[str, Any], before: dict[str, Any]) -> None:
+    """Make a dictionary hold what it held before, never anything less meanwhile."""
+    for added in now.keys() - before.keys():
+        del now[added]
+    now.update(before)
 
 
 def _padded(rows: Sequence[np.ndarray], filler: int) -> Tensor:
