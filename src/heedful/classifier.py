@@ -134,7 +134,7 @@ class Classifier:
         found = getattr(out, "logits", None)
         if found is None or found.shape != (len(ids), len(self.labels)):
             raise ModelError(f"{self.name} gives no logits of texts and classes; load it as a sequence classifier")
-        return found.double().cpu().numpy()
+        return found.cpu().double().numpy()
 
     def logits_of(self, encoded: Encoded) -> Float64[np.ndarray, " classes"]:
         """Logits of one encoded text."""

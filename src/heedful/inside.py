@@ -22,7 +22,7 @@ from heedful.encoding import Encoded
 from heedful.errors import ModelError, SettingError
 from heedful.games.output import Output
 from heedful.progress import quiet_transformers
-from heedful.propagation import AttnLRP, Relevance
+from heedful.propagation import AttnLRP, Relevance, wide
 
 
 def weights(classifier: Classifier, encoded: Encoded) -> list[Tensor]:
@@ -108,7 +108,7 @@ def readout(
     if any(gradient is None for gradient in gradients):
         raise ModelError(f"{classifier.name} does not read its logits from its last layer")
     _check_unmoved(classifier, out.logits, encoded, own)
-    norms = torch.stack([g[0].double().norm(dim=-1) for g in gradients]).sum(0).cpu().numpy()
+    norms = torch.stack([wide(g[0]).norm(dim=-1) for g in gradients]).sum(0).cpu().numpy()
     if not 0 < norms.sum() < np.inf:
         raise ModelError(
             f"the gradient of {classifier.name}'s logits by its last layer is 0 or not finite, so nothing says which "
@@ -198,7 +198,7 @@ def gradient(
         weights = torch.from_numpy(cotangent).to(logits)
         (gradient,) = torch.autograd.grad((logits[0] * weights).sum(), vectors)
     _check_unmoved(classifier, logits, encoded)
-    return gradient.double().cpu().numpy()
+    return gradient.cpu().double().numpy()
 
 
 def gradients(
@@ -241,10 +241,10 @@ def _gradients_at_once(
     with differentiable(classifier, encoded) as forward:
         vectors = torch.from_numpy(points).to(classifier.model.device, classifier.model.dtype).requires_grad_()
         logits = forward(vectors).logits
-        rows = logits.detach().double().cpu().numpy()
+        rows = logits.detach().cpu().double().numpy()
         weights = torch.from_numpy(np.stack([output.cotangent(row) for row in rows])).to(logits)
         (found,) = torch.autograd.grad((logits * weights).sum(), vectors)
-    return output(rows), found.double().cpu().numpy()
+    return output(rows), found.cpu().double().numpy()
 
 
 def own_vectors(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, "tokens size"]:
@@ -257,7 +257,7 @@ def own_vectors(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray,
     with differentiable(classifier, encoded) as forward, torch.no_grad():
         logits = forward(vectors[None]).logits
     _check_unmoved(classifier, logits, encoded)
-    return vectors.detach().double().cpu().numpy()
+    return vectors.detach().cpu().double().numpy()
 
 
 def relevance(classifier: Classifier, encoded: Encoded, cotangent: Float64[np.ndarray, " classes"]) -> Relevance:
@@ -277,17 +277,17 @@ def relevance(classifier: Classifier, encoded: Encoded, cotangent: Float64[np.nd
 
 def input_vectors(classifier: Classifier, encoded: Encoded) -> Float64[np.ndarray, "tokens size"]:
     """The vectors gradients refer to: e_t = E[token] + P[t] in the paper's classifier, word vectors elsewhere."""
-    vectors = word_vectors(classifier, encoded).detach().double()
+    vectors = word_vectors(classifier, encoded).detach().cpu().double()
     if classifier.paper_model is not None:
-        vectors = vectors + classifier.paper_model.positions[: len(encoded)].double()
-    return vectors.cpu().numpy()
+        vectors = vectors + classifier.paper_model.positions[: len(encoded)].cpu().double()
+    return vectors.numpy()
 
 
 def _check_unmoved(
     classifier: Classifier, logits: Tensor, encoded: Encoded, own: Float64[np.ndarray, " classes"] | None = None
 ) -> None:
     """Refuse logits that are not the model's own for this text, beyond what another order of sums does."""
-    own, found = classifier.logits_of(encoded) if own is None else own, logits[0].detach().double().cpu().numpy()
+    own, found = classifier.logits_of(encoded) if own is None else own, logits[0].detach().cpu().double().numpy()
     allowed = max(1e-4, 16 * _precision(logits)) * max(1.0, float(np.abs(own).max()))
     if not np.abs(own - found).max() <= allowed:  # not where anything is NaN
         raise ModelError(f"{classifier.name} gives other logits when it is looked into: no explanation can be trusted")

@@ -46,14 +46,14 @@ def mixed(classifier: Classifier, encoded: Encoded, layer: int = -1) -> tuple[We
     if paper is not None:
         weights = inside.attentions(classifier, encoded)
         inside.check_layer(classifier, layer, len(weights))
-        maps = paper.value.detach().double().cpu().numpy() / len(paper.value)
+        maps = paper.value.detach().cpu().double().numpy() / len(paper.value)
         vectors = np.einsum("hod,td->toh", maps, inside.input_vectors(classifier, encoded))
         return weights[layer], _triangles(torch.from_numpy(vectors))
     with _linear_calls(classifier.model) as calls, inside.attended(classifier, encoded) as (_, layers):
         inside.check_layer(classifier, layer, len(layers))
         module, given = _behind(layers[layer], calls, classifier.name)
         values = _values(layers[layer], given, classifier.name)
-        return layers[layer][0].detach().double().cpu().numpy(), _carried(module, values)
+        return layers[layer][0].detach().cpu().double().numpy(), _carried(module, values)
 
 
 @contextmanager
@@ -118,10 +118,11 @@ def _carried(module: nn.Module, values: Tensor) -> Triangles:
         alone = torch.zeros(heads, some.shape[1], heads, size, dtype=values.dtype, device=values.device)
         alone[torch.arange(heads), :, torch.arange(heads)] = some
         made = [module(rows.flatten(1)[None])[0] for rows in alone]
-        vectors = torch.stack(made, dim=-1).double() - module(torch.zeros_like(alone[:1, 0].flatten(1)))[0, :, None]
+        bias = module(torch.zeros_like(alone[:1, 0].flatten(1)))[0, :, None]
+        vectors = torch.stack(made, dim=-1).cpu().double() - bias.cpu()
         triangles.append(_triangles(vectors))
     return np.concatenate(triangles)
 
 
 def _triangles(vectors: Float64[Tensor, "tokens size heads"]) -> Triangles:
-    return torch.linalg.qr(vectors.cpu(), mode="r").R.numpy()
+    return torch.linalg.qr(vectors, mode="r").R.numpy()

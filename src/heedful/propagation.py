@@ -71,7 +71,7 @@ class Relevance:
     @property
     def gap(self) -> float:
         """What of the output is not accounted for: rounding, if every rule was carried out."""
-        return self.explained - float(self.scores.double().sum()) - self.constants - self.softmax
+        return self.explained - float(wide(self.scores).sum()) - self.constants - self.softmax
 
 
 class AttnLRP(TorchFunctionMode):
@@ -154,8 +154,8 @@ class AttnLRP(TorchFunctionMode):
         with _altered(self._rules(depends, kept)):
             wanted = [get_gradient_edge(inputs), *(edge for edge, _ in added)]
             gradient, *others = torch.autograd.grad(logits, wanted, weights, retain_graph=True)
-        shares = [g.double() * value.double() for g, (_, value) in zip(others, added, strict=True)]
-        outputs = weights.double() * logits.detach().double()
+        shares = [wide(g) * wide(value) for g, (_, value) in zip(others, added, strict=True)]
+        outputs = wide(weights) * wide(logits.detach())
         scores = inputs.detach() * gradient
         constants = math.fsum(float(share.sum()) for share in shares)
         found = Relevance(scores, float(outputs.sum()), constants, math.fsum(kept))
@@ -206,6 +206,11 @@ class _HandOn(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (ratio,) = ctx.saved_tensors
         return gradients[0] * ratio, None
+
+
+def wide(values: Tensor) -> Tensor:
+    """In float64: where they are, or on the CPU if they are on a device without, as Apple's."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
 
 
 def _handed_on(x: Tensor, y: Tensor) -> Tensor:
@@ -276,9 +281,9 @@ def _watched(node: Any, kept: list[float]) -> _Hook:
     def hook(inward: _Gradients, outward: _Gradients) -> None:
         after, before = outward[0], inward[0]
         if after is not None and before is not None:
-            weights = node._saved_result.double()
-            through = torch.special.xlogy(before.double(), weights)
-            kept.append(float((weights * after.double() - through).sum()))
+            weights = wide(node._saved_result)
+            through = torch.special.xlogy(wide(before), weights)
+            kept.append(float((weights * wide(after) - through).sum()))
 
     return hook
 

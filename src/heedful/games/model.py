@@ -89,7 +89,7 @@ class ModelGame(ForOthers):
             try:
                 with classifier.undisturbed(), quiet_transformers(), torch.no_grad():
                     vectors = classifier.model.get_input_embeddings()(ids)
-                    other = classifier.model(inputs_embeds=vectors, **given).logits[0].double().cpu().numpy()
+                    other = classifier.model(inputs_embeds=vectors, **given).logits[0].cpu().double().numpy()
             except NotImplementedError:  # it takes no vectors in place of ids
                 return
             problem = (

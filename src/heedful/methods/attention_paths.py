@@ -19,6 +19,7 @@ from heedful.flow.network import flows
 from heedful.methods.attention import forwards
 from heedful.methods.base import Answer, Card, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
+from heedful.propagation import wide
 from heedful.question import Question
 
 _MOST_WORK = 3e10  # layers x tokens^2 x sinks: a minute or two on one core
@@ -169,7 +170,7 @@ def _through_layers(question: Question) -> Row:
                 "use attention-rollout"
             )
         steps = [
-            (weights.detach().double() * gradient.double()).clamp(min=0)[0].mean(0).cpu().numpy()
+            (wide(weights.detach()) * wide(gradient)).clamp(min=0)[0].mean(0).cpu().numpy()
             for weights, gradient in zip(layers, gradients, strict=True)
         ]
     readout = inside.readout(classifier, encoded, question.logits)
@@ -181,7 +182,7 @@ def _through_layers(question: Question) -> Row:
 
 def _in_one_layer(question: Question, model: AttentionPoolingForSequenceClassification) -> Row:
     cotangent = question.output.cotangent(question.logits)
-    readout, value = (weight.detach().double().cpu().numpy() for weight in (model.readout, model.value))
+    readout, value = (weight.detach().cpu().double().numpy() for weight in (model.readout, model.value))
     by_value = np.einsum("c,co,kod->kd", cotangent, readout, value) / len(value)
     gradients = by_value @ inside.input_vectors(question.classifier, question.encoded).T
     weights = inside.attentions(question.classifier, question.encoded)[0, :, 0]

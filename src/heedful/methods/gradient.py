@@ -24,6 +24,7 @@ from heedful.errors import SettingError
 from heedful.methods.base import Answer, Card, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.normalisers import normalise, slope
+from heedful.propagation import wide
 from heedful.question import Question
 
 ENGINES = ("auto", "closed-form", "autograd")
@@ -38,13 +39,13 @@ def closed_form(
     """Gradient of `cotangent . logits` by every e_t of the paper's classifier, [CLS] included, in float64."""
     config = model.config
     with torch.no_grad():
-        query, key, value, readout = (w.double() for w in (model.query, model.key, model.value, model.readout))
-        ids = torch.from_numpy(encoded.input_ids).to(query.device)
+        query, key, value, readout = (wide(w) for w in (model.query, model.key, model.value, model.readout))
+        ids = torch.from_numpy(encoded.input_ids).to(model.device)
         n_tokens = len(ids)
         if config.attend_padding:
             filler = ids.new_full((config.max_position_embeddings - n_tokens,), config.unk_token_id)
             ids = torch.cat([ids, filler])
-        vectors = model.embeddings(ids).double() + model.positions[: len(ids)].double()
+        vectors = wide(model.embeddings(ids)) + wide(model.positions[: len(ids)])
         scale = config.key_size**-0.5
         q = query @ vectors[0]
         by_score = torch.einsum("kad,ka->kd", key, q) * scale

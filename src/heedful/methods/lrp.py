@@ -81,7 +81,7 @@ class LRP(Method):
             if model is None
             else closed_form(model, encoded, cotangent)
         )
-        tokens = found.scores.double().reshape(len(encoded), -1).sum(1).cpu().numpy()
+        tokens = found.scores.cpu().double().reshape(len(encoded), -1).sum(1).numpy()
         return Answer(
             scores=question.units.add_up(tokens),
             n_forward=2 * int(model is None),  # one to see that the rules leave the logits as they are

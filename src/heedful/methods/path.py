@@ -105,7 +105,7 @@ class IntegratedGradients(Method):
         replaced = question.units.of_token >= 0
         if token is not None:
             other = replace(encoded, input_ids=np.where(replaced, token, encoded.input_ids))
-            return kind, inside.word_vectors(classifier, other).detach().double().cpu().numpy()
+            return kind, inside.word_vectors(classifier, other).detach().cpu().double().numpy()
         if self.baseline not in ("auto", "zero"):
             raise SettingError(f"{classifier.name} has no {kind} token: use baseline 'zero'")
         return "zero", np.where(replaced[:, None], 0.0, whole)
