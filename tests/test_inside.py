@@ -18,13 +18,23 @@ from heedful.errors import ModelError
 from heedful.question import Choices, ask
 
 TEXT = "the plot was not good but the acting was very good !"
+full_memory = pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError(),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to"),
+    ],
+    ids=["cuda", "mps", "cpu"],
+)
 METHODS = (
     "attention-mean", "attention-rollout", "attention-flow", "attention-value-norm", "attention-x-gradient",
     "gradient-x-input", "integrated-gradients", "lrp",
 )  # fmt: skip
 
 
-def test_many_points_run_in_batches_bounded_by_tokens_and_by_memory() -> None:
+@full_memory
+def test_many_points_run_in_batches_bounded_by_tokens_and_by_memory(error: RuntimeError) -> None:
     classifier = zoo.make("bert")
     question = ask(classifier, TEXT, Choices(output="probability"))
     encoded, output = question.encoded, question.output
@@ -34,7 +44,7 @@ def test_many_points_run_in_batches_bounded_by_tokens_and_by_memory() -> None:
 
     def watch(_: object, args: tuple[torch.Tensor]) -> None:
         if len(args[0]) > 3:
-            raise torch.OutOfMemoryError
+            raise error
         rows.append(len(args[0]))
 
     alone = [next(inside.gradients(classifier, encoded, output, [point])) for point in points]
@@ -48,17 +58,52 @@ def test_many_points_run_in_batches_bounded_by_tokens_and_by_memory() -> None:
             assert np.abs(gradient - own_gradient).max() < 1e-12 * np.abs(own_gradient).max()
 
 
-def test_a_single_point_that_exceeds_the_memory_is_an_error() -> None:
+@full_memory
+def test_a_single_point_that_exceeds_the_memory_is_an_error(error: RuntimeError) -> None:
     classifier = zoo.make("bert")
     question = ask(classifier, TEXT, Choices())
 
     def full(*_: object) -> None:
-        raise torch.OutOfMemoryError
+        raise error
 
     classifier.model.bert.encoder.register_forward_pre_hook(full)
     point = np.zeros((len(question.encoded), 16))
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(type(error)):
         list(inside.gradients(classifier, question.encoded, question.output, [point, point]))
+
+
+@full_memory
+def test_masked_texts_too_are_halved_until_they_fit(error: RuntimeError) -> None:
+    classifier = zoo.make("bert")
+    game = ask(classifier, TEXT, Choices()).game()
+    masks = ~np.eye(game.n_units, dtype=bool)
+    expected = game(masks)
+
+    def full(_: object, args: tuple[torch.Tensor]) -> None:
+        if len(args[0]) > 3:
+            raise error
+
+    classifier.model.bert.encoder.register_forward_pre_hook(full)
+    assert game(masks) == pytest.approx(expected, rel=1e-12)
+
+
+def test_another_error_is_not_taken_for_full_memory() -> None:
+    classifier = zoo.make("bert")
+    question = ask(classifier, TEXT, Choices())
+    rows: list[int] = []
+
+    def fail(_: object, args: tuple[torch.Tensor]) -> None:
+        rows.append(len(args[0]))
+        raise RuntimeError("something else")
+
+    point = inside.own_vectors(classifier, question.encoded)
+    game = question.game()
+    classifier.model.bert.encoder.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="something else"):
+        list(inside.gradients(classifier, question.encoded, question.output, [point, point]))
+    with pytest.raises(RuntimeError, match="something else"):
+        game(~np.eye(game.n_units, dtype=bool))
+    assert rows == [2, game.n_units]
 
 
 def test_a_readout_in_float16_is_refused_with_its_reason() -> None:

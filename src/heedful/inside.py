@@ -20,6 +20,7 @@ from transformers.utils import ModelOutput
 from heedful.classifier import Classifier
 from heedful.encoding import Encoded
 from heedful.errors import ModelError, SettingError
+from heedful.games.model import out_of_memory
 from heedful.games.output import Output
 from heedful.progress import quiet_transformers
 from heedful.propagation import AttnLRP, Relevance, wide
@@ -225,8 +226,8 @@ def _gradients(
 ) -> Iterator[tuple[float, Float64[np.ndarray, "tokens size"]]]:
     try:
         values, found = _gradients_at_once(classifier, encoded, output, points)
-    except torch.OutOfMemoryError:
-        if len(points) == 1:
+    except RuntimeError as error:
+        if len(points) == 1 or not out_of_memory(error):
             raise
     else:
         yield from zip(values.tolist(), found, strict=True)

@@ -22,6 +22,9 @@ _SIMILAR = 1.1  # lengths up to this factor share a batch
 _SMALL = 256  # tokens a batch may always hold, whatever their lengths
 _ON_CPU, _ELSEWHERE = 3072, 16_384  # tokens: what a layer holds should fit a CPU's cache, and fill a GPU
 
+# as CUDA and Apple's devices put it, and the CPU on Linux and on Windows
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
 Rows = tuple[list[np.ndarray], list[np.ndarray] | None, list[np.ndarray] | None]
 
 
@@ -180,8 +183,8 @@ class ModelGame(ForOthers):
             return np.concatenate([self._forward(rows) for rows in np.split(kept, ends)])
         try:
             values = self._classifier.logits(*self._rows(kept))
-        except torch.OutOfMemoryError:
-            if len(kept) == 1:
+        except RuntimeError as error:
+            if len(kept) == 1 or not out_of_memory(error):
                 raise
         else:
             self._n_forward += len(kept)
@@ -222,3 +225,8 @@ class ModelGame(ForOthers):
             return [ids] * len(kept), list(kept), all_types
         stub = ~kept.any(1, keepdims=True) & (np.arange(len(ids)) == 0)
         return list(np.where(stub, self._stub, ids)), list(kept | stub), all_types
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """True if that is what the error says: only CUDA has a class of its own for it."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY)
