@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test check format bench clean
 .DELETE_ON_ERROR:
 
-demo: $(VENV)/.demo  ## explain one review with every method: a table here, and report.html
+demo: $(VENV)/.demo  ## explain one review by eleven methods, side by side: a table here, and report.html
 	$(BIN)/heedful demo
 
 test: $(VENV)/.test  ## the whole test suite, in parallel

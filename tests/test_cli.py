@@ -191,6 +191,7 @@ def test_train_passes_every_option_on(run, tmp_path: Path, monkeypatch: pytest.M
         (["explain", "demo", "good", "--target", "7"], "no class 7"),
         (["explain", "demo", "good", "--method", "lime:n_samples=0"], "n_samples must be at least 1"),
         (["explain", "demo", "good", "--masking", "burn"], "unknown masking"),
+        (["explain", "demo", "good film", "--method", "shapley-exact:tolerance=1e-30"], "tolerance"),
         (["explain", "demo", "good", "--pair", " "], "empty"),
         (["explain", "demo", "good", "--pair", "film", "--long-text", "windows"], "pair of texts"),
         (["explain", "demo", "good", "--long-text", "window"], "unknown long_text"),

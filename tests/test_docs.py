@@ -10,7 +10,9 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+import heedful
 from heedful import cli, methods
+from heedful.demo import METHODS, REVIEW
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -74,6 +76,11 @@ def test_the_study_page_gives_the_numbers_of_the_report() -> None:
     quarters = [r for r in spread if (r["formula"], r["width"], r["by"]) == ("corrected", 0.25, "n_effective")]
     match = row_of("matches", formula="coded")
     affine, alone = (row_of("affine", formula=name, width=0.25, by="all") for name in ("affine", "attention"))
+    width = row_of("widths", width=0.25)
+    needed = [row_of("needed", criterion="right", method=name) for name in ("lime", "kernel-shap")]
+    every = json.loads((RESULTS / "tables" / "variants.summary.json").read_text("utf-8"))
+    own = [row for row in every if row["source"] != "exact, of those texts"]
+    sizes, against = ([row[name] for row in own] for name in ("kendall_size", "against"))
     expected = [
         *(f"{row['relative']:.1e}" for row in (words, as_printed, cls)),
         f"{attention['against']:.1%}",
@@ -82,10 +89,33 @@ def test_the_study_page_gives_the_numbers_of_the_report() -> None:
         *(f"{row['error']:.1%}" for row in (coded, corrected, quarters[-1])),
         *(f"{match[masking]:.1%}" for masking in ("unk", "delete")),
         *(f"{row['error']:.1%}" for row in (affine, alone)),
+        f"{width['kendall']:.3f}",
+        f"{width['same5']:.1%}",
+        *(f"{row['reached']:.1%}" for row in needed),
+        *(f"{value:.3f}" for value in (min(sizes), max(sizes))),
+        *(f"{share:.1%}" for share in (min(against), max(against))),
     ]
     page = (ROOT / "docs" / "attention-meets-post-hoc.md").read_text("utf-8")
     table = page.split("## Statement by statement")[1].split("\n## ")[0].replace("−", "-").replace(" %", "%")
     assert re.findall(r"\d+\.\d+(?:e[+-]\d+|%)?", table) == expected
+
+
+def test_the_accuracies_of_the_readme_are_those_of_the_report() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    found = dict(re.findall(r"^\| preset `(\w+)`.* \| (\d+\.\d+) % \|$", text, flags=re.MULTILINE))
+    paper, default = row_of("train", classifier="paper"), row_of("variants", variant="softmax, 6 heads")
+    assert found == {"paper": f"{100 * paper['accuracy']:.2f}", "default": f"{100 * default['accuracy']:.2f}"}
+
+
+def test_what_the_readme_tells_of_the_demo_is_so() -> None:
+    quoted = re.search(r"^> (.*)$", (ROOT / "README.md").read_text("utf-8"), flags=re.MULTILINE)[1]
+    assert quoted == REVIEW
+    found = {e.method: e for e in heedful.compare(heedful.load("demo"), quoted, METHODS).explanations}
+    assert found["lime"].target_name == "positive"
+    for name in ("attention-mean", "lime", "occlusion", "gradient-x-input", "shapley-exact"):
+        ((largest, score),) = found[name].top(1)
+        assert largest == "dull"
+        assert (score < 0) == (name != "attention-mean")
 
 
 def test_the_readme_shows_the_headline_table_of_the_report() -> None:

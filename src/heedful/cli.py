@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from heedful.errors import InputError, SettingError, TextError
+from heedful.errors import InputError, PrecisionError, SettingError, TextError
 
 if TYPE_CHECKING:
     from heedful.classifier import Classifier
@@ -84,12 +84,12 @@ def demo(
     text: Annotated[str | None, typer.Argument(help="Your own review instead of the built-in one.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Explain one review with every method: a table here, and report.html. Builds a small model the first time."""
+    """Explain one review side by side: a table here, and report.html. Builds a small model the first time."""
     classifier = _load("demo")
     from heedful.app import compare
-    from heedful.demo import REVIEW
+    from heedful.demo import METHODS, REVIEW
 
-    comparison = compare(classifier, text if text is not None else REVIEW, progress=True)
+    comparison = compare(classifier, text if text is not None else REVIEW, METHODS, progress=True)
     comparison.save(out)
     _show_comparison(comparison, as_json=as_json)
     typer.echo(f"report: {out.resolve()}", err=True)
@@ -215,7 +215,7 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         app()
-    except InputError as error:
+    except (InputError, PrecisionError) as error:
         from heedful.render.visible import visible
 
         typer.echo(f"heedful: {visible(str(error))}", err=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from heedful import planted
+from heedful.app import DEFAULT_METHODS
 from heedful.data import Splits
 from heedful.errors import InputError
 from heedful.models.presets import PRESETS
@@ -19,6 +20,7 @@ REVIEW = (
     "We saw it on a Friday evening. "
     "The soundtrack was charming, but the plot was not good and the ending was truly dull."
 )
+METHODS = (*DEFAULT_METHODS[:-1], "shapley-exact", "lime-exact", DEFAULT_METHODS[-1])
 _VERSION = "1"  # raise when the recipe below changes, so that old caches are left alone
 _RECIPE = replace(
     PRESETS["default"],
@@ -55,9 +57,9 @@ def demo_folder(*, progress: bool = False) -> Path:
         InputError: the cache folder cannot be written.
     """
     folder = cache_folder() / f"demo-{_VERSION}"
-    if (folder / METRICS).is_file():
-        return folder
     try:
+        if (folder / METRICS).is_file():
+            return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
             if not (folder / METRICS).is_file():

@@ -1,7 +1,7 @@
 """Errors a caller can act on: each says in one line what was wrong and what to do.
 
-`InputError` and its children mean *your input*; the command line turns them into exit code 2.
-Anything else that escapes is our fault and exits with 1.
+`InputError` and its children mean *your input*, `PrecisionError` a tolerance that cannot be met; the command line turns
+them into exit code 2. Anything else that escapes is our fault and exits with 1.
 """
 
 

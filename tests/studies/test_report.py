@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -71,6 +72,11 @@ def test_a_piece_of_html_stands_for_its_figure(tmp_path: Path) -> None:
 def test_a_word_is_shown_as_it_is(word: str) -> None:
     shown = report.to_html(f"| a | b |\n| --- | --- |\n| {report.text('x' + word + 'x')} | 2 |", Path(), {})
     assert Names(shown).elements == ["table", "thead", "tr", "th", "th", "tbody", "tr", "td", "td"]
+
+
+@pytest.mark.parametrize("word", ["1. Great film", "  12. two", "    four", "+ one", "> so"])
+def test_a_line_that_begins_with_a_word_is_a_paragraph(word: str) -> None:
+    assert Names(report.to_html(f"> {report.text(word)}", Path(), {})).elements == ["blockquote", "p"]
 
 
 def test_numbers_without_a_value_are_dashes() -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from heedful.studies.study import Run, Study
 
 _ACTIVE = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&-])")
+_LISTED = re.compile(r"^(\d+)\.")  # at the start of a line: an item of a list
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -156,4 +157,4 @@ def text(value: str) -> str:
         >>> print(text("*a|b*"))
         \*a\|b\*
     """
-    return _ACTIVE.sub(r"\\\1", visible(value))
+    return _LISTED.sub(r"\1\\.", _ACTIVE.sub(r"\\\1", visible(value).strip()))

@@ -10,6 +10,8 @@ from heedful.studies.attention_meets_post_hoc.samples import NEAR
 from heedful.studies.attention_meets_post_hoc.sentence import AUTHORS_SCORE, AUTHORS_SOURCE, restored
 from heedful.studies.study import Tables
 
+DEEPER, AUTHORS_DEEPER = "6-layer transformer", 0.8222  # layers and heads of the paper's appendix; its test accuracy
+
 
 def words(tables: Tables) -> dict[str, Any]:
     """Names for the template; `html` holds what stands in place of a figure in the HTML report."""
@@ -22,6 +24,7 @@ def words(tables: Tables) -> dict[str, Any]:
         "masked": MASKED,
         "parts": PARTS,
         "near": 1 - NEAR,
+        "deeper": AUTHORS_DEEPER if any(row["variant"] == DEEPER for row in tables.rows("variants.summary")) else None,
         "widest": max(row["width"] for row in tables.rows("formulas.summary")),
     }
 
