@@ -145,6 +145,13 @@ def test_nan_logits_are_the_models_fault() -> None:
         heedful.load(classifier.model, classifier.tokenizer)
 
 
+def test_scores_that_are_not_finite_are_no_result(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = methods.Answer(scores=np.array([1.0, np.nan]))
+    monkeypatch.setattr(methods.Occlusion, "answer", lambda *_: broken)
+    with pytest.raises(ModelError, match="occlusion gives scores that are NaN or infinite"):
+        heedful.explain(classifier, "good film", "occlusion")
+
+
 def test_a_long_text_is_explained_up_to_the_limit_and_says_so() -> None:
     classifier = make_classifier(max_position_embeddings=8)
     result = heedful.explain(classifier, TEXT, "lime:n_samples=50", unit="word")

@@ -276,6 +276,31 @@ def test_auto_masking_is_the_unknown_word_the_mask_or_deletion():
         bert.masking("mask")
 
 
+def test_auto_masking_takes_no_token_that_the_model_takes_for_padding_or_has_no_word_for():
+    bert = make_bert()
+    bert.tokenizer.mask_token = None
+    bert.model.config.pad_token_id = bert.tokenizer.unk_token_id
+    assert bert.masking("auto") == "delete"
+    bert = make_bert()
+    bert.tokenizer.add_special_tokens({"mask_token": "[new]"})  # the model was not resized
+    assert bert.masking("auto") == "unk"
+    with pytest.raises(SettingError, match="bert has no mask token"):
+        bert.masking("mask")
+
+
+def test_type_ids_go_to_models_that_take_them(monkeypatch):
+    bert = zoo.make("bert")
+    pair = bert.encode(("good", "film"))
+    assert pair.type_ids is not None
+    without = Classifier(bert.model, bert.tokenizer, "bert")
+
+    def forward(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> None:
+        """As DistilBERT's, say: no token_type_ids."""
+
+    monkeypatch.setattr(bert.model, "forward", forward)
+    assert without.encode(("good", "film")).type_ids is None
+
+
 def test_maskings_and_their_replacements():
     classifier = make_classifier()
     assert [classifier.masking(name) for name in MASKINGS] == ["unk", "mask", "pad", "delete", "ignore"]

@@ -135,13 +135,12 @@ def test_a_configuration_that_wants_tuples_changes_nothing(name: str) -> None:
 
 
 def decoder(name: str, template: str) -> Classifier:
-    """A decoder that takes </s> for padding, its texts in this template behind its own."""
+    """A decoder that takes </s> for padding, its texts in this template."""
     made = zoo.make(name)
     tokenizer = copy.deepcopy(made.tokenizer)
-    backend = tokenizer.backend_tokenizer
-    made.model.config.pad_token_id = end = tokenizer.eos_token_id
-    ended = processors.TemplateProcessing(single=template, special_tokens=[("</s>", end)])
-    backend.post_processor = processors.Sequence([backend.post_processor, ended])
+    ends = [("<s>", tokenizer.bos_token_id), ("</s>", tokenizer.eos_token_id)]
+    made.model.config.pad_token_id = tokenizer.eos_token_id
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ends)
     return Classifier(made.model, tokenizer, name)
 
 
@@ -149,7 +148,7 @@ def decoder(name: str, template: str) -> Classifier:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_decoders_text_may_end_in_its_padding(name: str, method: str) -> None:
     """Logits are read in front of it, which sees nothing behind: as if it were not there."""
-    plain, ended = decoder(name, "$A"), decoder(name, "$A </s>")
+    plain, ended = decoder(name, "<s> $A"), decoder(name, "<s> $A </s>")
     encoded = ended.encode(TEXT)
     assert len(encoded) == len(plain.encode(TEXT)) + 1
     assert inside.readout(ended, encoded)[-2:] == pytest.approx([1.0, 0.0])

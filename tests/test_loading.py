@@ -208,6 +208,28 @@ def test_objects_that_are_no_model_are_refused(source):
         inspect.unwrap(app.load)(source)  # the shape checks of the tests would stop these before
 
 
+def test_adapters_are_to_be_merged_first(tmp_path):
+    adapted = torch.nn.Module()
+    adapted.merge_and_unload = lambda: None
+    with pytest.raises(ModelError, match=r"a PEFT model: call its merge_and_unload\(\)"):
+        inspect.unwrap(app.load)(adapted, make_classifier().tokenizer)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="holds a PEFT adapter: merge it"):
+        app.load(tmp_path)
+
+
+def test_a_folder_or_a_pipeline_is_loaded_for_the_call(saved):
+    by_folder = app.explain(saved, "good film", "occlusion")
+    loaded = app.load(saved)
+    assert by_folder.model == loaded.name
+    np.testing.assert_array_equal(by_folder.scores, app.explain(loaded, "good film", "occlusion").scores)
+    with quiet_transformers():
+        pipe = pipeline("text-classification", model=loaded.model, tokenizer=loaded.tokenizer, device="cpu")
+    assert len(app.compare(pipe, "good film", ["occlusion"]).explanations) == 1
+    with pytest.raises(ModelError, match="a model object needs its tokenizer"):
+        inspect.unwrap(app.explain)(loaded.model, "good film", "occlusion")
+
+
 def test_arguments_that_do_not_go_together_are_refused(saved):
     classifier = make_classifier()
     with pytest.raises(ModelError, match=r"a model object needs its tokenizer: load\(model, tokenizer\)"):
@@ -273,6 +295,12 @@ def test_a_cache_that_cannot_be_written_is_one_clear_line(cache):
     with pytest.raises(InputError, match="HEEDFUL_CACHE") as raised:
         demo.demo_folder()
     assert "\n" not in str(raised.value)
+
+
+def test_a_cache_with_a_name_that_is_too_long_is_one_clear_line(monkeypatch):
+    monkeypatch.setenv("HEEDFUL_CACHE", "x" * 300)
+    with pytest.raises(InputError, match="set HEEDFUL_CACHE"):
+        demo.demo_folder()
 
 
 def test_where_the_cache_is(monkeypatch, tmp_path):

@@ -119,6 +119,30 @@ def test_subword_tokens_belong_to_their_word() -> None:
     assert units.positions == ((1, 2, 3), (4,))
 
 
+def test_words_that_share_a_token_are_one_unit() -> None:
+    weather = find("今天天气很好", [None, (0, 2), (2, 4), (4, 6), None], "word_type")
+    assert weather.strings == ("今天", "天气", "很好")
+    assert weather.positions == ((1,), (2,), (3,))
+    assert find("日本 日曜", [(0, 2), (3, 5)], "word_type").strings == ("日本", "日曜")
+    # a token over the end of one merged word and the start of the next joins both
+    assert find("abc 今天气", [(0, 3), (4, 6), (5, 7)], "word").strings == ("abc", "今天气")
+
+
+@given(tokenised(), st.sampled_from(KINDS))
+def test_every_word_a_token_covers_is_in_a_unit_and_tokens_reach_into_no_other(sample: tuple, kind: str) -> None:
+    text, offsets = sample
+    units = find(text, offsets, kind)
+    owned = {place for spans in units.spans for span in spans for place in range(*span)}
+    for span, unit in zip(offsets, units.of_token, strict=True):
+        if span is None or span[0] == span[1]:
+            continue
+        assert all(
+            place in owned for start, end in words(text) for place in range(start, end) if span[0] <= place < span[1]
+        )
+        others = [s for j, spans in enumerate(units.spans) if j != unit for s in spans]
+        assert kind == "token" or not any(start < span[1] and span[0] < end for start, end in others)
+
+
 def test_words_that_were_cut_off_are_no_units() -> None:
     assert find("seen unseen", [None, (0, 4)], "word").strings == ("seen",)
 

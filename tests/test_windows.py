@@ -13,6 +13,7 @@ import torch
 
 import heedful
 import zoo
+from factory import make_bert
 from heedful import Windows, encoding, methods
 from heedful.classifier import Classifier
 from heedful.errors import InputError, ModelError, SettingError, TextError
@@ -323,6 +324,14 @@ def test_what_makes_no_windows_is_refused_in_one_line(long_text: str, message: s
     with pytest.raises(InputError, match=message) as raised:
         heedful.explain(CLASSIFIERS["bert"], TEXT, "occlusion", long_text=long_text)
     assert "\n" not in str(raised.value)
+
+
+def test_a_tokenizer_of_another_model_is_refused_in_windows_too() -> None:
+    classifier = make_bert()
+    classifier.model.resize_token_embeddings(9)
+    mixed = Classifier(classifier.model, classifier.tokenizer, "mixed")
+    with pytest.raises(ModelError, match="they do not belong together"):
+        heedful.explain(mixed, TEXT, "occlusion", long_text="windows:size=9")
 
 
 def test_pairs_have_no_windows_and_texts_are_texts() -> None:

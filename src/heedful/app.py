@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import overload
+from typing import TypeAlias, overload
 
 from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -25,6 +25,7 @@ from heedful.windows import Asked, Windows, ask_long
 DEMO = "demo"
 _PAIR = {"text", "text_pair"}
 
+Explained: TypeAlias = Classifier | str | Path | Pipeline
 Given = Text | Mapping[str, str]  # a mapping is a pair as Hugging Face's pipelines take it
 DEFAULT_METHODS = (
     "attention-mean",
@@ -70,6 +71,8 @@ def load(
 
             return from_pretrained(demo_folder(), device, name=DEMO)
         return from_pretrained(source, device)
+    if hasattr(source, "merge_and_unload"):
+        raise ModelError("a PEFT model: call its merge_and_unload(), and load what that returns with its tokenizer")
     if device is not None:
         raise SettingError("a model object stays on its device: move it yourself, or give a folder or hub id")
     if isinstance(source, PreTrainedModel):
@@ -86,16 +89,16 @@ def load(
 
 @overload
 def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str, a pair one of texts: both are one text
-    clf: Classifier, text: Given, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    clf: Explained, text: Given, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
     unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
 ) -> Explanation: ...  # fmt: skip
 @overload
 def explain(
-    clf: Classifier, text: Sequence[Given], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    clf: Explained, text: Sequence[Given], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
     unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
 ) -> list[Explanation]: ...  # fmt: skip
 def explain(  # noqa: PLR0913 - the front door names every choice
-    clf: Classifier,
+    clf: Explained,
     text: Given | Sequence[Given],
     method: str | Method = "lime",
     *,
@@ -110,7 +113,7 @@ def explain(  # noqa: PLR0913 - the front door names every choice
     """Explain the prediction on one text, or on each of several.
 
     Args:
-        clf: the classifier, from `load`.
+        clf: the classifier, from `load`, or a hub id, folder or pipeline to be loaded for this call.
         text: a text, or a pair of texts as a tuple or as {"text": ..., "text_pair": ...}, or a list of such; alone and
             among others it gets the same scores.
         method: a registered name, with settings as in "lime:n_samples=1000", or a method object.
@@ -131,6 +134,7 @@ def explain(  # noqa: PLR0913 - the front door names every choice
         >>> explain(load("demo"), "The acting was wonderful.", "occlusion").top(1)[0][0]
         'wonderful'
     """
+    clf = clf if isinstance(clf, Classifier) else load(clf)
     choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
     chosen, windows = registry.get(method), Windows.of(long_text)
     if isinstance(text, (str, tuple, Mapping)) or not _is_many(text):
@@ -142,7 +146,7 @@ def explain(  # noqa: PLR0913 - the front door names every choice
 
 
 def compare(  # noqa: PLR0913 - the same choices as explain
-    clf: Classifier,
+    clf: Explained,
     text: Given,
     methods: Sequence[str | Method] = DEFAULT_METHODS,
     *,
@@ -160,6 +164,7 @@ def compare(  # noqa: PLR0913 - the same choices as explain
         >>> compare(load("demo"), "The acting was wonderful.", ["lime", "occlusion"]).agreement("kendall").shape
         (2, 2)
     """
+    clf = clf if isinstance(clf, Classifier) else load(clf)
     chosen = [registry.get(method) for method in methods]
     if not chosen:
         raise SettingError("compare needs at least one method")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -73,7 +74,7 @@ class Classifier:
         limits = [getattr(self.model.config, "max_position_embeddings", None), self.tokenizer.model_max_length]
         for name, module in self.model.named_modules():
             if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
-                limits.append(module.num_embeddings - module.padding_idx - 1)  # RoBERTa counts from behind the padding
+                limits.append(len(module.weight) - module.padding_idx - 1)  # RoBERTa counts from behind the padding
         return min(sys.maxsize, *(int(limit) for limit in limits if limit is not None and limit > 0))
 
     def encode(self, text: Text) -> Encoded:
@@ -87,14 +88,24 @@ class Classifier:
             raise TextError(f"the text must be a string, got {type(text).__name__}")
         if isinstance(text, tuple) and (len(text) != 2 or not all(isinstance(part, str) for part in text)):
             raise TextError("a pair of texts must be two strings")
-        encoded = encode(self.tokenizer, text, self.max_tokens, self.name)
+        return self.encode_up_to(self.max_tokens, text)
+
+    def encode_up_to(self, limit: int, text: Text) -> Encoded:
+        """The same with another limit, which may be above the classifier's: for texts that are read in parts."""
+        encoded = encode(self.tokenizer, text, limit, self.name)
         largest, n_words = int(encoded.input_ids.max()), self._n_words
         if n_words is not None and largest >= n_words:
             raise ModelError(
                 f"{self.name}: the tokenizer gives id {largest}, the model has {n_words} words; "
                 "they do not belong together"
             )
-        return encoded
+        return encoded if self._takes_types else replace(encoded, type_ids=None)
+
+    @cached_property
+    def _takes_types(self) -> bool:
+        """Whether the model can be told which of two texts a token is of; some tokenizers tell where it cannot."""
+        parameters = inspect.signature(self.model.forward).parameters.values()
+        return any(one.name == "token_type_ids" or one.kind is one.VAR_KEYWORD for one in parameters)
 
     @property
     def _n_words(self) -> int | None:
@@ -169,7 +180,8 @@ class Classifier:
         """
         if wanted == "auto":
             own = self.tokenizer
-            ends = {own.eos_token_id, own.bos_token_id, own.pad_token_id} if self.paper_model is None else {None}
+            ends = {own.eos_token_id, own.bos_token_id, own.pad_token_id, self.padding_id}
+            ends = ends if self.paper_model is None else {None}
             order = ("unk",) if self.paper_model is not None else ("mask", "unk")
             return next((name for name in order if self.replacement_id(name) not in {None, *ends}), "delete")
         if wanted not in MASKINGS:
@@ -179,13 +191,15 @@ class Classifier:
         return wanted
 
     def replacement_id(self, masking: str) -> int | None:
-        """Token id that stands in for a removed token; None for deletion and ignoring."""
+        """Token id that stands in for a removed token; None for deletion, ignoring, and ids that the model lacks."""
         token_id = getattr(self.tokenizer, f"{masking}_token_id", None) if masking in ("unk", "mask", "pad") else None
-        return None if token_id is None else int(token_id)
+        if token_id is None or (self._n_words is not None and token_id >= self._n_words):
+            return None
+        return int(token_id)
 
     @property
     def padding_id(self) -> int | None:
-        """The id the model itself takes for padding, or failing that the tokenizer's; None if the model knows none.
+        """The id the model itself takes for padding; None if it knows none, whatever the tokenizer says.
 
         Decoders read their logits off the last token that is not that one, and take single texts only if it is None.
         """

@@ -28,7 +28,7 @@ class Encoded:
         input_ids: token ids, special tokens included.
         offsets: character span of every token; None for special tokens.
         cut: character spans of the text beyond the classifier's limit.
-        type_ids: which of two texts each token belongs to, for models that are told so; else None.
+        type_ids: which of two texts each token belongs to, where the tokenizer says so; else None.
         second: where the second text of a pair begins in `text`; None for a single text.
     """
 
@@ -99,7 +99,7 @@ def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit:
         "\n".join(texts),
         np.asarray(out["input_ids"], dtype=np.int64),
         offsets,
-        type_ids=np.asarray(type_ids, dtype=np.int64) if type_ids is not None and any(type_ids) else None,
+        type_ids=None if type_ids is None else np.asarray(type_ids, dtype=np.int64),
         second=starts[1] if len(texts) == 2 else None,
     )
 

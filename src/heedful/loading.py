@@ -22,7 +22,7 @@ _FAILURES = (
 
 
 def from_pretrained(source: str | Path, device: str | None = None, *, name: str | None = None) -> Classifier:
-    """Classifier from a local folder or a hub id, in evaluation mode, with eager attention; `name` is for results.
+    """Classifier from a local folder or a hub id, in evaluation mode; `name` is for results.
 
     Raises:
         ModelError: no such folder, not a model, a damaged one, weights missing, the hub cannot be reached, or the
@@ -33,8 +33,8 @@ def from_pretrained(source: str | Path, device: str | None = None, *, name: str 
         _check_folder(source)
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         model, report = AutoModelForSequenceClassification.from_pretrained(
-            source, config=config, use_safetensors=True, attn_implementation="eager", trust_remote_code=False,
-            output_loading_info=True, ignore_mismatched_sizes=True,
+            source, config=config, use_safetensors=True, trust_remote_code=False, output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )  # fmt: skip
     mismatched = sorted(name for name, *_ in report["mismatched_keys"])
     if mismatched:
@@ -53,6 +53,8 @@ def from_pretrained(source: str | Path, device: str | None = None, *, name: str 
 def _check_folder(source: str) -> None:
     """Refuse what is, or looks like, a folder without a model before it is taken for a hub id."""
     folder = Path(source)
+    if (folder / "adapter_config.json").is_file():
+        raise ModelError(f"{source} holds a PEFT adapter: merge it into its model (merge_and_unload) and save that")
     if folder.exists() and not (folder / "config.json").is_file():
         raise ModelError(f"{source} is not a model folder: it has no config.json")
     if not folder.exists() and (folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1):

@@ -98,8 +98,8 @@ def sentences(text: str) -> list[Span]:
 def find(text: str, offsets: Iterable[Span | None], kind: str) -> Units:
     """Units of `kind` in a text, given each token's (start, end) offsets, None for special tokens.
 
-    A token belongs to the first unit it overlaps. Units without any token (cut off, or dropped by the tokeniser) are
-    left out: the classifier cannot depend on them.
+    A token belongs to the unit it overlaps; units that share a token, as in Chinese, are one. Units without any token
+    (cut off, or dropped by the tokeniser) are left out: the classifier cannot depend on them.
 
     Raises:
         SettingError: `kind` is unknown.
@@ -111,16 +111,11 @@ def find(text: str, offsets: Iterable[Span | None], kind: str) -> Units:
         spans = [span for span in offsets if span is not None and span[0] < span[1]]
         places = [(t,) for t, span in enumerate(offsets) if span is not None and span[0] < span[1]]
         return _units(kind, text, [(span,) for span in spans], places, len(offsets))
-    spans = sentences(text) if kind == "sentence" else words(text)
-    owned = _match(spans, offsets)
-    if kind == "word_type":
-        groups: dict[str, list[int]] = {}
-        for j, (start, end) in enumerate(spans):
-            if owned[j]:
-                groups.setdefault(text[start:end], []).append(j)
-        grouped = list(groups.values())
-    else:
-        grouped = [[j] for j in range(len(spans)) if owned[j]]
+    spans, owned = _match(sentences(text) if kind == "sentence" else words(text), offsets)
+    groups: dict[object, list[int]] = {}
+    for j, (start, end) in enumerate(spans):
+        groups.setdefault(text[start:end] if kind == "word_type" else j, []).append(j)
+    grouped = list(groups.values())
     return _units(
         kind,
         text,
@@ -137,15 +132,28 @@ def _units(
     return Units(kind, strings, tuple(spans), tuple(positions), n_tokens)
 
 
-def _match(spans: list[Span], offsets: list[Span | None]) -> list[list[int]]:
-    """Token positions of each span; both lists ascend, so one sweep suffices."""
-    owned: list[list[int]] = [[] for _ in spans]
+def _match(spans: list[Span], offsets: list[Span | None]) -> tuple[list[Span], list[list[int]]]:
+    """The spans that have tokens, and their positions; what shares a token becomes one. All lists ascend: one sweep.
+
+    In scripts without spaces every letter is a word to UAX 29, and tokens hold several: they come and go together.
+    """
+    found: list[Span] = []
+    owned: list[list[int]] = []
     j = 0
     for t, span in enumerate(offsets):
         if span is None or span[0] >= span[1]:
             continue
         while j < len(spans) and spans[j][1] <= span[0]:
             j += 1
-        if j < len(spans) and spans[j][0] < span[1]:
-            owned[j].append(t)
-    return owned
+        if j == len(spans) or spans[j][0] >= span[1]:
+            continue
+        last = j
+        while last + 1 < len(spans) and spans[last + 1][0] < span[1]:
+            last += 1
+        if found and found[-1][1] > spans[j][0]:
+            found[-1] = found[-1][0], max(found[-1][1], spans[last][1])
+            owned[-1].append(t)
+        else:
+            found.append((spans[j][0], spans[last][1]))
+            owned.append([t])
+    return found, owned

@@ -24,10 +24,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from heedful import encoding
 from heedful.classifier import Classifier
 from heedful.encoding import Encoded, Text
-from heedful.errors import SettingError, TextError
+from heedful.errors import ModelError, SettingError, TextError
 from heedful.methods.base import Answer, Method
 from heedful.question import Choices, Question, about, ask
 from heedful.spec import changed
@@ -105,11 +104,19 @@ class Part:
     silent: bool = False
 
     def answer(self, method: Method) -> Answer:
-        """The method's answer; a silent window, of punctuation alone, has an output but nothing to explain."""
+        """The method's answer; a silent window, of punctuation alone, has an output but nothing to explain.
+
+        Raises:
+            ModelError: scores are not finite.
+        """
         if self.silent:
             none = np.zeros(0)
             return Answer(scores=none, base_value=self.question.prediction, std_error=none, error_bound=0.0)
-        return method.answer(self.question)
+        answer = method.answer(self.question)
+        if not np.isfinite(answer.scores).all():
+            name, precise = self.question.classifier.name, "another method, or the model in float32"
+            raise ModelError(f"{name}: {method.card.name} gives scores that are NaN or infinite: try {precise}")
+        return answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +191,7 @@ def ask_long(classifier: Classifier, text: Text, choices: Choices, windows: Wind
     size = classifier.max_tokens if windows.size is None else windows.size
     if size > classifier.max_tokens:
         raise SettingError(f"windows of {size} tokens: {classifier.name} takes {classifier.max_tokens} at most")
-    whole = encoding.encode(classifier.tokenizer, text, sys.maxsize, classifier.name)
+    whole = classifier.encode_up_to(sys.maxsize, text)
     places, stride = _places(whole, size, windows.stride)
     if len(places) == 1:
         return Asked.at_once(ask(classifier, text, choices))

@@ -47,7 +47,7 @@ def to_shapiq(game: Game) -> Any:
     try:
         import shapiq
     except ImportError:
-        raise MissingExtraError("shapiq", "bench", "to_shapiq()") from None
+        raise MissingExtraError("shapiq", "oracles", "to_shapiq()") from None
 
     class HeedfulGame(shapiq.Game):
         """A game of heedful's: `n_forward` says what it has cost so far."""

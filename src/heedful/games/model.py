@@ -97,7 +97,7 @@ class ModelGame(ForOthers):
                 return
             problem = (
                 f"{name} takes token {classifier.padding_id} for the end of the text or counts positions without it, "
-                "so words in its place would move the others: use masking 'mask', 'unk' or 'delete'"
+                f"so words in its place would move the others: use 'delete' or another masking than {self._masking!r}"
             )
         else:
             return

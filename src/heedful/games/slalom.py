@@ -46,8 +46,8 @@ class Slalom:
         fixed_importance, fixed_value: the same of the fixed term; minus infinity and 0 without one.
         empty: value with every unit removed.
         fidelity: R2 on masks that the fit has not seen, 1 - sum (f - surrogate)^2 / sum (f - mean f)^2. Their sizes are
-            uniform, as are those behind Shapley values, and all weigh the same. If all 2^d masks were evaluated, it is
-            over all of them instead, and every size weighs the same.
+            uniform, as are those behind Shapley values, but for masks that the fit has seen; all weigh the same. If all
+            2^d masks were evaluated, it is over all of them instead, and every size weighs the same.
         n_held_out: number of these masks; 0 if all were evaluated.
         n_evaluations: masks handed to the game.
         ridge: penalty chosen.

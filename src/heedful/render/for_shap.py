@@ -16,7 +16,7 @@ def to_shap(explanation: Explanation) -> Any:
     try:
         import shap
     except ImportError:
-        raise MissingExtraError("shap", "bench", "Explanation.to_shap()") from None
+        raise MissingExtraError("shap", "oracles", "Explanation.to_shap()") from None
     error, base = explanation.std_error, explanation.base_value
     whole = shap.Explanation(
         values=explanation.scores[:, None].copy(),
