@@ -247,7 +247,7 @@ class TestToShap:
 
     def test_without_shap_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "shap", None)
-        with pytest.raises(InputError, match=r"to_shap\(\) needs shap: pip install 'heedful\[bench\]'"):
+        with pytest.raises(InputError, match=r"to_shap\(\) needs shap: pip install 'heedful\[oracles\]'"):
             example().to_shap()
 
 

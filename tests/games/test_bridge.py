@@ -124,5 +124,5 @@ class TestShapiq:
 
     def test_without_shapiq_says_what_to_install(self, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "shapiq", None)
-        with pytest.raises(InputError, match=r"to_shapiq\(\) needs shapiq: pip install 'heedful\[bench\]'"):
+        with pytest.raises(InputError, match=r"to_shapiq\(\) needs shapiq: pip install 'heedful\[oracles\]'"):
             from_text(classifier, TEXT).to_shapiq()

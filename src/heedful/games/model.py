@@ -97,7 +97,7 @@ class ModelGame(ForOthers):
                 return
             problem = (
                 f"{name} takes token {classifier.padding_id} for the end of the text or counts positions without it, "
-                f"so words in its place would move the others: use 'delete' or another masking than {self._masking!r}"
+                f"so words in its place would move the others: use masking 'delete' or another than {self._masking!r}"
             )
         else:
             return
