@@ -5,6 +5,8 @@ LIME, gradients, Owen values and shapiq have parity tests of their own beside ea
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import shap
@@ -16,6 +18,7 @@ import zoo
 from heedful.classifier import Classifier
 from heedful.games import from_text
 from heedful.games.model import ModelGame
+from heedful.methods.shapley_sampling import permutation_shapley
 from heedful.units import find
 
 TEXT = "what a dull plot"
@@ -71,11 +74,27 @@ def test_shap_on_masks(bert: Classifier, explainer: str) -> None:
     assert heedful.explain(bert, TEXT, "kernel-shap").scores == pytest.approx(theirs, abs=1e-9)
 
 
+@dataclass(frozen=True, eq=False)
+class Pairwise:
+    """A game of units that act alone and two by two: effects on the diagonal, and above it."""
+
+    effects: np.ndarray
+    n_forward: int = 0
+
+    @property
+    def n_units(self) -> int:
+        return len(self.effects)
+
+    def __call__(self, masks: np.ndarray) -> np.ndarray:
+        return ((masks @ self.effects) * masks).sum(1)
+
+
 def test_shaps_permutations_go_there_and_back() -> None:
-    """Pairs of a permutation and its reverse solve interactions of two, in its explainer as in ours."""
-    pairs = np.triu(np.random.default_rng(0).normal(size=(6, 6)))
-    explainer = shap.PermutationExplainer(
-        lambda z: ((z @ pairs) * z).sum(1), shap.maskers.Independent(np.zeros((1, 6))), seed=0
-    )
-    theirs = explainer(np.ones((1, 6)), max_evals=13).values[0]
-    assert theirs == pytest.approx(np.diag(pairs) + np.triu(pairs, 1).sum(0) / 2 + np.triu(pairs, 1).sum(1) / 2)
+    """A permutation and its reverse solve interactions of two, in shap's explainer as in ours."""
+    game = Pairwise(np.triu(np.random.default_rng(0).normal(size=(6, 6))))
+    alone, together = np.diag(game.effects), np.triu(game.effects, 1)
+    truth = alone + (together.sum(0) + together.sum(1)) / 2
+    explainer = shap.PermutationExplainer(game, shap.maskers.Independent(np.zeros((1, 6))), seed=0)
+    assert explainer(np.ones((1, 6)), max_evals=13).values[0] == pytest.approx(truth)
+    assert permutation_shapley(game, 2).values == pytest.approx(truth)
+    assert permutation_shapley(game, 2, antithetic=False).values != pytest.approx(truth)
