@@ -1,4 +1,4 @@
-"""Every architecture's logits: the same in a padded batch as alone."""
+"""Every architecture's logits: the model's own for a text and for a pair, and the same in a batch as alone."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def own_logits(classifier: Classifier, text: Text) -> np.ndarray:
     given = classifier.tokenizer(*((text,) if isinstance(text, str) else text), return_tensors="pt")
     with torch.no_grad():
         return classifier.model(**given).logits[0].double().numpy()
+
+
+@everywhere
+@single_and_paired
+def test_logits_of_a_text_are_the_models_own(architecture: str, texts: tuple[Text, ...]) -> None:
+    classifier = zoo.make(architecture)
+    for text in texts:
+        # the same numbers go through the same model, in float64
+        assert classifier.logits_of(classifier.encode(text)) == pytest.approx(own_logits(classifier, text), rel=1e-12)
 
 
 @everywhere
