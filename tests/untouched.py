@@ -43,9 +43,9 @@ def assert_same_state(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Tensors within lists and tuples as arrays."""
+    """Tensors within lists and tuples as arrays; NumPy knows no bfloat16."""
     if isinstance(value, ByIdentity):
         return {name: id(one) for name, one in value.items()}
     if isinstance(value, (tuple, list)):
         return [plain(x) for x in value]
-    return value.detach().numpy() if isinstance(value, torch.Tensor) else value
+    return value.detach().double().numpy() if isinstance(value, torch.Tensor) else value
