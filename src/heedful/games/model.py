@@ -20,7 +20,7 @@ from heedful.units import Units
 
 _SIMILAR = 1.1  # lengths up to this factor share a batch
 _SMALL = 256  # tokens a batch may always hold, whatever their lengths
-_ON_CPU, _ELSEWHERE = 3072, 16_384  # tokens: what a layer holds should fit a CPU's cache, and fill a GPU
+_ON_CPU, _ELSEWHERE = 2048, 16_384  # tokens: what a layer holds should fit a CPU's cache, and fill a GPU
 
 # as CUDA and Apple's devices put it, and the CPU on Linux and on Windows
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -42,7 +42,7 @@ class ModelGame(ForOthers):
         units: its units.
         masking: "unk", "mask", "pad", "delete" or "ignore".
         output: what is explained.
-        batch_tokens: most tokens a forward pass may hold, padding included; None: 3,072 on a CPU, 16,384 elsewhere.
+        batch_tokens: most tokens a forward pass may hold, padding included; None: 2,048 on a CPU, 16,384 elsewhere.
 
     Raises:
         SettingError: masking "ignore" on a model that attends to its padding: its mask cannot tell the two apart;
