@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import torch
 from torch._inductor import config
 
 import heedful
+from metering import median_seconds
 
 SHAPES = ((64, 32), (16, 128), (6, 384))  # texts, tokens: as many as a batch holds
 
@@ -39,17 +39,8 @@ def main() -> None:
             started = time.perf_counter()
             compiled(**given)
             first = time.perf_counter() - started
-            plain, fast = (_median(partial(run, **given)) for run in (model, compiled))
+            plain, fast = (median_seconds(partial(run, **given)) for run in (model, compiled))
         print(f"{shape[0]:6d}{shape[1]:8d}{plain * 1e3:9.1f}{fast * 1e3:10.1f}{plain / fast:7.2f}x{first:11.1f} s")
-
-
-def _median(run: Callable[[], object], repeats: int = 9) -> float:
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds))
 
 
 if __name__ == "__main__":

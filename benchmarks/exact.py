@@ -25,6 +25,7 @@ import heedful
 from heedful.data import read
 from heedful.games import RatioGame, Terms, exact
 from heedful.question import Choices, Question, ask
+from metering import median_seconds
 
 WORDS = range(110, 131)
 Value = Callable[[np.ndarray], np.ndarray]
@@ -227,12 +228,7 @@ def _every_text(classifier: heedful.Classifier, texts: Sequence[str], device: st
 
 def _timed(run: Callable[[], object], repeats: int) -> float:
     run()
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds))
+    return median_seconds(run, repeats)
 
 
 def _options() -> argparse.Namespace:

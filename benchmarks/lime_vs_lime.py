@@ -26,6 +26,7 @@ from transformers import PreTrainedTokenizerBase
 import heedful
 from heedful.methods import Lime
 from heedful.models import AttentionPoolingConfig, AttentionPoolingForSequenceClassification, build_tokenizer
+from metering import median_seconds
 
 BATCH = 256
 
@@ -50,7 +51,7 @@ def _race(classifier: heedful.Classifier, document: str, options: argparse.Names
 
     exact = ours("lime")
     ours("fast")  # compiles once a process
-    seconds = {sampler: _median(lambda s=sampler: ours(s), options.repeats) for sampler in ("fast", "lime")}
+    seconds = {sampler: median_seconds(lambda s=sampler: ours(s), options.repeats) for sampler in ("fast", "lime")}
 
     config = classifier.model.config
     padding = f"attended to, {config.max_position_embeddings} tokens always" if config.attend_padding else "masked out"
@@ -131,15 +132,6 @@ def _known_words(classifier: heedful.Classifier, n: int) -> str:
     """Frequent words of a trained classifier that lime splits as the tokenizer does."""
     vocabulary = sorted(classifier.tokenizer.get_vocab().items(), key=lambda item: item[1])
     return " ".join([word for word, _ in vocabulary if word.isascii() and word.isalpha()][:n])
-
-
-def _median(run: Callable[[], object], repeats: int) -> float:
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds))
 
 
 def _options() -> argparse.Namespace:

@@ -1,11 +1,12 @@
-"""What a run sends through a model, and the time spent inside: needs torch alone, so that every side can use it."""
+"""What a run sends through a model and the time it takes: needs torch alone, so that every side can use it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import median
 
 import torch
 
@@ -46,3 +47,13 @@ def metered(model: torch.nn.Module) -> Iterator[Meter]:
         meter.wall = time.perf_counter() - start
         for handle in handles:
             handle.remove()
+
+
+def median_seconds(run: Callable[[], object], repeats: int = 9) -> float:
+    """Median time of so many runs."""
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    return median(seconds)
