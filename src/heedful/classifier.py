@@ -259,7 +259,7 @@ def _restore(now: dict[str, Any], before: dict[str, Any]) -> None:
 
 def _padded(rows: Sequence[np.ndarray], filler: int) -> Tensor:
     """Rows of whole numbers as one tensor, filled up on the right: where positions are counted from."""
-    table = torch.full((len(rows), max(len(row) for row in rows)), filler, dtype=torch.long)
+    table = np.full((len(rows), max(len(row) for row in rows)), filler, dtype=np.int64)
     for i, row in enumerate(rows):
-        table[i, : len(row)] = torch.from_numpy(row)
-    return table
+        table[i, : len(row)] = row
+    return torch.from_numpy(table)

@@ -171,7 +171,7 @@ def test_draws_as_many_samples_as_asked_also_for_one_word(classifier: Classifier
     assert np.sign(result.scores[0]) == np.sign(kept - removed)
 
 
-@pytest.mark.parametrize("sampler", ["fast", "balanced"])
+@pytest.mark.parametrize("sampler", ["fast", "adjusted"])
 def test_all_masks_of_a_few_units_are_evaluated(sampler: str) -> None:
     """With 1e12 samples the whole text's own row does not count: what is left are the expected normal equations."""
     classifier, text = make_classifier(4, texts=(TEXT,)), "the plot was not good but the acting was very dull"

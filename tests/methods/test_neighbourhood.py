@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heedful.methods.neighbourhood import draw, draw_as_lime, draw_balanced, weigh
+from heedful.methods.neighbourhood import draw, draw_as_lime, draw_by_gain, weigh
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics.pairwise", reason="scikit-learn is in the extra 'bench'")
 
@@ -72,32 +72,25 @@ def test_an_infinite_width_weighs_all_alike() -> None:
     assert np.array_equal(weigh(draw(20, 5, 0), np.inf), np.ones(20))
 
 
-@settings(deadline=None)
-@given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 2**32 - 1))
-@example(n_samples=16, n_units=2, seed=802)  # a mask of all units across two rounds
-def test_balanced_masks_remove_every_unit_once_before_any_is_removed_again(n_samples: int, n_units: int, seed: int):
-    masks, weights = draw_balanced(n_samples, n_units, seed, 0.25)
-    again, same_weights = draw_balanced(n_samples, n_units, seed, 0.25)
+@pytest.mark.parametrize("kernel_width", [0.25, np.inf])
+def test_masks_drawn_by_gain_have_the_expectations_of_limes_distribution(kernel_width: float) -> None:
+    n, d = 40_000, 5
+    masks, weights = draw_by_gain(n + 1, d, 3, kernel_width)
+    again, same_weights = draw_by_gain(n + 1, d, 3, kernel_width)
     assert np.array_equal(masks, again)
     assert np.array_equal(weights, same_weights)
     assert masks[0].all()
     assert weights[0] == 1
-    assert not masks[1:].all(axis=1).any()
-    turns = (~masks).cumsum(axis=0)
-    assert (turns.max(axis=1) - turns.min(axis=1)).max() <= 1
-
-
-@pytest.mark.parametrize("kernel_width", [0.25, np.inf])
-def test_balanced_weights_give_the_expectations_of_limes_distribution(kernel_width: float) -> None:
-    masks, weights = draw_balanced(40_001, 5, 3, kernel_width)
     masks, weights = masks[1:], weights[1:]
-    size = np.arange(1, 6)
-    pi = np.exp(-((1 - np.sqrt(1 - size / 5)) ** 2) / (2 * kernel_width**2))
     removed = (~masks).sum(axis=1)
-    # sizes are spread evenly: their numbers differ from the expected ones by less than 1
-    found = np.array([weights[removed == s].sum() for s in size])
-    largest = np.array([weights[removed == s].max() for s in size])
-    assert (np.abs(found - 40_000 * pi / 5) <= largest + 1e-9).all()
+    assert removed.min() > 0
+    size = np.arange(1, d + 1)
+    pi = np.exp(-((1 - np.sqrt(1 - size / d)) ** 2) / (2 * kernel_width**2))
+    gain = pi * np.sqrt(size / (d - size + 1))
+    found = np.array([(removed == s).sum() for s in size])
+    expected = n * gain / gain.sum()
+    assert (np.abs(found - expected) <= 5 * np.sqrt(expected)).all()
+    assert weights == pytest.approx((pi / d / (gain / gain.sum()))[removed - 1], rel=1e-12)
     pairs = np.array([(removed == 2) & ~masks[:, i] & ~masks[:, j] for i in range(5) for j in range(i)]).sum(axis=1)
     expected = (removed == 2).sum() / 10
     assert np.abs(pairs - expected).max() < 5 * np.sqrt(expected)

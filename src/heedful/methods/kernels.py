@@ -26,30 +26,6 @@ def remove_units(sizes, randoms, masks):
 
 
 @compiled()
-def remove_in_turn(sizes, randoms, masks):
-    """Remove `sizes[row]` random units row by row, none for another time before every one had its turn.
-
-    `randoms` holds one uniform uint32 a removed unit. order[:used] had their turn.
-    """
-    n_units = masks.shape[1]
-    order = np.arange(n_units)
-    used, drawn = 0, 0
-    for row in range(len(sizes)):
-        end, left = n_units, sizes[row]
-        while left > 0:
-            for i in range(used, min(used + left, end)):
-                j = i + ((np.uint64(randoms[drawn]) * np.uint64(end - i)) >> np.uint64(32))
-                drawn += 1
-                order[i], order[j] = order[j], order[i]
-                masks[row, order[i]] = False
-            taken = min(left, end - used)
-            left -= taken
-            used += taken
-            if used == n_units:  # all had their turn; those of this row, at the end, stay out of the rest of it
-                used, end = 0, n_units - taken
-
-
-@compiled()
 def pack_rows(masks, rows, starts, words):
     """Fill words (n, units): word k of a unit has one bit for each of rows[starts[k] : starts[k + 1]], at most 64."""
     for k in range(len(words)):

@@ -10,9 +10,10 @@ from jaxtyping import Int64
 from heedful.errors import SettingError
 from heedful.games.memo import Memo
 from heedful.games.protocol import Game
+from heedful.methods.adjusted import AdjustedMasks
 from heedful.methods.base import Answer, Card, Method, check_whole
 from heedful.methods.neighbourhood import SAMPLERS, draw_all, sample
-from heedful.methods.ridge import Fit, WeightedMasks
+from heedful.methods.ridge import Fit, Masks, PerMask, WeightedMasks
 from heedful.methods.stopping import FEW, Stop, check_precision, relative_error
 from heedful.question import Question
 
@@ -36,8 +37,9 @@ class Lime(Method):
         ridge: penalty of the final fit.
         n_features: how many units get a score; None: all.
         selection: how these are chosen: lime's "auto" is "forward_selection" up to 6 and "highest_weights" above.
-        sampler: "fast"; "lime" for lime's own masks, of the same distribution; or "balanced", which estimates the same
-            coefficients from about half as many samples, see `draw_balanced`.
+        sampler: "fast"; "lime" for lime's own masks, of the same distribution; or "adjusted", which estimates the same
+            coefficients from fewer samples, a half to a tenth of them: sizes are drawn as they are of use, and what a
+            kernel regression knows of the values is not left to chance; see `heedful.methods.adjusted`.
         precision: stop once the largest standard error is at most this share of the largest absolute score, and fit
             the samples drawn so far, with their share of the penalty; None takes all samples.
 
@@ -110,7 +112,7 @@ class Lime(Method):
         for look in stop.looks(most):
             values[done:look] = game(masks[done:look])
             done = look
-            moments = WeightedMasks(masks[:done], weights[:done], values[:done])
+            moments = self._moments(masks[:done], weights[:done], values[:done])
             chosen = self._choose(moments, game.n_units)
             # as much penalty a sample as the whole run has, or a shorter one would shrink the scores
             fit = moments.fit(chosen, self.ridge * (done / self.n_samples))
@@ -121,6 +123,11 @@ class Lime(Method):
             error = relative_error(fit.coefficients[chosen], fit.std_error[chosen])
             details |= {"relative_error": error, "precision_reached": float(precise)}
         return fit, details, precise
+
+    def _moments(self, masks: Masks, weights: PerMask, values: PerMask) -> WeightedMasks:
+        if self.sampler == "adjusted":
+            return AdjustedMasks(masks, weights, values, self.kernel_width)
+        return WeightedMasks(masks, weights, values)
 
     def _enumerated(self, game: Game) -> tuple[Fit, dict[str, float]]:
         """The fit to the moments that so many samples have in expectation, and what to tell of it."""

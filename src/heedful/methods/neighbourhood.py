@@ -5,28 +5,28 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from heedful.errors import SettingError
 from heedful.games.exact.enumeration import subsets
-from heedful.methods.kernels import remove_in_turn, remove_units
+from heedful.methods.kernels import remove_units
 
 Masks = Bool[np.ndarray, "n units"]
 Weights = Float64[np.ndarray, " n"]
 
 
-SAMPLERS = ("fast", "lime", "balanced")
+SAMPLERS = ("fast", "lime", "adjusted")
 
 
 def sample(sampler: str, n_samples: int, n_units: int, seed: int, kernel_width: float) -> tuple[Masks, Weights]:
-    """Masks by one of `SAMPLERS`, and the weights of the fit: lime's kernel, for "balanced" over its sizes' chances.
+    """Masks by one of `SAMPLERS`, and the weights of the fit: lime's kernel, for "adjusted" over its sizes' chances.
 
     Example:
         >>> sample("fast", 1, 3, seed=0, kernel_width=0.25)
         (array([[ True,  True,  True]]), array([1.]))
     """
-    if sampler == "balanced":
-        return draw_balanced(n_samples, n_units, seed, kernel_width)
+    if sampler == "adjusted":
+        return draw_by_gain(n_samples, n_units, seed, kernel_width)
     masks = (draw if sampler == "fast" else draw_as_lime)(n_samples, n_units, seed)
     return masks, weigh(masks, kernel_width)
 
@@ -41,11 +41,7 @@ def draw(n_samples: int, n_units: int, seed: int) -> Masks:
         (3, 4)
     """
     generator = np.random.default_rng(seed)
-    masks = np.ones((n_samples, n_units), dtype=bool)
-    sizes = generator.integers(1, n_units + 1, n_samples - 1)
-    swaps = np.minimum(sizes, n_units - sizes).sum()
-    remove_units(sizes, generator.integers(2**32, size=swaps, dtype=np.uint32), masks[1:])
-    return masks
+    return _remove(generator.integers(1, n_units + 1, n_samples - 1), n_units, generator)
 
 
 def draw_as_lime(n_samples: int, n_units: int, seed: int) -> Masks:
@@ -63,15 +59,17 @@ def draw_as_lime(n_samples: int, n_units: int, seed: int) -> Masks:
     return masks
 
 
-def draw_balanced(n_samples: int, n_units: int, seed: int, kernel_width: float) -> tuple[Masks, Weights]:
-    """Masks for the same weighted fit from fewer samples, and their weights; the first row keeps everything.
+def draw_by_gain(n_samples: int, n_units: int, seed: int, kernel_width: float) -> tuple[Masks, Weights]:
+    """Independent masks for the same weighted fit from fewer samples, and their weights; the first keeps everything.
 
-    Three means. Sizes s are drawn as often as the fit gains from them for their cost in kept tokens,
-    q(s) ~ pi(s) sqrt(s / (d - s + 1)), and weigh pi(s) / (d q(s)), so that weighted sums keep their expectations;
-    sizes are spread evenly, not at random; and every unit is removed once before any is removed again.
+    Sizes s are drawn as often as the fit gains from them for their cost in kept tokens, with chances
+    q(s) ~ pi(s) sqrt(s / (d - s + 1)), and weigh pi(s) / (d q(s)), so that weighted sums keep their expectations.
+
+    Raises:
+        SettingError: the width is so small that no mask has any weight.
 
     Example:
-        >>> masks, weights = draw_balanced(5, 4, seed=0, kernel_width=0.25)
+        >>> masks, weights = draw_by_gain(5, 4, seed=0, kernel_width=0.25)
         >>> masks.shape, float(weights[0])
         ((5, 4), 1.0)
     """
@@ -79,11 +77,11 @@ def draw_balanced(n_samples: int, n_units: int, seed: int, kernel_width: float) 
     size = np.arange(1, n_units + 1)
     sample_weight = _kernel((n_units - size) / n_units, kernel_width)
     chance = sample_weight * np.sqrt(size / (n_units - size + 1))
+    if chance.sum() == 0:
+        raise SettingError(f"kernel_width {kernel_width} leaves masks of {n_units} units no weight: use a larger one")
     chance /= chance.sum()
-    evenly = (np.arange(n_samples - 1) + generator.random()) / max(1, n_samples - 1)
-    drawn = generator.permutation(np.minimum(np.searchsorted(np.cumsum(chance), evenly), n_units - 1))
-    masks = np.ones((n_samples, n_units), dtype=bool)
-    remove_in_turn(size[drawn], generator.integers(2**32, size=size[drawn].sum(), dtype=np.uint32), masks[1:])
+    drawn = generator.choice(n_units, n_samples - 1, p=chance)
+    masks = _remove(size[drawn], n_units, generator)
     return masks, np.append(1.0, (sample_weight / (n_units * chance))[drawn])
 
 
@@ -114,6 +112,14 @@ def weigh(masks: Masks, kernel_width: float) -> Weights:
     """
     kept = masks.view(np.uint8).sum(axis=1, dtype=np.uint32)  # six times as fast as counting booleans
     return _kernel(kept / masks.shape[1], kernel_width)
+
+
+def _remove(sizes: Int64[np.ndarray, " removals"], n_units: int, generator: np.random.Generator) -> Masks:
+    """A mask that keeps everything, then for each of the sizes one with so many units removed."""
+    masks = np.ones((len(sizes) + 1, n_units), dtype=bool)
+    swaps = np.minimum(sizes, n_units - sizes).sum()
+    remove_units(sizes, generator.integers(2**32, size=swaps, dtype=np.uint32), masks[1:])
+    return masks
 
 
 def _kernel(share_kept: Weights, kernel_width: float) -> Weights:

@@ -12,6 +12,8 @@ from heedful.methods.products import second_moments, shared, times, transposed_t
 
 _GROUPS = 128  # of similar squared residuals
 
+Masks = Bool[np.ndarray, "n units"]
+PerMask = Float64[np.ndarray, " n"]
 Vector = Float64[np.ndarray, " units"]
 
 
@@ -37,19 +39,46 @@ class Fit:
         return self.intercept + float(self.coefficients.sum())
 
 
-class WeightedMasks:
-    """Masks, weights and values, reduced once to the centred second moments that every fit needs."""
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Weighted sums over masks z and values y.
 
-    def __init__(
-        self, masks: Bool[np.ndarray, "n units"], weights: Float64[np.ndarray, " n"], values: Float64[np.ndarray, " n"]
-    ) -> None:
+    Attributes:
+        mass: sum of the weights.
+        products: of z_i z_j, (units, units).
+        level, pull: of y - origin, and of z_j (y - origin), (units,).
+        origin: any number near the values.
+    """
+
+    mass: float
+    products: Float64[np.ndarray, "units units"]
+    level: float
+    pull: Vector
+    origin: float
+
+    @classmethod
+    def of(cls, masks: Masks, weights: PerMask, values: PerMask) -> Moments:
+        """The sums themselves, with the mean value as the origin."""
+        mass = float(weights.sum())
+        origin = float(weights @ values / mass)
+        pull = transposed_times(masks, weights * (values - origin))
+        return cls(mass, second_moments(masks, weights), 0.0, pull, origin)
+
+
+class WeightedMasks:
+    """Masks, weights and values, reduced once to the centred second moments that every fit needs.
+
+    `moments`: estimates of the same sums, where there are better ones.
+    """
+
+    def __init__(self, masks: Masks, weights: PerMask, values: PerMask, moments: Moments | None = None) -> None:
+        of = moments or Moments.of(masks, weights, values)
         self._masks, self._w = masks, weights
-        mass, moments = weights.sum(), second_moments(masks, weights)
-        self._mean = np.diag(moments) / mass
-        self._level = weights @ values / mass
+        self._mean = np.diag(of.products) / of.mass
+        self._level = of.origin + of.level / of.mass
         self._y = values - self._level
-        self._gram = moments - mass * np.outer(self._mean, self._mean)
-        self._pull = transposed_times(masks, weights * self._y)
+        self._gram = of.products - of.mass * np.outer(self._mean, self._mean)
+        self._pull = of.pull - self._mean * of.level
 
     def _inverse(self, chosen: Int64[np.ndarray, " chosen"], ridge: float) -> Float64[np.ndarray, "chosen chosen"]:
         gram = self._gram[np.ix_(chosen, chosen)] + ridge * np.eye(len(chosen))
@@ -69,9 +98,9 @@ class WeightedMasks:
         coefficients[chosen] = bread @ self._pull[chosen]
         residuals = self._y + self._mean @ coefficients - times(self._masks, coefficients)
         spread, missed = self._w @ self._y**2, self._w @ residuals**2
-        n_free = len(self._y) - len(chosen) - 1
+        noise, n_free = self._noise(residuals, len(chosen))
         if n_free > 0 and len(chosen):
-            meat = self._meat(residuals)[np.ix_(chosen, chosen)]
+            meat = self._meat(noise)[np.ix_(chosen, chosen)]
             variances = (torch.from_numpy(bread) @ torch.from_numpy(meat)).numpy() * bread
             errors[chosen] = np.sqrt(variances.sum(axis=1).clip(min=0) * len(self._y) / n_free)
         return Fit(
@@ -81,7 +110,11 @@ class WeightedMasks:
             r2=float(1.0 - missed / spread) if spread > 0 else float(missed == 0),
         )
 
-    def _meat(self, residuals: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "units units"]:
+    def _noise(self, residuals: PerMask, n_chosen: int) -> tuple[PerMask, int]:
+        """What is random in each row, and the degrees of freedom."""
+        return residuals, len(residuals) - n_chosen - 1
+
+    def _meat(self, residuals: PerMask) -> Float64[np.ndarray, "units units"]:
         """Second moments of the centred rows times weight and residual, the first row left out."""
         squares = (self._w * residuals) ** 2
         squares[0] = 0.0
