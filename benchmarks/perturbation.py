@@ -13,8 +13,11 @@ costs does not depend on what it learned. DIR may be one made by `real_model.py`
 
 A meter around the model's forward counts, for every side alike, calls, texts, tokens pushed, the share of them that is
 padding, and the time spent inside. Each regression on lime's masks then runs again, with as many masks as its own fit
-needs for the standard error of the first line: the time to the same error is measured, not extrapolated. shap's
-explainer has no standard error, and ferret-xai's none to be had: it gets captum's masks.
+needs for the standard error of the first line: the time to the same error is measured, not extrapolated. ferret-xai's
+has no standard error to be had: it gets captum's masks. Nor has shap's: for it and for heedful's permutation-shap, with
+as many permutations as are as near, the error is the root mean square distance from Shapley values, as kernel-shap
+estimates them from four times as many masks (less that estimate's own error). What shap estimates are Owen values over
+a tree of tokens, so part of its distance is one of definition.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 import heedful
-from heedful.methods import Lime
+from heedful.methods import KernelShap, Lime, Method, PermutationShap
 from heedful.methods.neighbourhood import draw_as_lime, weigh
 from heedful.methods.ridge import WeightedMasks
 from metering import Meter, metered
@@ -64,9 +67,9 @@ def main() -> None:
         _show("deleted", [*ours, _lime(classifier, text, masks), _lime(classifier, text, _as_precise(*ours, n_words))])
         ours = [_heedful(classifier, text, masks, sampler, "mask") for sampler in ("adjusted", "lime")]
         more = _as_precise(*ours, n_words)
-        others = [_captum(classifier, text, masks), _captum(classifier, text, more), _shap(classifier, text, masks)]
+        captum = [_captum(classifier, text, masks), _captum(classifier, text, more)]
         ferret = _ferret(options.ferret, classifier, text, more, masks) if options.ferret else []
-        _show("replaced", [*ours, *others, *ferret])
+        _show("replaced", [*ours, *captum, *_shap(classifier, text, masks), *ferret])
 
 
 def _as_precise(ours: Side, regression: Side, n_words: int) -> int:
@@ -161,13 +164,28 @@ def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
     return Side(f"captum LimeBase, batch {best}", n_masks, meter, _variance(fit.std_error))
 
 
-def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
+def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]:
+    """Its explainer, then as many of heedful's permutations as are as near to Shapley values."""
     import shap
 
     explainer = shap.Explainer(_pipeline(classifier))
     with metered(classifier.model) as meter:
-        explainer([text], max_evals=n_masks, silent=True)
-    return Side("shap, text explainer", n_masks, meter)
+        found = explainer([text], max_evals=n_masks, silent=True)[0]
+    words = np.array([bool(piece.strip()) for piece in found.data])  # special tokens are empty pieces
+    truth = _replaced(classifier, text, KernelShap(n_samples=4 * n_masks))
+    noise = _variance(truth.std_error)
+    theirs = Side("shap, text explainer", n_masks, meter, _variance(found.values[words, TARGET] - truth.scores) - noise)
+    for n in range(2, 100, 2):
+        with metered(classifier.model) as meter:
+            ours = _replaced(classifier, text, PermutationShap(n_permutations=n))
+        side = Side("heedful, permutation-shap", ours.n_forward, meter, _variance(ours.scores - truth.scores) - noise)
+        if side.variance <= theirs.variance:
+            break
+    return [theirs, side]
+
+
+def _replaced(classifier: heedful.Classifier, text: str, method: Method) -> heedful.Explanation:
+    return heedful.explain(classifier, text, method, target=TARGET, masking="mask", unit="word")
 
 
 def _ferret(python: Path, classifier: heedful.Classifier, text: str, n_lime: int, n_shap: int) -> list[Side]:

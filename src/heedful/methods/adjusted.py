@@ -22,9 +22,9 @@ from heedful.games.exact.lime import weights as weights_of
 from heedful.games.exact.sizes import mixture
 from heedful.methods.ridge import Moments, WeightedMasks
 
-# masks the regression is fitted to: what it costs is their third power, a few per cent of forwards of so many units
-_SHARE, _MOST = 15_000, 4000
-_TRIAL = 200  # masks its two settings are chosen on
+# masks the regression is fitted to: its cost, their third power, by unit of all masks, as forwards' is; and at most
+_COST, _MOST = 59_000, 4000
+_TRIAL = 300  # masks its two settings are chosen on
 _REACH, _NOISE = (0.3, 1.0), (0.01, 0.1, 1.0)
 _CONSTANT, _LINEAR, _PAIRS = 10.0, 1.0, 0.1  # weights of the kernel's other parts
 _LIGHTEST = 0.05  # share of the mean weight: lighter masks count as if they had it
@@ -117,12 +117,13 @@ class _Regression:
 
     def __call__(self, masks: Masks) -> PerMask:
         """Values of masks."""
-        values, centres = np.empty(len(masks)), torch.from_numpy(self.centres.astype(np.float64))
+        values, centres = np.empty(len(masks)), _numbers(self.centres)
+        linear, pair, bump = (torch.from_numpy(part) for part in (self.linear, self.pair, self.bump))
         for start in range(0, len(masks), _BLOCK):
             block = slice(start, start + _BLOCK)
-            z = masks[block].astype(np.float64)
-            values[block] = _bumps(torch.from_numpy(z), centres, self.decay) @ torch.from_numpy(self.bump)
-            values[block] += self.constant + z @ self.linear + (z[:, 1:] * z[:, :-1]) @ self.pair
+            z = _numbers(masks[block])
+            smooth = self.constant + z @ linear + (z[:, 1:] * z[:, :-1]) @ pair
+            values[block] = smooth + _bumps(z, centres, self.decay) @ bump
         return values
 
     def sums(self, sizes: _Sizes) -> tuple[float, PerUnit]:
@@ -136,18 +137,18 @@ class _Regression:
         # with units kept independently a bump's expectation is a product over units
         p, fall = sizes.p[:, None], np.exp(-self.decay)
         same, other = p + (1.0 - p) * fall, 1.0 - p + p * fall  # (nodes, units): of centres that keep the unit, or not
-        centres = self.centres.astype(np.float64)
-        products = np.exp(centres @ np.log(same / other).T + np.log(other).sum(1)) * self.bump[:, None]
-        having = products.T @ centres  # (nodes, units): sums over the centres that keep the unit
-        lacking = products.sum(0)[:, None] - having
-        total += sizes.weight @ products.sum(0)
-        each += sizes.weight @ (p * (having / same + lacking * fall / other))
+        centres, ratio = _numbers(self.centres), torch.from_numpy(np.log(same / other))
+        products = (centres @ ratio.T + torch.from_numpy(np.log(other).sum(1))).exp_()
+        products *= torch.from_numpy(self.bump)[:, None]
+        every, having = products.sum(0).numpy(), (products.T @ centres).numpy()  # over the centres that keep the unit
+        total += sizes.weight @ every
+        each += sizes.weight @ (p * (having / same + (every[:, None] - having) * fall / other))
         return float(total), each
 
 
 def _regress(masks: Masks, weights: PerMask, off: PerMask, share: float) -> tuple[PerMask, _Regression]:
     """What each value differs by from a regression without it, and the mean of these regressions over all masks."""
-    n_fitted = min(len(masks), _MOST, int(math.cbrt(_SHARE * masks.size)))
+    n_fitted = min(len(masks), _MOST, int(math.cbrt(_COST * masks.size)))
     fitted, rest = slice(n_fitted), slice(n_fitted, None)
     rows = _Rows.of(masks[fitted], weights[fitted], off[fitted], share)
     trial = rows.first(_TRIAL)
@@ -182,7 +183,7 @@ class _Rows:
         influence: shares of the units in the distance of two masks; units that matter more tell masks apart more.
     """
 
-    z: Float64[np.ndarray, "n units"]
+    z: Float64[torch.Tensor, "n units"]
     weights: PerMask
     off: PerMask
     share: float
@@ -190,11 +191,12 @@ class _Rows:
 
     @classmethod
     def of(cls, masks: Masks, weights: PerMask, off: PerMask, share: float) -> _Rows:
-        z = masks.astype(np.float64)
-        x, heavy = z - share, weights / weights.mean()
-        level = heavy @ off / len(off)
-        normal = (x.T * heavy) @ x + 0.02 * len(x) * np.eye(x.shape[1])
-        influence = np.sqrt(np.abs(np.linalg.solve(normal, x.T @ (heavy * (off - level)))))
+        z, heavy = _numbers(masks), weights / weights.mean()
+        x, level = z - share, heavy @ off / len(off)
+        normal = (x.T * torch.from_numpy(heavy)) @ x
+        normal.diagonal().add_(0.02 * len(x))
+        slope = torch.linalg.solve(normal, x.T @ torch.from_numpy(heavy * (off - level))).numpy()
+        influence = np.sqrt(np.abs(slope))
         if not influence.sum() > 0:  # a constant, or not-a-number, which is refused where scores are
             influence = np.ones(x.shape[1])
         return cls(z, weights, off, share, influence / influence.sum())
@@ -205,9 +207,8 @@ class _Rows:
 
     def solve(self, reach: float, noise: float) -> _Solved:
         """Kernel ridge regression, light masks counting less; residuals left out come from the inverse's diagonal."""
-        z, (_, d) = torch.from_numpy(self.z), self.z.shape
-        x = z - self.share
-        kernel = _bumps(z, z, self.influence / reach).add_(_CONSTANT)
+        x, d = self.z - self.share, self.z.shape[1]
+        kernel = _bumps(self.z, self.z, self.influence / reach).add_(_CONSTANT)
         kernel.addmm_(x, x.T, alpha=_LINEAR * 4.0 / d)
         pairs = x[:, 1:] * x[:, :-1]
         kernel.addmm_(pairs, pairs.T, alpha=_PAIRS * 16.0 / d)
@@ -221,12 +222,17 @@ class _Rows:
     def regression(self, dual: PerMask, reach: float) -> _Regression:
         """The function with these duals, its centred terms multiplied out."""
         d, mu = self.z.shape[1], self.share
-        x = self.z - mu
-        pair = (_PAIRS * 16.0 / d) * (dual @ (x[:, 1:] * x[:, :-1]))
-        line = (_LINEAR * 4.0 / d) * (dual @ x)
+        x, at = self.z - mu, torch.from_numpy(dual)
+        pair = (_PAIRS * 16.0 / d) * (at @ (x[:, 1:] * x[:, :-1])).numpy()
+        line = (_LINEAR * 4.0 / d) * (at @ x).numpy()
         linear = line - mu * (np.append(pair, 0.0) + np.append(0.0, pair))
         constant = _CONSTANT * dual.sum() - mu * line.sum() + mu**2 * pair.sum()
-        return _Regression(float(constant), linear, pair, self.z.astype(bool), dual, self.influence / reach)
+        return _Regression(float(constant), linear, pair, self.z.numpy() > 0, dual, self.influence / reach)
+
+
+def _numbers(masks: Masks) -> torch.Tensor:
+    """Masks for torch to multiply: numpy's threads would fight with those of the forwards over the cores."""
+    return torch.from_numpy(masks.astype(np.float64))
 
 
 def _bumps(a: torch.Tensor, b: torch.Tensor, decay: PerUnit) -> torch.Tensor:
