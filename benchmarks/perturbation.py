@@ -46,7 +46,7 @@ TARGET = 1
 
 @dataclass
 class Side:
-    """One line of the table: what was metered, and the mean squared standard error of the scores."""
+    """One line of the table: what was metered, and the mean squared error of the scores, NaN where unknown."""
 
     name: str
     masks: int

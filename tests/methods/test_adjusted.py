@@ -123,7 +123,7 @@ def test_many_runs_have_the_expected_mean_and_the_stated_spread(
     spread = found.std(axis=0, ddof=1)
     assert (np.abs(found.mean(0) - expected) / spread * np.sqrt(runs)).max() < 4.5
     stated = np.sqrt(np.mean([fit.std_error**2 for fit in fits], axis=0))
-    # 150 runs give a standard deviation to 6 %
+    # 150 runs give a standard deviation to 6 %: four of these, for the worst of 13 units
     assert np.abs(stated / spread - 1).max() < 0.25
 
 

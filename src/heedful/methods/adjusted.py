@@ -2,7 +2,8 @@
 
 The regression h is fitted to the values f of the masks drawn. LIME's own equations for h need no sampling, for their
 sums over all masks are known exactly; to them comes the sampled part of f - h, every mask's h being the one fitted
-without it, so that the expectation is f's whatever h is worth. Standard errors are those of f - h alone.
+without it, so that the expectation is f's whatever h is worth, but for the few settings of the kernel, which are chosen
+on the values themselves. Standard errors are those of f - h alone.
 
 Source: Witter, Liu, Musco: Regression-adjusted Monte Carlo Estimators for Shapley Values and Probabilistic Values,
 NeurIPS 2025, arXiv 2506.11849, for Shapley values. Here for LIME, and with a regression that fits texts.
@@ -16,13 +17,14 @@ from itertools import product
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64
 
 from heedful.games.exact.lime import weights as weights_of
 from heedful.games.exact.sizes import mixture
-from heedful.methods.ridge import Moments, WeightedMasks
+from heedful.methods.products import transposed_times
+from heedful.methods.ridge import Masks, Moments, PerMask, Vector, WeightedMasks
 
-# masks the regression is fitted to: its cost, their third power, by unit of all masks, as forwards' is; and at most
+# masks the regression is fitted to at most: their third power, which is what it costs, by unit of all masks; and these
 _COST, _MOST = 59_000, 4000
 _TRIAL = 300  # masks its two settings are chosen on
 _REACH, _NOISE = (0.3, 1.0), (0.01, 0.1, 1.0)
@@ -30,10 +32,6 @@ _CONSTANT, _LINEAR, _PAIRS = 10.0, 1.0, 0.1  # weights of the kernel's other par
 _LIGHTEST = 0.05  # share of the mean weight: lighter masks count as if they had it
 _BLOCK = 1000  # masks whose distances to all centres are held at once
 _TARGET = 1e-12  # share of their sum that the mixture of LIME's size weights may miss
-
-Masks = Bool[np.ndarray, "n units"]
-PerMask = Float64[np.ndarray, " n"]
-PerUnit = Float64[np.ndarray, " units"]
 
 
 class AdjustedMasks(WeightedMasks):
@@ -57,7 +55,7 @@ class AdjustedMasks(WeightedMasks):
         products = np.full((d, d), twice)
         np.fill_diagonal(products, once)
         level = drawn * total + weights[1:] @ left
-        pull = drawn * each + (weights[1:] * left) @ masks[1:]
+        pull = drawn * each + transposed_times(masks[1:], weights[1:] * left)
         moments = Moments(1.0 + drawn * sizes.powers[0], products, level, pull, float(values[0]))
         self._left = np.append(0.0, left)
         super().__init__(masks, weights, values, moments)
@@ -104,11 +102,11 @@ class _Regression:
     """
 
     constant: float
-    linear: PerUnit
+    linear: Vector
     pair: Float64[np.ndarray, " pairs"]
     centres: Masks
     bump: PerMask
-    decay: PerUnit
+    decay: Vector
 
     @classmethod
     def none(cls, d: int) -> _Regression:
@@ -126,7 +124,7 @@ class _Regression:
             values[block] = smooth + _bumps(z, centres, self.decay) @ bump
         return values
 
-    def sums(self, sizes: _Sizes) -> tuple[float, PerUnit]:
+    def sums(self, sizes: _Sizes) -> tuple[float, Vector]:
         """LIME's expectations of weight * h(z) and of weight * z_j * h(z), over all masks."""
         none, once, twice, thrice = sizes.powers
         line, pairs = self.linear.sum(), self.pair.sum()
@@ -187,7 +185,7 @@ class _Rows:
     weights: PerMask
     off: PerMask
     share: float
-    influence: PerUnit
+    influence: Vector
 
     @classmethod
     def of(cls, masks: Masks, weights: PerMask, off: PerMask, share: float) -> _Rows:
@@ -235,7 +233,7 @@ def _numbers(masks: Masks) -> torch.Tensor:
     return torch.from_numpy(masks.astype(np.float64))
 
 
-def _bumps(a: torch.Tensor, b: torch.Tensor, decay: PerUnit) -> torch.Tensor:
+def _bumps(a: torch.Tensor, b: torch.Tensor, decay: Vector) -> torch.Tensor:
     """exp(-sum_j decay_j [a_ij != b_kj]) for all rows i and k."""
     by = torch.from_numpy(decay)
     near = (a * (2.0 * by)) @ b.T

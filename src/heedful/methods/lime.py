@@ -38,8 +38,8 @@ class Lime(Method):
         n_features: how many units get a score; None: all.
         selection: how these are chosen: lime's "auto" is "forward_selection" up to 6 and "highest_weights" above.
         sampler: "fast"; "lime" for lime's own masks, of the same distribution; or "adjusted", which estimates the same
-            coefficients from fewer samples, a half to a tenth of them: sizes are drawn as they are of use, and what a
-            kernel regression knows of the values is not left to chance; see `heedful.methods.adjusted`.
+            coefficients from fewer samples: sizes are drawn as they are of use, and what a kernel regression knows of
+            the values is not left to chance; see `heedful.methods.adjusted`, and docs/results/speed.md for how many.
         precision: stop once the largest standard error is at most this share of the largest absolute score, and fit
             the samples drawn so far, with their share of the penalty; None takes all samples.
 
