@@ -1,6 +1,6 @@
 """ferret-xai's LIME and Partition SHAP on one text, metered: run by `perturbation.py`, in an environment of its own.
 
-    python benchmarks/ferret_side.py --model DIR --text TEXT --lime 1000 --shap 1000 --threads 2
+    python benchmarks/ferret_side.py --model DIR --text TEXT --masks 1000 --threads 2
 
 ferret-xai needs numpy 1 and transformers 4:
 
@@ -46,11 +46,11 @@ def main() -> None:
         return meter
 
     run_lime(16, 16)  # the first of a process is slow
-    best = min((8, 16, 64), key=lambda batch: run_lime(min(options.lime, 64), batch).wall)
-    _print(f"ferret LIME, batch {best}", options.lime, run_lime(options.lime, best))
+    best = min((8, 16, 64), key=lambda batch: run_lime(min(options.masks, 64), batch).wall)
+    _print(f"ferret LIME, batch {best}", options.masks, run_lime(options.masks, best))
     with metered(model) as meter:
-        shap.compute_feature_importance(options.text, TARGET, call_args={"max_evals": options.shap})
-    _print("ferret Partition SHAP", options.shap, meter)
+        shap.compute_feature_importance(options.text, TARGET, call_args={"max_evals": options.masks})
+    _print("ferret Partition SHAP", options.masks, meter)
 
 
 def _print(name: str, masks: int, meter: Meter) -> None:
@@ -61,8 +61,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="a BERT classifier's folder")
     parser.add_argument("--text", required=True)
-    parser.add_argument("--lime", type=int, default=1000, help="masks for LIME")
-    parser.add_argument("--shap", type=int, default=1000, help="evaluations for Partition SHAP")
+    parser.add_argument("--masks", type=int, default=1000, help="of LIME, and at most of Partition SHAP")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     return parser.parse_args()
 

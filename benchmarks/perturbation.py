@@ -14,10 +14,10 @@ costs does not depend on what it learned. DIR may be one made by `real_model.py`
 A meter around the model's forward counts, for every side alike, calls, texts, tokens pushed, the share of them that is
 padding, and the time spent inside. Each regression on lime's masks then runs again, with as many masks as its own fit
 needs for the standard error of the first line: the time to the same error is measured, not extrapolated. ferret-xai's
-has no standard error to be had: it gets captum's masks. Nor has shap's: for it and for heedful's permutation-shap, with
-as many permutations as are as near, the error is the root mean square distance from Shapley values, as kernel-shap
-estimates them from four times as many masks (less that estimate's own error). What shap estimates are Owen values over
-a tree of tokens, so part of its distance is one of definition.
+has no standard error to be had: it gets as many masks as heedful. Nor has shap's: for it and for heedful's
+permutation-shap, with as many permutations as are as near, the error is the root mean square distance from Shapley
+values, as kernel-shap estimates them from 4,000 masks (less that estimate's own error). What shap estimates are Owen
+values over a tree of tokens, so part of its distance is one of definition.
 """
 
 from __future__ import annotations
@@ -68,14 +68,19 @@ def main() -> None:
         ours = [_heedful(classifier, text, masks, sampler, "mask") for sampler in ("adjusted", "lime")]
         more = _as_precise(*ours, n_words)
         captum = [_captum(classifier, text, masks), _captum(classifier, text, more)]
-        ferret = _ferret(options.ferret, classifier, text, more, masks) if options.ferret else []
+        ferret = _ferret(options.ferret, classifier, text, masks) if options.ferret else []
         _show("replaced", [*ours, *captum, *_shap(classifier, text, masks), *ferret])
 
 
 def _as_precise(ours: Side, regression: Side, n_words: int) -> int:
-    """Masks that the regression needs for our error: its variance falls with the degrees of freedom it leaves."""
-    used = n_words + 1
-    return used + round((regression.masks - used) * regression.variance / ours.variance)
+    """Masks that the regression needs for our error: its variance falls with the degrees of freedom it leaves.
+
+    Light masks count for less of a degree, by Kish's effective sample size.
+    """
+    masks = draw_as_lime(regression.masks, n_words, 0)
+    weights, used = weigh(masks, 0.25), n_words + 1
+    full = weights.sum() ** 2 / (weights @ weights) / len(weights)
+    return round((used + (full * len(weights) - used) * regression.variance / ours.variance) / full)
 
 
 def _heedful(classifier: heedful.Classifier, text: str, n_masks: int, sampler: str, masking: str) -> Side:
@@ -172,7 +177,7 @@ def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]
     with metered(classifier.model) as meter:
         found = explainer([text], max_evals=n_masks, silent=True)[0]
     words = np.array([bool(piece.strip()) for piece in found.data])  # special tokens are empty pieces
-    truth = _replaced(classifier, text, KernelShap(n_samples=4 * n_masks))
+    truth = _replaced(classifier, text, KernelShap(n_samples=4000))
     noise = _variance(truth.std_error)
     theirs = Side("shap, text explainer", n_masks, meter, _variance(found.values[words, TARGET] - truth.scores) - noise)
     for n in range(2, 100, 2):
@@ -188,12 +193,12 @@ def _replaced(classifier: heedful.Classifier, text: str, method: Method) -> heed
     return heedful.explain(classifier, text, method, target=TARGET, masking="mask", unit="word")
 
 
-def _ferret(python: Path, classifier: heedful.Classifier, text: str, n_lime: int, n_shap: int) -> list[Side]:
+def _ferret(python: Path, classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]:
     with TemporaryDirectory() as folder:
         classifier.model.save_pretrained(folder)
         classifier.tokenizer.save_pretrained(folder)
         script, threads = Path(__file__).with_name("ferret_side.py"), torch.get_num_threads()
-        asked = {"model": folder, "text": text, "lime": n_lime, "shap": n_shap, "threads": threads}
+        asked = {"model": folder, "text": text, "masks": n_masks, "threads": threads}
         options = [f"--{name}={value}" for name, value in asked.items()]
         done = subprocess.run([python, script, *options], check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - the user's own python
     lines = [json.loads(line) for line in done.stdout.splitlines()]

@@ -49,15 +49,16 @@ def in_expectation(game: Game, n_samples: int, kernel_width: float, ridge: float
 def test_sums_over_all_masks_are_those_of_enumeration(d: int, kernel_width: float, seed: int) -> None:
     generator = np.random.default_rng(seed)
     h = adjusted._Regression(
-        0.3, generator.normal(size=d), generator.normal(size=d - 1), generator.random((4, d)) < 0.5,
-        generator.normal(size=4), generator.random(d),
+        generator.normal(size=d + 1), generator.normal(size=(d, d + 1)), generator.normal(size=d - 1),
+        generator.random((4, d)) < 0.5, generator.normal(size=4), generator.random(d),
     )  # fmt: skip
     masks = subsets(d)
     kept = masks.sum(1)
     weight = np.where(kept < d, weigh(masks, kernel_width) / d / comb(d, kept), 0.0)
     z = masks.astype(float)
     far = (h.decay * (z[:, None] != h.centres)).sum(-1)
-    values = 0.3 + z @ h.linear + (z[:, 1:] * z[:, :-1]) @ h.pair + np.exp(-far) @ h.bump
+    lines = h.level[kept] + (z * h.line.T[kept]).sum(1)
+    values = lines + (z[:, 1:] * z[:, :-1]) @ h.pair + np.exp(-far) @ h.bump
     assert h(masks) == pytest.approx(values, rel=1e-12, abs=1e-12)
     total, each = h.sums(adjusted._Sizes.of(d, kernel_width))
     assert total == pytest.approx(weight @ values, abs=1e-12)
@@ -72,11 +73,9 @@ def test_each_mask_is_left_out_of_its_own_regression(most: int, monkeypatch: pyt
     masks, weights = masks[1:], weights[1:]
     off = np.tanh(masks @ np.arange(-2.0, 4.0))
     rows = adjusted._Rows.of(masks[:most], weights[:most], off[:most], 0.6)
-    reach, noise = min(
-        ((r, e) for r in adjusted._REACH for e in adjusted._NOISE), key=lambda pair: rows.solve(*pair).loss
-    )
+    noise = min(adjusted._NOISE, key=lambda one: rows.solve(one).loss)
     n = len(rows.z)
-    kernel = np.array([rows.regression(one, reach)(masks) for one in np.eye(n)])  # (n, all masks)
+    kernel = np.array([rows.regression(one)(masks) for one in np.eye(n)])  # (n, all masks)
     heavy = np.maximum(rows.weights / rows.weights.mean(), adjusted._LIGHTEST)
     duals = np.zeros((len(masks), n))
     for i in range(len(masks)):
@@ -85,7 +84,7 @@ def test_each_mask_is_left_out_of_its_own_regression(most: int, monkeypatch: pyt
     left, mean = adjusted._regress(masks, weights, off, 0.6)
     assert left == pytest.approx(off - (duals * kernel.T).sum(1), abs=1e-9)
     fresh = subsets(6)
-    expected = np.mean([rows.regression(dual, reach)(fresh) for dual in duals], axis=0)
+    expected = np.mean([rows.regression(dual)(fresh) for dual in duals], axis=0)
     assert mean(fresh) == pytest.approx(expected, abs=1e-9)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import torch
@@ -25,13 +24,16 @@ from heedful.methods.products import transposed_times
 from heedful.methods.ridge import Masks, Moments, PerMask, Vector, WeightedMasks
 
 # masks the regression is fitted to at most: their third power, which is what it costs, by unit of all masks; and these
-_COST, _MOST = 59_000, 4000
-_TRIAL = 300  # masks its two settings are chosen on
-_REACH, _NOISE = (0.3, 1.0), (0.01, 0.1, 1.0)
-_CONSTANT, _LINEAR, _PAIRS = 10.0, 1.0, 0.1  # weights of the kernel's other parts
+_COST, _MOST = 40_000, 4000
+_TRIAL, _NOISE = 300, (0.01, 0.1, 1.0)  # masks its ridge is chosen on, and from what
+_REACH = 0.3  # share of all influence whose change takes a bump to 1 / e
+_CONSTANT, _LEVEL, _LINES, _PAIRS = 10.0, 3.0, 3.0, 0.1  # weights of the kernel's other parts
+_ALIKE = 0.3  # share of the units by which sizes may differ and still be alike
 _LIGHTEST = 0.05  # share of the mean weight: lighter masks count as if they had it
 _BLOCK = 1000  # masks whose distances to all centres are held at once
 _TARGET = 1e-12  # share of their sum that the mixture of LIME's size weights may miss
+
+PerSize = Float64[np.ndarray, " sizes"]
 
 
 class AdjustedMasks(WeightedMasks):
@@ -73,12 +75,14 @@ class _Sizes:
         p: chances of being kept, 0 and 1 among them.
         weight: weight of each.
         powers: sum of weight * p^m for m = 0..3: LIME's expectation of the weight of masks that keep m given units.
+        exact: of the masks that keep k units, k = 0..d.
         share: mean share of units kept.
     """
 
     p: Float64[np.ndarray, " nodes"]
     weight: Float64[np.ndarray, " nodes"]
     powers: Float64[np.ndarray, " four"]
+    exact: PerSize
     share: float
 
     @classmethod
@@ -88,21 +92,22 @@ class _Sizes:
         p = np.concatenate([[0.0], found.p, [1.0]])
         weight = np.concatenate([found.ends[:1, 0], found.weight[:, 0], found.ends[1:, 0]]) * scale
         powers = weight @ p[:, None] ** np.arange(4)
-        return cls(p, weight, powers, float(powers[1] / powers[0]))
+        return cls(p, weight, powers, of.sizes[:, 0] * scale, float(powers[1] / powers[0]))
 
 
 @dataclass(frozen=True, eq=False)
 class _Regression:
-    """h(z) = constant + sum_j linear_j z_j + sum_j pair_j z_j z_(j+1) + sum_i bump_i exp(-sum_j decay_j [z_j != z_ij]).
+    """h(z) = level_k + sum_j line_jk z_j + sum_j pair_j z_j z_(j+1) + sum_i bump_i exp(-sum_j decay_j [z_j != z_ij]).
 
     Attributes:
-        constant, linear, pair: of the terms up to neighbours; pair has one entry less than there are units.
+        level, line: of masks that keep k = 0..d units: in a shorter text a word counts for more.
+        pair: of neighbours; one entry less than there are units.
         centres, bump: the masks z_i that the regression was fitted to, and the height at each.
         decay: what a unit's change takes from the logarithm of a bump.
     """
 
-    constant: float
-    linear: Vector
+    level: PerSize
+    line: Float64[np.ndarray, "units sizes"]
     pair: Float64[np.ndarray, " pairs"]
     centres: Masks
     bump: PerMask
@@ -111,27 +116,32 @@ class _Regression:
     @classmethod
     def none(cls, d: int) -> _Regression:
         """The zero function."""
-        return cls(0.0, np.zeros(d), np.zeros(d - 1), np.ones((0, d), dtype=bool), np.zeros(0), np.zeros(d))
+        line, centres = np.zeros((d, d + 1)), np.ones((0, d), dtype=bool)
+        return cls(line[0], line, np.zeros(d - 1), centres, np.zeros(0), np.zeros(d))
 
     def __call__(self, masks: Masks) -> PerMask:
         """Values of masks."""
         values, centres = np.empty(len(masks)), _numbers(self.centres)
-        linear, pair, bump = (torch.from_numpy(part) for part in (self.linear, self.pair, self.bump))
+        pair, bump = torch.from_numpy(self.pair), torch.from_numpy(self.bump)
         for start in range(0, len(masks), _BLOCK):
             block = slice(start, start + _BLOCK)
-            z = _numbers(masks[block])
-            smooth = self.constant + z @ linear + (z[:, 1:] * z[:, :-1]) @ pair
-            values[block] = smooth + _bumps(z, centres, self.decay) @ bump
+            z, kept = _numbers(masks[block]), masks[block].sum(1)
+            lines = self.level[kept] + (masks[block] * self.line.T[kept]).sum(1)
+            rest = (z[:, 1:] * z[:, :-1]) @ pair + _bumps(z, centres, self.decay) @ bump
+            values[block] = lines + rest.numpy()
         return values
 
     def sums(self, sizes: _Sizes) -> tuple[float, Vector]:
         """LIME's expectations of weight * h(z) and of weight * z_j * h(z), over all masks."""
-        none, once, twice, thrice = sizes.powers
-        line, pairs = self.linear.sum(), self.pair.sum()
-        beside = np.append(self.pair, 0.0) + np.append(0.0, self.pair)  # the pairs that a unit is in
-        total = self.constant * none + line * once + pairs * twice
-        each = self.constant * once + self.linear * once + (line - self.linear) * twice
-        each += beside * twice + (pairs - beside) * thrice
+        d = len(self.line)
+        kept = np.arange(d + 1)
+        once, twice = sizes.exact * (kept / d), sizes.exact * (kept * (kept - 1) / (d * max(1, d - 1)))
+        lines = self.line.sum(0)
+        total = float(self.level @ sizes.exact + lines @ once)
+        each = self.level @ once + self.line @ (once - twice) + lines @ twice
+        beside, pairs = _beside(self.pair), self.pair.sum()
+        total += pairs * sizes.powers[2]
+        each += beside * sizes.powers[2] + (pairs - beside) * sizes.powers[3]
         # with units kept independently a bump's expectation is a product over units
         p, fall = sizes.p[:, None], np.exp(-self.decay)
         same, other = p + (1.0 - p) * fall, 1.0 - p + p * fall  # (nodes, units): of centres that keep the unit, or not
@@ -139,9 +149,9 @@ class _Regression:
         products = (centres @ ratio.T + torch.from_numpy(np.log(other).sum(1))).exp_()
         products *= torch.from_numpy(self.bump)[:, None]
         every, having = products.sum(0).numpy(), (products.T @ centres).numpy()  # over the centres that keep the unit
-        total += sizes.weight @ every
+        total += float(sizes.weight @ every)
         each += sizes.weight @ (p * (having / same + (every[:, None] - having) * fall / other))
-        return float(total), each
+        return total, each
 
 
 def _regress(masks: Masks, weights: PerMask, off: PerMask, share: float) -> tuple[PerMask, _Regression]:
@@ -150,12 +160,11 @@ def _regress(masks: Masks, weights: PerMask, off: PerMask, share: float) -> tupl
     fitted, rest = slice(n_fitted), slice(n_fitted, None)
     rows = _Rows.of(masks[fitted], weights[fitted], off[fitted], share)
     trial = rows.first(_TRIAL)
-    reach, noise = min(product(_REACH, _NOISE), key=lambda pair: trial.solve(*pair).loss)
-    solved = rows.solve(reach, noise)
+    solved = rows.solve(min(_NOISE, key=lambda noise: trial.solve(noise).loss))
     # leaving mask i out changes the duals by its column of the inverse times its residual
     changed = solved.inverse @ torch.from_numpy(solved.left / len(masks))
-    mean = rows.regression(solved.dual - changed.numpy(), reach)
-    others = off[rest] - rows.regression(solved.dual, reach)(masks[rest])
+    mean = rows.regression(solved.dual - changed.numpy())
+    others = off[rest] - rows.regression(solved.dual)(masks[rest])
     return np.append(solved.left, others), mean
 
 
@@ -178,14 +187,14 @@ class _Rows:
         weights: of the masks.
         off: values, as differences from the whole text's.
         share: what the units are centred at.
-        influence: shares of the units in the distance of two masks; units that matter more tell masks apart more.
+        decay: of a bump by unit; units that matter more tell masks apart more.
     """
 
     z: Float64[torch.Tensor, "n units"]
     weights: PerMask
     off: PerMask
     share: float
-    influence: Vector
+    decay: Vector
 
     @classmethod
     def of(cls, masks: Masks, weights: PerMask, off: PerMask, share: float) -> _Rows:
@@ -197,17 +206,23 @@ class _Rows:
         influence = np.sqrt(np.abs(slope))
         if not influence.sum() > 0:  # a constant, or not-a-number, which is refused where scores are
             influence = np.ones(x.shape[1])
-        return cls(z, weights, off, share, influence / influence.sum())
+        return cls(z, weights, off, share, influence / influence.sum() / _REACH)
+
+    @property
+    def kept(self) -> torch.Tensor:
+        """Units that each mask keeps, as an index."""
+        return self.z.sum(1).long()
 
     def first(self, n: int) -> _Rows:
         """The first n of them."""
-        return _Rows(self.z[:n], self.weights[:n], self.off[:n], self.share, self.influence)
+        return _Rows(self.z[:n], self.weights[:n], self.off[:n], self.share, self.decay)
 
-    def solve(self, reach: float, noise: float) -> _Solved:
+    def solve(self, noise: float) -> _Solved:
         """Kernel ridge regression, light masks counting less; residuals left out come from the inverse's diagonal."""
-        x, d = self.z - self.share, self.z.shape[1]
-        kernel = _bumps(self.z, self.z, self.influence / reach).add_(_CONSTANT)
-        kernel.addmm_(x, x.T, alpha=_LINEAR * 4.0 / d)
+        x, kept, d = self.z - self.share, self.kept, self.z.shape[1]
+        alike = torch.from_numpy(_alike(d))[kept[:, None], kept]
+        kernel = (x @ x.T).mul_(4.0 / d).mul_(_LINES + alike)
+        kernel.add_(alike, alpha=_LEVEL).add_(_bumps(self.z, self.z, self.decay)).add_(_CONSTANT)
         pairs = x[:, 1:] * x[:, :-1]
         kernel.addmm_(pairs, pairs.T, alpha=_PAIRS * 16.0 / d)
         heavy = np.maximum(self.weights / self.weights.mean(), _LIGHTEST)
@@ -217,15 +232,26 @@ class _Rows:
         left = dual / inverse.diagonal().numpy()
         return _Solved(dual, inverse, left, float(((self.weights * left) ** 2).sum()))
 
-    def regression(self, dual: PerMask, reach: float) -> _Regression:
+    def regression(self, dual: PerMask) -> _Regression:
         """The function with these duals, its centred terms multiplied out."""
         d, mu = self.z.shape[1], self.share
-        x, at = self.z - mu, torch.from_numpy(dual)
+        x, at, alike = self.z - mu, torch.from_numpy(dual), torch.from_numpy(_alike(d))[self.kept]
         pair = (_PAIRS * 16.0 / d) * (at @ (x[:, 1:] * x[:, :-1])).numpy()
-        line = (_LINEAR * 4.0 / d) * (at @ x).numpy()
-        linear = line - mu * (np.append(pair, 0.0) + np.append(0.0, pair))
-        constant = _CONSTANT * dual.sum() - mu * line.sum() + mu**2 * pair.sum()
-        return _Regression(float(constant), linear, pair, self.z.numpy() > 0, dual, self.influence / reach)
+        line = (4.0 / d) * (x.T @ (at[:, None] * (_LINES + alike))).numpy()
+        level = _CONSTANT * dual.sum() + _LEVEL * (at @ alike).numpy() - mu * line.sum(0) + mu**2 * pair.sum()
+        line -= mu * _beside(pair)[:, None]
+        return _Regression(level, line, pair, self.z.numpy() > 0, dual, self.decay)
+
+
+def _alike(d: int) -> Float64[np.ndarray, "sizes sizes"]:
+    """How much alike masks of two sizes are: a Matern kernel of smoothness 3/2."""
+    far = np.abs(np.subtract.outer(np.arange(d + 1), np.arange(d + 1))) / (_ALIKE * d)
+    return (1.0 + far) * np.exp(-far)
+
+
+def _beside(pair: Float64[np.ndarray, " pairs"]) -> Vector:
+    """Sum of the pairs that each unit is in."""
+    return np.append(pair, 0.0) + np.append(0.0, pair)
 
 
 def _numbers(masks: Masks) -> torch.Tensor:
