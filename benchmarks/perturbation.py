@@ -59,7 +59,8 @@ def main() -> None:
     options = _options()
     print(f"machine: {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     classifier = _classifier(options.model)
-    heedful.explain(classifier, "two words", Lime(n_samples=9), masking="delete")  # the first of a process is slow
+    for sampler in ("adjusted", "lime"):  # the first of a process is slow
+        _heedful(classifier, _text(classifier, 30), 64, sampler, "delete")
     for n_words in options.words:
         text, masks = _text(classifier, n_words), options.masks
         print(f"\n{n_words} words, {masks} masks")

@@ -145,6 +145,31 @@ def test_errors_are_smaller_than_without_it() -> None:
         assert errors["fast"] > least * errors["adjusted"], name
 
 
+@pytest.mark.parametrize("n_samples", [90, 150])
+def test_few_samples_a_unit_do_not_shrink_the_coefficients(n_samples: int) -> None:
+    """Of a line with noise: a regression that has seen a mask's own value would take too much from it."""
+    d, runs, shares, stated, spread = 60, 150, [], [], []
+    slopes = np.random.default_rng(0).standard_t(2, size=d)
+    for seed in range(runs):
+        masks, weights = draw_by_gain(n_samples, d, seed, 0.25)
+        noise = np.random.default_rng(10_000 + seed).normal(size=n_samples)
+        noise[0] = 0.0
+        fit = AdjustedMasks(masks, weights, masks @ slopes + noise, 0.25).fit(np.arange(d), 0.0)
+        shares.append(fit.coefficients @ slopes / (slopes @ slopes))
+        stated.append(fit.std_error**2)
+        spread.append((fit.coefficients - slopes) ** 2)
+    assert abs(np.mean(shares) - 1.0) < 4.0 * np.std(shares) / np.sqrt(runs)
+    assert np.sqrt(np.mean(stated) / np.mean(spread)) == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_length_of_what_is_left_is_known() -> None:
+    masks, weights = draw_by_gain(400, 60, 0, 0.25)
+    values = np.sqrt(masks.sum(1))
+    plain, ours = WeightedMasks(masks, weights, values), AdjustedMasks(masks, weights, values, 0.25)
+    sampled, known = (fit.fit(np.arange(60), 1.0).std_error.mean() for fit in (plain, ours))
+    assert known < sampled / 8
+
+
 def test_lime_with_it_agrees_with_lime_without() -> None:
     classifier = make_bert()
     many = heedful.explain(classifier, TEXT, Lime(8000, ridge=1.6), seed=1)

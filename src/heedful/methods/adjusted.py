@@ -213,16 +213,23 @@ class _Rows:
         """Units that each mask keeps, as an index."""
         return self.z.sum(1).long()
 
+    @property
+    def _alike(self) -> Float64[torch.Tensor, "sizes sizes"]:
+        """How much alike masks of two sizes are: a Matern kernel of smoothness 3/2."""
+        size = torch.arange(self.z.shape[1] + 1.0, dtype=torch.float64) / (_ALIKE * self.z.shape[1])
+        far = (size[:, None] - size).abs()
+        return (1.0 + far) * (-far).exp()
+
     def first(self, n: int) -> _Rows:
         """The first n of them."""
         return _Rows(self.z[:n], self.weights[:n], self.off[:n], self.share, self.decay)
 
     def solve(self, noise: float) -> _Solved:
         """Kernel ridge regression, light masks counting less; residuals left out come from the inverse's diagonal."""
-        x, kept, d = self.z - self.share, self.kept, self.z.shape[1]
-        alike = torch.from_numpy(_alike(d))[kept[:, None], kept]
-        kernel = (x @ x.T).mul_(4.0 / d).mul_(_LINES + alike)
-        kernel.add_(alike, alpha=_LEVEL).add_(_bumps(self.z, self.z, self.decay)).add_(_CONSTANT)
+        x, d, alike = self.z - self.share, self.z.shape[1], self._alike
+        sizes = self.kept[:, None], self.kept
+        kernel = (x @ x.T).mul_(4.0 / d).mul_((_LINES + alike)[sizes])
+        kernel.add_((_CONSTANT + _LEVEL * alike)[sizes]).add_(_bumps(self.z, self.z, self.decay))
         pairs = x[:, 1:] * x[:, :-1]
         kernel.addmm_(pairs, pairs.T, alpha=_PAIRS * 16.0 / d)
         heavy = np.maximum(self.weights / self.weights.mean(), _LIGHTEST)
@@ -235,18 +242,12 @@ class _Rows:
     def regression(self, dual: PerMask) -> _Regression:
         """The function with these duals, its centred terms multiplied out."""
         d, mu = self.z.shape[1], self.share
-        x, at, alike = self.z - mu, torch.from_numpy(dual), torch.from_numpy(_alike(d))[self.kept]
+        x, at, alike = self.z - mu, torch.from_numpy(dual), self._alike[self.kept]
         pair = (_PAIRS * 16.0 / d) * (at @ (x[:, 1:] * x[:, :-1])).numpy()
         line = (4.0 / d) * (x.T @ (at[:, None] * (_LINES + alike))).numpy()
-        level = _CONSTANT * dual.sum() + _LEVEL * (at @ alike).numpy() - mu * line.sum(0) + mu**2 * pair.sum()
+        level = (at @ (_CONSTANT + _LEVEL * alike)).numpy() - mu * line.sum(0) + mu**2 * pair.sum()
         line -= mu * _beside(pair)[:, None]
         return _Regression(level, line, pair, self.z.numpy() > 0, dual, self.decay)
-
-
-def _alike(d: int) -> Float64[np.ndarray, "sizes sizes"]:
-    """How much alike masks of two sizes are: a Matern kernel of smoothness 3/2."""
-    far = np.abs(np.subtract.outer(np.arange(d + 1), np.arange(d + 1))) / (_ALIKE * d)
-    return (1.0 + far) * np.exp(-far)
 
 
 def _beside(pair: Float64[np.ndarray, " pairs"]) -> Vector:
