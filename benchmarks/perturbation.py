@@ -181,9 +181,9 @@ def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]
     truth = _replaced(classifier, text, KernelShap(n_samples=4000))
     noise = _variance(truth.std_error)
     theirs = Side("shap, text explainer", n_masks, meter, _variance(found.values[words, TARGET] - truth.scores) - noise)
-    for n in range(2, 100, 2):
+    for n in (1, *range(2, 100, 2)):
         with metered(classifier.model) as meter:
-            ours = _replaced(classifier, text, PermutationShap(n_permutations=n))
+            ours = _replaced(classifier, text, PermutationShap(n_permutations=n, antithetic=n > 1))
         side = Side("heedful, permutation-shap", ours.n_forward, meter, _variance(ours.scores - truth.scores) - noise)
         if side.variance <= theirs.variance:
             break
