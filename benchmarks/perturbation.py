@@ -81,6 +81,8 @@ def _as_precise(ours: Side, regression: Side, n_words: int) -> int:
     masks = draw_as_lime(regression.masks, n_words, 0)
     weights, used = weigh(masks, 0.25), n_words + 1
     full = weights.sum() ** 2 / (weights @ weights) / len(weights)
+    if full * len(weights) <= used:
+        raise SystemExit(f"{len(weights)} masks are too few for a fit of {n_words} words: use more --masks")
     return round((used + (full * len(weights) - used) * regression.variance / ours.variance) / full)
 
 

@@ -159,6 +159,7 @@ def test_few_samples_a_unit_do_not_shrink_the_coefficients(n_samples: int) -> No
         stated.append(fit.std_error**2)
         spread.append((fit.coefficients - slopes) ** 2)
     assert abs(np.mean(shares) - 1.0) < 4.0 * np.std(shares) / np.sqrt(runs)
+    # the mean of 60 units over 150 runs is known to 1 %; with the influence in the slopes it is off by 5 to 10 %
     assert np.sqrt(np.mean(stated) / np.mean(spread)) == pytest.approx(1.0, abs=0.05)
 
 
@@ -167,7 +168,7 @@ def test_the_length_of_what_is_left_is_known() -> None:
     values = np.sqrt(masks.sum(1))
     plain, ours = WeightedMasks(masks, weights, values), AdjustedMasks(masks, weights, values, 0.25)
     sampled, known = (fit.fit(np.arange(60), 1.0).std_error.mean() for fit in (plain, ours))
-    assert known < sampled / 8
+    assert known < sampled / 8  # a thirteenth; a fifth where lines are the same for all lengths
 
 
 def test_lime_with_it_agrees_with_lime_without() -> None:
