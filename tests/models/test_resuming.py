@@ -157,3 +157,33 @@ def test_the_unfinished_run_of_another_setting_is_refused_and_left_alone(tmp_pat
         with pytest.raises(SettingError, match="holds an unfinished run with other data or settings"):
             train(out=tmp_path / "run", **(arguments | changes))
     assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
+def test_a_folder_that_another_process_trains_in_is_refused_and_left_alone(trained, tmp_path, monkeypatch):
+    refused = []
+
+    class Report(training.EpochReport):
+        def on_step_end(self, args, state, control, **_):
+            if state.global_step == 8:  # with a checkpoint that could be taken up
+                with pytest.raises(SettingError, match=f"^another process trains in {tmp_path}: wait for it, or"):
+                    train(SPLITS, tmp_path, RECIPE, sizes=SIZES)
+                refused.append(sorted(path.name for path in tmp_path.iterdir()))
+
+    monkeypatch.setattr(training, "EpochReport", Report)
+    train(SPLITS, tmp_path, RECIPE, sizes=SIZES)
+    assert refused == [[".lock", "checkpoints", "run.json"]]
+    assert_same_run(tmp_path, trained)
+
+
+def test_a_run_that_another_process_has_finished_is_refused(tmp_path, monkeypatch):
+    build = training.build_tokenizer
+
+    def build_slowly(*arguments, **options):
+        monkeypatch.setattr(training, "build_tokenizer", build)
+        train(SPLITS, tmp_path, RECIPE, sizes=SIZES)
+        return build(*arguments, **options)
+
+    monkeypatch.setattr(training, "build_tokenizer", build_slowly)
+    with pytest.raises(SettingError, match="already holds a trained model"):
+        train(SPLITS, tmp_path, RECIPE, sizes=SIZES)
+    assert not (tmp_path / ".lock").exists()

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
@@ -40,6 +41,7 @@ from heedful.progress import quiet_transformers
 
 METRICS = "metrics.json"
 _RUN = "run.json"
+_LOCK = ".lock"
 _CHECKPOINTS = "checkpoints"
 _CHECKPOINT = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 
@@ -75,8 +77,8 @@ def train(
         What stands in `metrics.json`.
 
     Raises:
-        SettingError: `out` holds a finished model, an unfinished run of other settings or anything else, a setting
-            is out of its range, or training diverged (nothing of it is kept).
+        SettingError: `out` holds a finished model, an unfinished run of other settings or anything else, another
+            process trains there, a setting is out of its range, or training diverged (nothing of it is kept).
         DataError: too few texts to hold any out, or for any word to be frequent enough.
         InputError: `out` cannot be written.
     """
@@ -107,27 +109,26 @@ def train(
             often = f"no word occurs {preset.min_frequency} times in the {len(fitting)} training texts"
             raise DataError(f"{often}: more texts are needed")
         model = AttentionPoolingForSequenceClassification(_config(tokenizer, preset, sizes, fitting.label_names))
-        _take(out, run)
-        with closing(EpochReport(shown=progress)) as report:
+        with _taken(out, run), closing(EpochReport(shown=progress)) as report:
             callbacks = [report] if preset.keep == "last" else [EarlyStoppingCallback(preset.patience), report]
             trainer = _trainer(model, tokenizer, fitting, validation, _arguments(out, preset, seed), callbacks)
             checkpoint = _last_checkpoint(out / _CHECKPOINTS)
             with _divergence_refused(out, trainer):
                 trainer.train(resume_from_checkpoint=checkpoint)
-        history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
-        metrics = run | {
-            "n_train": len(fitting),
-            "n_validation": len(validation),
-            "vocabulary": len(tokenizer),
-            "history": [{k: entry[k] for k in ("epoch", "eval_loss", "eval_accuracy")} for entry in history],
-            "validation": _score(trainer, tokenizer, validation),
-            "test": None if splits.test is None else _score(trainer, tokenizer, splits.test),
-            "seconds": time.perf_counter() - started,
-            "resumed": checkpoint is not None,
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {trainer.args.device.type}",
-            "versions": {name: version(name) for name in ("heedful", "torch", "transformers", "tokenizers")},
-        }
-        _finish(out, model, tokenizer, metrics)
+            history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
+            metrics = run | {
+                "n_train": len(fitting),
+                "n_validation": len(validation),
+                "vocabulary": len(tokenizer),
+                "history": [{k: entry[k] for k in ("epoch", "eval_loss", "eval_accuracy")} for entry in history],
+                "validation": _score(trainer, tokenizer, validation),
+                "test": None if splits.test is None else _score(trainer, tokenizer, splits.test),
+                "seconds": time.perf_counter() - started,
+                "resumed": checkpoint is not None,
+                "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {trainer.args.device.type}",
+                "versions": {name: version(name) for name in ("heedful", "torch", "transformers", "tokenizers")},
+            }
+            _finish(out, model, tokenizer, metrics)
     return metrics
 
 
@@ -268,15 +269,28 @@ def _refuse_what_is_taken(out: Path, run: dict[str, Any]) -> None:
             raise SettingError(
                 f"{out} holds an unfinished run with other data or settings: choose another folder or delete it"
             )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif out.exists() and (not out.is_dir() or any(path.name != _LOCK for path in out.iterdir())):
         raise SettingError(f"{out} is not an empty folder: choose another")
 
 
-def _take(out: Path, run: dict[str, Any]) -> None:
-    """Make the folder and write down whose it is."""
+@contextmanager
+def _taken(out: Path, run: dict[str, Any]) -> Iterator[None]:
+    """Make the folder, keep other processes out of it and write down whose it is; a kill lets them in again."""
+    lock = FileLock(out / _LOCK, timeout=0)
     with failing_clearly(f"cannot create {out}"):
         out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / _RUN, json.dumps(run, indent=2))
+        try:
+            lock.acquire()
+        except Timeout:
+            raise SettingError(f"another process trains in {out}: wait for it, or choose another folder") from None
+    try:
+        _refuse_what_is_taken(out, run)  # by now another process may have finished
+        write_whole(out / _RUN, json.dumps(run, indent=2))
+        yield
+    finally:
+        lock.release()
+        if not (out / _RUN).exists():  # nothing to go on from
+            (out / _LOCK).unlink(missing_ok=True)
 
 
 def _last_checkpoint(folder: Path) -> str | None:
