@@ -16,7 +16,8 @@ import pytest
 from heedful import studies
 from heedful.data import Dataset, Splits
 from heedful.errors import DataError, SettingError
-from heedful.studies.study import Recipe, Run, Settings, Stage, Study, Tables
+from heedful.studies.study import Recipe, Run, Settings, Stage, Study
+from heedful.studies.tables import Tables
 from models.small_run import RECIPE, SIZES, SPLITS, metrics_of
 
 
@@ -104,7 +105,7 @@ def test_an_edit_of_the_measuring_code_runs_that_stage_and_what_needs_it(
     assert bench.run(monkeypatch) == ["first", "second"]
 
 
-@pytest.mark.parametrize("fact", ["_code", "_versions", "torch.get_num_threads"])
+@pytest.mark.parametrize("fact", ["_code", "versions", "torch.get_num_threads"])
 def test_other_code_versions_or_threads_run_everything(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, fact: str
 ) -> None:
@@ -120,6 +121,8 @@ def test_an_edit_of_a_stage_function_or_of_the_framework_runs_it(
     edited = tmp_path / "stages.py"
     edited.write_bytes(Path(__file__).read_bytes() + b"# another line")
     monkeypatch.setattr("heedful.studies.study.getsourcefile", lambda _: str(edited))
+    assert bench.run(monkeypatch) == ALL
+    monkeypatch.setattr("heedful.studies.tables.__file__", str(edited))
     assert bench.run(monkeypatch) == ALL
 
 

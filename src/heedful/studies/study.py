@@ -2,24 +2,19 @@
 
 A stage turns earlier tables, classifiers and texts into tables. They are kept as Parquet under a stamp: a digest of the
 settings it reads, the seed, the data, the number of threads, the libraries' versions, heedful's own code (the stage's
-modules, this one, and all that is no study and no rendering), and the stamps of the stages it needs. A stage whose
-stamp is there already is not run again; anything about it that changes makes it, and what needs it, run. Trained
-classifiers are kept by their settings, data and seed alone.
+modules, this one, the tables', and all that is no study and no rendering), and the stamps of the stages it needs. A
+stage whose stamp is there already is not run again; anything about it that changes makes it, and what needs it, run.
+Trained classifiers are kept by their settings, data and seed alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-import os
-import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from inspect import getsourcefile
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +22,6 @@ from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 import heedful
@@ -40,9 +34,10 @@ from heedful.loading import from_pretrained
 from heedful.models.presets import Preset
 from heedful.models.training import METRICS, Sizes, fingerprint, train
 from heedful.progress import track
+from heedful.studies import tables
+from heedful.studies.record import Record, claim, versions
+from heedful.studies.tables import Tables
 
-SUMMARY = ".summary"  # tables whose names end so are small, go into the report, and lie beside as JSON
-RUN = "run.json"
 Item = TypeVar("Item")
 
 
@@ -75,56 +70,6 @@ class Settings:
 
 
 S = TypeVar("S", bound=Settings)
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The tables of a run, by name.
-
-    Attributes:
-        folder: where they lie.
-    """
-
-    folder: Path
-
-    def __contains__(self, name: str) -> bool:
-        return self._path(name).is_file()
-
-    def __getitem__(self, name: str) -> pa.Table:
-        if name not in self:
-            raise SettingError(f"no table {name!r} in {self.folder}: the stage that makes it has not run")
-        return pq.read_table(self._path(name))
-
-    def rows(self, name: str, **where: Any) -> list[dict[str, Any]]:
-        """Rows as dictionaries, in order: all, or those that have these values.
-
-        Raises:
-            SettingError: there is no such table.
-        """
-        return [row for row in self[name].to_pylist() if all(row[key] == value for key, value in where.items())]
-
-    def one(self, name: str, **where: Any) -> dict[str, Any]:
-        """The only row that has these values.
-
-        Raises:
-            SettingError: there is no such table, or not exactly one such row.
-        """
-        found = self.rows(name, **where)
-        if len(found) != 1:
-            raise SettingError(f"{len(found)} rows of {name} have {where}, where one was expected")
-        return found[0]
-
-    def write(self, name: str, table: pa.Table) -> None:
-        """Write a table whole or not at all; a summary also as JSON."""
-        scratch = self._path(f".{name}.part")
-        pq.write_table(table, scratch)
-        scratch.replace(self._path(name))
-        if name.endswith(SUMMARY):
-            rows = [{key: _plain(value) for key, value in row.items()} for row in table.to_pylist()]
-            write_whole(self.folder / f"{name}.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,10 +234,10 @@ class Study(Generic[S]):
         mode = {"study": self.name, "quick": quick, "seed": seed}
         texts = self.data(settings, None if data is None else Path(data), seed)
         try:
-            _claim(out, mode | {"data": {key: fingerprint(splits) for key, splits in texts.items()}})
+            claim(out, mode | {"data": {key: fingerprint(splits) for key, splits in texts.items()}})
         except OSError as error:
             raise InputError(f"cannot create {out}: {error.strerror}") from None
-        record = _Record(out / RUN, mode | {"command": self._command(out, data, quick=quick, seed=seed)})
+        record = Record(out, mode | {"command": self._command(out, data, quick=quick, seed=seed)})
         record.forget_all_but([stage.name for stage in self.stages(settings)])
         run = Run(settings, out, seed, texts, progress)
         self._run_stages(run, record)
@@ -300,10 +245,10 @@ class Study(Generic[S]):
             save(partial(draw, run.tables), out / "figures", name)
         return write(self, run, record.content)
 
-    def _run_stages(self, run: Run[S], record: _Record) -> None:
+    def _run_stages(self, run: Run[S], record: Record) -> None:
         stages = self.stages(run.settings)
         numbers = asdict(run.settings)
-        facts = [run.seed, record.content["data"], torch.get_num_threads(), _versions(), _code()]
+        facts = [run.seed, record.content["data"], torch.get_num_threads(), versions(), _code()]
         stamps: dict[str, str] = {}
         for stage in stages:  # all at once: the code may be edited while it runs
             files = [Path(str(module.__file__)).read_bytes() for module in stage.code] + [_own_code(stage)]
@@ -338,66 +283,11 @@ class _Declared(Settings):
         raise SettingError(f"stage {self._stage!r} reads the setting {name!r}: name it in its `reads`")
 
 
-def _claim(out: Path, identity: dict[str, Any]) -> None:
-    """Make the folder and say whose it is; refuse what belongs to something else."""
-    if (out / RUN).is_file():
-        try:
-            found = json.loads((out / RUN).read_text("utf-8"))
-        except ValueError:
-            found = {}
-        differing = [key for key, value in identity.items() if found.get(key) != value]
-        if differing:
-            raise SettingError(
-                f"{out} holds a run with another {' and another '.join(differing)}: choose another folder or delete it"
-            )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SettingError(f"{out} is not an empty folder: choose another")
-    for part in ("models", "tables", "figures"):
-        (out / part).mkdir(parents=True, exist_ok=True)
-    if not (out / RUN).is_file():
-        write_whole(out / RUN, json.dumps(identity, indent=2) + "\n")
-
-
-class _Record:
-    """`run.json`: command, machine, date, and the seconds of every stage; nothing that the tables depend on."""
-
-    def __init__(self, path: Path, facts: dict[str, Any]) -> None:
-        self._path = path
-        self.content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        self.content |= facts | {"machine": _machine(), "versions": _versions()}
-        self.content.setdefault("stages", {})
-
-    def forget_all_but(self, names: Sequence[str]) -> None:
-        """Drop stages that the study has no more, or no more under these settings."""
-        self.content["stages"] = {
-            name: self.content["stages"][name] for name in names if name in self.content["stages"]
-        }
-
-    def finished(self, stage: str, seconds: float, *, shown: bool) -> None:
-        self.content["stages"][stage] = round(seconds, 1)
-        self.content["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
-        write_whole(self._path, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
-        if shown:
-            from rich.console import Console
-
-            Console(stderr=True).print(f"{stage}: {seconds:.0f} s", highlight=False)
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has no number for goes as "nan", "inf" and "-inf"."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _digest(*parts: bytes) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    names = ("heedful", "numba", "numpy", "pyarrow", "tokenizers", "torch", "transformers")
-    return {name: version(name) for name in names}
 
 
 def _code() -> str:
@@ -409,11 +299,6 @@ def _code() -> str:
 
 
 def _own_code(stage: Stage[Any]) -> bytes:
-    """The file of the stage's function, which says what is measured on what, and this one."""
+    """The file of the stage's function, which says what is measured on what, this one, and that of the tables."""
     function = stage.run.func if isinstance(stage.run, partial) else stage.run
-    return b"".join(Path(path).read_bytes() for path in (__file__, str(getsourcefile(function))))
-
-
-def _machine() -> str:
-    cores = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads"
-    return f"{platform.system()} {platform.machine()}, {cores}, Python {platform.python_version()}"
+    return b"".join(Path(path).read_bytes() for path in (__file__, tables.__file__, str(getsourcefile(function))))

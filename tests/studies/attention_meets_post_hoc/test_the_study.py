@@ -21,7 +21,8 @@ from heedful.errors import DataError, TextError
 from heedful.studies import find
 from heedful.studies.attention_meets_post_hoc import sentence, settings
 from heedful.studies.attention_meets_post_hoc.figures import FIGURES
-from heedful.studies.study import Study, Tables
+from heedful.studies.study import Study
+from heedful.studies.tables import Tables
 
 
 def tiny() -> Study:

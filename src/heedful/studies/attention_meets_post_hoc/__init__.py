@@ -10,7 +10,8 @@ from typing import Any
 
 from heedful.studies.attention_meets_post_hoc.settings import FULL, QUICK, Numbers, data
 from heedful.studies.attention_meets_post_hoc.stages import stages
-from heedful.studies.study import Study, Tables
+from heedful.studies.study import Study
+from heedful.studies.tables import Tables
 
 
 def _figures() -> Mapping[str, Callable[[Tables], Any]]:

@@ -15,7 +15,6 @@ from heedful.render.colour import UNSIGNED as UNSIGNED_KINDS
 from heedful.render.colour import full_scale, shade
 from heedful.studies.attention_meets_post_hoc.sentence import AUTOGRAD, CLOSED, WITH_QUERY
 from heedful.studies.attention_meets_post_hoc.variants import EXACT, SAME, SAMPLED
-from heedful.studies.study import Tables
 from heedful.studies.style import (
     AGAINST,
     AGREE,
@@ -33,6 +32,7 @@ from heedful.studies.style import (
     shares,
     subplots,
 )
+from heedful.studies.tables import Tables
 
 MASKED = {"delete": "words deleted, as the code does", "unk": "words unknown, as in the theorem"}
 PARTS = {

@@ -8,7 +8,7 @@ from heedful.render import html
 from heedful.studies.attention_meets_post_hoc.figures import MASKED, PARTS
 from heedful.studies.attention_meets_post_hoc.samples import NEAR
 from heedful.studies.attention_meets_post_hoc.sentence import AUTHORS_SCORE, AUTHORS_SOURCE, restored
-from heedful.studies.study import Tables
+from heedful.studies.tables import Tables
 
 DEEPER, AUTHORS_DEEPER = "6-layer transformer", 0.8222  # layers and heads of the paper's appendix; its test accuracy
 
