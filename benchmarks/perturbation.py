@@ -15,9 +15,9 @@ A meter around the model's forward counts, for every side alike, calls, texts, t
 padding, and the time spent inside. Each regression on lime's masks then runs again, with as many masks as its own fit
 needs for the standard error of the first line: the time to the same error is measured, not extrapolated. ferret-xai's
 has no standard error to be had: it gets as many masks as heedful. Nor has shap's: for it and for heedful's
-permutation-shap, with as many permutations as are as near, the error is the root mean square distance from Shapley
-values, as kernel-shap estimates them from 4,000 masks (less that estimate's own error). What shap estimates are Owen
-values over a tree of tokens, so part of its distance is one of definition.
+permutation-shap, with more and more permutations until they are as near, by three seeds, the error is the root mean
+square distance from Shapley values, as other permutations of 8,000 masks estimate them (less the error of these). What
+shap estimates are Owen values over a tree of tokens, so part of its distance is one of definition.
 """
 
 from __future__ import annotations
@@ -36,12 +36,15 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 import heedful
-from heedful.methods import KernelShap, Lime, Method, PermutationShap
+from heedful.methods import Lime, PermutationShap
 from heedful.methods.neighbourhood import draw_as_lime, weigh
 from heedful.methods.ridge import WeightedMasks
+from heedful.methods.shapley_sampling import permutations_within
 from metering import Meter, metered
 
 TARGET = 1
+MANY = 8000  # masks for Shapley values to measure distances from
+SEEDS = 3  # for a random distance
 
 
 @dataclass
@@ -74,16 +77,22 @@ def main() -> None:
 
 
 def _as_precise(ours: Side, regression: Side, n_words: int) -> int:
-    """Masks that the regression needs for our error: its variance falls with the degrees of freedom it leaves.
+    """Masks that the regression needs for our error, by what each of so many takes from noise that is alike on all."""
+    if regression.masks <= n_words + 1:
+        raise SystemExit(f"{regression.masks} masks are too few for a fit of {n_words} words: use more --masks")
+    goal = _from_noise(regression.masks, n_words) * ours.variance / regression.variance
+    n = regression.masks
+    while _from_noise(n, n_words) > goal:
+        n += max(1, n // 50)
+    return n
 
-    Light masks count for less of a degree, by Kish's effective sample size.
-    """
-    masks = draw_as_lime(regression.masks, n_words, 0)
-    weights, used = weigh(masks, 0.25), n_words + 1
-    full = weights.sum() ** 2 / (weights @ weights) / len(weights)
-    if full * len(weights) <= used:
-        raise SystemExit(f"{len(weights)} masks are too few for a fit of {n_words} words: use more --masks")
-    return round((used + (full * len(weights) - used) * regression.variance / ours.variance) / full)
+
+def _from_noise(n_masks: int, n_words: int) -> float:
+    """Mean variance of the ridge regression's coefficients on lime's masks, if values have a variance of 1."""
+    masks = draw_as_lime(n_masks, n_words, 0)
+    weights, x = weigh(masks, 0.25), np.column_stack([np.ones(n_masks), masks])
+    inverse = np.linalg.inv((x.T * weights) @ x + np.diag([0.0] + [1.0] * n_words))
+    return float(np.diag(inverse @ ((x.T * weights**2) @ x) @ inverse)[1:].mean())
 
 
 def _heedful(classifier: heedful.Classifier, text: str, n_masks: int, sampler: str, masking: str) -> Side:
@@ -173,27 +182,32 @@ def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
 
 
 def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]:
-    """Its explainer, then as many of heedful's permutations as are as near to Shapley values."""
+    """Its explainer, then more and more of heedful's permutations until they are as near to Shapley values."""
     import shap
 
     explainer = shap.Explainer(_pipeline(classifier))
     with metered(classifier.model) as meter:
         found = explainer([text], max_evals=n_masks, silent=True)[0]
     words = np.array([bool(piece.strip()) for piece in found.data])  # special tokens are empty pieces
-    truth = _replaced(classifier, text, KernelShap(n_samples=4000))
+    # of a seed of its own: equal seeds walk the same permutations
+    truth = _permutations(classifier, text, permutations_within(MANY, len(text.split()), antithetic=True), SEEDS)
     noise = _variance(truth.std_error)
     theirs = Side("shap, text explainer", n_masks, meter, _variance(found.values[words, TARGET] - truth.scores) - noise)
-    for n in (1, *range(2, 100, 2)):
-        with metered(classifier.model) as meter:
-            ours = _replaced(classifier, text, PermutationShap(n_permutations=n, antithetic=n > 1))
-        side = Side("heedful, permutation-shap", ours.n_forward, meter, _variance(ours.scores - truth.scores) - noise)
-        if side.variance <= theirs.variance:
-            break
-    return [theirs, side]
+    sides = [theirs]
+    for seed in range(SEEDS):
+        for n in (1, *range(2, 100, 2)):
+            with metered(classifier.model) as meter:
+                ours = _permutations(classifier, text, n, seed)
+            name = f"heedful, {n} walked, seed {seed}"
+            sides.append(Side(name, ours.n_forward, meter, _variance(ours.scores - truth.scores) - noise))
+            if sides[-1].variance <= theirs.variance:
+                break
+    return sides
 
 
-def _replaced(classifier: heedful.Classifier, text: str, method: Method) -> heedful.Explanation:
-    return heedful.explain(classifier, text, method, target=TARGET, masking="mask", unit="word")
+def _permutations(classifier: heedful.Classifier, text: str, n: int, seed: int) -> heedful.Explanation:
+    method = PermutationShap(n_permutations=n, antithetic=n > 1)
+    return heedful.explain(classifier, text, method, target=TARGET, masking="mask", unit="word", seed=seed)
 
 
 def _ferret(python: Path, classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]:
