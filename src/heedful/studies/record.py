@@ -1,4 +1,4 @@
-"""`run.json`: whose folder it is, and how and when a study ran there; nothing that its tables depend on."""
+"""`run.json`: whose folder it is, and on what machine, when and how long a study ran there."""
 
 from __future__ import annotations
 
