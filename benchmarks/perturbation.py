@@ -73,7 +73,8 @@ def main() -> None:
         more = _as_precise(*ours, n_words)
         captum = [_captum(classifier, text, masks), _captum(classifier, text, more)]
         ferret = _ferret(options.ferret, classifier, text, masks) if options.ferret else []
-        _show("replaced", [*ours, *captum, *_shap(classifier, text, masks), *ferret])
+        _show("replaced", [*ours, *captum, *ferret])
+        _show("replaced, as near", _shap(classifier, text, masks))
 
 
 def _as_precise(ours: Side, regression: Side, n_words: int) -> int:
@@ -182,7 +183,7 @@ def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
 
 
 def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]:
-    """Its explainer, then more and more of heedful's permutations until they are as near to Shapley values."""
+    """Its explainer, then for every seed more and more of heedful's permutations until they are as near."""
     import shap
 
     explainer = shap.Explainer(_pipeline(classifier))
