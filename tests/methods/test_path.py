@@ -168,15 +168,26 @@ def test_steps_are_doubled_until_they_suffice_or_run_out() -> None:
     def scores(tolerance: float, **other: int) -> Explanation:
         return heedful.explain(classifier, TEXT, IntegratedGradients(tolerance=tolerance, n_steps=7, **other))
 
-    found = [scores(np.inf), scores(1e-4), scores(1e-9), scores(1e-9, max_steps=55)]
-    assert [e.details["n_steps"] for e in found] == [7, 56, 112, 28]
-    assert [e.details["converged"] for e in found] == [1, 1, 1, 0]
+    found = [scores(np.inf), scores(1e-4), scores(1e-9), scores(1e-9, max_steps=55), scores(1e-9, max_steps=56)]
+    assert [e.details["n_steps"] for e in found] == [7, 56, 112, 28, 56]
+    assert [e.details["converged"] for e in found] == [1, 1, 1, 0, 0]
     assert [e.n_forward for e in found] == [
-        1 + 3 + n for n in (7, 7 + 14 + 28 + 56, 7 + 14 + 28 + 56 + 112, 7 + 14 + 28)
+        1 + 3 + n for n in (7, 7 + 14 + 28 + 56, 7 + 14 + 28 + 56 + 112, 7 + 14 + 28, 7 + 14 + 28 + 56)
     ]
     exact = heedful.explain(classifier, TEXT, IntegratedGradients(n_steps=300, tolerance=np.inf)).scores
     errors = [np.abs(e.scores - exact).max() / np.abs(exact).sum() for e in found]
     assert errors[0] > 1e-2 > errors[3] > 1e-4 > errors[1] > 1e-9 > errors[2]
+
+
+def test_tolerance_is_a_share_of_the_absolute_scores() -> None:
+    def share(tolerance: float) -> tuple[float, float]:
+        method = IntegratedGradients(n_steps=7, max_steps=7, tolerance=tolerance)
+        found = heedful.explain(zoo.make("gpt2"), TEXT, method, unit="token")
+        return abs(gap(found)) / np.abs(found.scores).sum(), found.details["converged"]
+
+    missed, _ = share(np.inf)
+    assert share(1.01 * missed)[1] == 1
+    assert share(0.99 * missed)[1] == 0
 
 
 @pytest.mark.parametrize("name", ["deberta-v2", "llama"])
