@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -106,6 +107,25 @@ def test_the_mean_gradient_under_noise_by_hand(seed: int, summary: str) -> None:
         # 11 tokens: six standard errors are exceeded once in 1e8 texts; where a norm is near 0 its bias comes on top
         assert (np.abs(result.scores - expected) < 6 * result.std_error + 1e-12).all()
         assert (result.std_error < 0.2 * np.abs(expected).max()).all()
+
+
+def test_two_pairs_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their mean and half their difference; the mean output is over all four copies."""
+    classifier, seen = make_classifier(), []
+    at_once = inside.gradients
+
+    def recorded(*args: object) -> Iterator[tuple[float, np.ndarray]]:
+        seen.extend(at_once(*args))
+        return iter(seen)
+
+    monkeypatch.setattr(inside, "gradients", recorded)
+    found = heedful.explain(classifier, TEXT, SmoothGrad(4, 0.1, "gxi"), unit="token")
+    vectors = inside.input_vectors(classifier, classifier.encode(TEXT))
+    a, b, c, d = [(gradient * vectors).sum(1)[1:] for _, gradient in seen]
+    assert found.scores == pytest.approx((a + b + c + d) / 4, rel=1e-12)
+    assert found.std_error == pytest.approx(np.abs(a + b - c - d) / 4, rel=1e-9)
+    assert found.details["mean_output"] == pytest.approx(np.mean([value for value, _ in seen]), rel=1e-12)
+    assert found.details["degrees_of_freedom"] == 1
 
 
 def spread_of(results: list[Explanation]) -> np.ndarray:
