@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import kstest
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 import heedful
@@ -126,6 +127,22 @@ def test_two_pairs_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.std_error == pytest.approx(np.abs(a + b - c - d) / 4, rel=1e-9)
     assert found.details["mean_output"] == pytest.approx(np.mean([value for value, _ in seen]), rel=1e-12)
     assert found.details["degrees_of_freedom"] == 1
+
+
+def test_noise_is_normal_of_the_stated_size_in_opposite_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier, points = make_classifier(), []
+    at_once = inside.gradients
+
+    def recorded(*args: object) -> Iterator[tuple[float, np.ndarray]]:
+        points.extend(args[-1])
+        return at_once(*args[:-1], points)
+
+    monkeypatch.setattr(inside, "gradients", recorded)
+    found = heedful.explain(classifier, TEXT, SmoothGrad(40))
+    vectors = inside.word_vectors(classifier, classifier.encode(TEXT)).detach().numpy()
+    noise = (np.stack(points) - vectors) / found.details["noise"]
+    assert noise[::2] == pytest.approx(-noise[1::2], abs=1e-12)
+    assert kstest(noise[::2].ravel(), "norm").pvalue > 1e-3  # of one seed
 
 
 def spread_of(results: list[Explanation]) -> np.ndarray:
