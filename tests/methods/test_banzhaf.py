@@ -160,8 +160,17 @@ class TestErrors:
             banzhaf_sampled(game, 15)
         with pytest.raises(SettingError, match="2 samples cannot tell 10 units apart"):
             WAYS["msr"](game, 2)
+        with pytest.raises(SettingError, match="3 samples cannot tell 10 units apart"):
+            WAYS["msr, single"](game, 3)  # two masks, most units in both or in neither
         assert not game.calls  # nothing was spent
         assert np.isnan(WAYS["msr"](game, 3).std_error).all()
+
+    @pytest.mark.parametrize(
+        ("way", "fitted"), [("regression", 5), ("regression, single", 6), ("msr", 1), ("msr, single", 2)]
+    )
+    def test_degrees_of_freedom_are_draws_less_what_is_fitted(self, way: str, fitted: int) -> None:
+        draws = 100 if "single" in way else 50
+        assert WAYS[way](table(0, 5), 101).degrees_of_freedom == draws - fitted
 
 
 class TestMethod:

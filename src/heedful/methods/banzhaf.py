@@ -173,8 +173,6 @@ def _design(masks: Bool[np.ndarray, "n units"], paired: bool) -> Float64[np.ndar
 
 
 def _told_apart(masks: Bool[np.ndarray, "n units"], joint: bool, paired: bool) -> bool:
-    if not len(masks):
-        return False
     x = _design(masks, paired)
     if not joint:
         return bool((x**2).sum(0).all())
