@@ -165,6 +165,12 @@ class TestErrors:
         assert not game.calls  # nothing was spent
         assert np.isnan(WAYS["msr"](game, 3).std_error).all()
 
+    def test_a_precision_that_means_nothing_is_refused_before_anything_is_spent(self) -> None:
+        game = table(0, 5)
+        with pytest.raises(SettingError, match="precision must be"):
+            banzhaf_sampled(game, 100, precision=0.0)
+        assert not game.calls
+
     @pytest.mark.parametrize(
         ("way", "fitted"), [("regression", 5), ("regression, single", 6), ("msr", 1), ("msr, single", 2)]
     )
