@@ -1,7 +1,8 @@
-"""Settings written as text, as in "lime:n_samples=1000", read by the types of the defaults they change."""
+"""Settings written as text, as in "lime:n_samples=1000", read by the types of those they change."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     Settings = TypeVar("Settings", bound=DataclassInstance)
 else:
     Settings = TypeVar("Settings")
+
+_FLAGS = {"true": True, "false": False}
+_KINDS = {"bool": "true or false", "float": "a number", "int": "a whole number"}
 
 
 def changed(default: Settings, settings: str, name: str) -> Settings:
@@ -32,20 +36,20 @@ def changed(default: Settings, settings: str, name: str) -> Settings:
         key, _, value = part.partition("=")
         if key not in known:
             raise SettingError(f"{name} has no setting {key!r}; it has {', '.join(known) or 'none'}")
-        changes[key] = _read(value, getattr(default, key), str(known[key]), f"{name}: {key}")
+        changes[key] = _read(value, str(known[key]), f"{name}: {key}")
     return replace(default, **changes)
 
 
-def _read(value: str, default: object, kind: str, where: str) -> str | int | float:
-    """A setting's text as the type of its default; an optional setting (default None) is a number of its kind."""
-    if isinstance(default, str):
+def _read(value: str, kind: str, where: str) -> str | int | float:
+    """A setting's text as what its annotation names."""
+    if kind == "str":
         return value
-    if isinstance(default, bool):
-        if value not in ("true", "false"):
-            raise SettingError(f"{where} must be true or false, got {value!r}")
-        return value == "true"
-    real = isinstance(default, float) or (default is None and "float" in kind)
-    try:
-        return float(value) if real else int(value)
-    except ValueError:
-        raise SettingError(f"{where} must be a {'number' if real else 'whole number'}, got {value!r}") from None
+    with suppress(ValueError):
+        if "bool" in kind and value in _FLAGS:
+            return _FLAGS[value]
+        if "float" in kind:
+            return float(value)
+        if "int" in kind:
+            return int(value)
+    wanted = " or ".join(words for name, words in _KINDS.items() if name in kind)
+    raise SettingError(f"{where} must be {wanted}, got {value!r}")

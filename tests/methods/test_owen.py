@@ -159,6 +159,11 @@ class TestSampled:
             owen_sampled(game, np.zeros(10, dtype=np.int64), 19)
         assert owen_sampled(game, np.zeros(10, dtype=np.int64), 20).n_evaluations == 20
 
+    def test_one_unit_gets_all(self) -> None:
+        result = owen_sampled(Game(1, lambda z: 2.0 + 3.0 * z[:, 0]), np.array([0]), 10)
+        assert np.array_equal(result.values, [3.0])
+        assert result.n_evaluations == 2
+
 
 class TestSentences:
     def of(self, classifier: Classifier, text: object, unit: str) -> list[int]:

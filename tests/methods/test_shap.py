@@ -46,11 +46,19 @@ class TestMethods:
         [
             (PermutationShap(30), partial(permutation_shapley, n_permutations=30)),
             (PermutationShap(30, antithetic=False), partial(permutation_shapley, n_permutations=30, antithetic=False)),
+            (PermutationShap(30, antithetic=0.3), partial(permutation_shapley, n_permutations=30, antithetic=0.3)),
             (KernelShap(100), partial(kernel_shapley, n_samples=100)),
             (KernelShap(100, "leverage"), partial(kernel_shapley, n_samples=100, sampling="leverage")),
             (KernelShap(100, paired=False), partial(kernel_shapley, n_samples=100, paired=False)),
         ],
-        ids=["permutations", "permutations, single", "kernel", "leverage", "kernel, single"],
+        ids=[
+            "permutations",
+            "permutations, single",
+            "permutations, part of the way back",
+            "kernel",
+            "leverage",
+            "kernel, single",
+        ],
     )
     def test_every_setting_arrives(
         self, classifier: Classifier, method: KernelShap | PermutationShap, function: Estimate
@@ -82,6 +90,17 @@ class TestMethods:
         assert walked.n_evaluations == 2 + 200 * 4
         assert (np.abs(kernel.scores - walked.values) < 6 * walked.std_error + 1e-9).all()
 
+    @pytest.mark.parametrize(("share", "enumerated", "n"), [(True, 1, 128), (0.1, 0, 2 + 15 * 8)])
+    def test_a_part_of_the_way_back_has_a_smaller_budget(
+        self, classifier: Classifier, share: bool | float, enumerated: int, n: int
+    ) -> None:
+        """30 walks of 7 units could pay for all 128 masks, 15 and two steps of each one's reverse could not."""
+        result = heedful.explain(
+            classifier, "the plot was not good a film", PermutationShap(30, antithetic=share), unit="word"
+        )
+        assert result.details["enumerated"] == enumerated
+        assert result.details["n_evaluations"] == n
+
     @pytest.mark.parametrize("method", METHODS, ids=str)
     def test_one_word_and_none(self, classifier: Classifier, method: KernelShap | PermutationShap) -> None:
         result = heedful.explain(classifier, "dull", method)
@@ -98,6 +117,7 @@ class TestMethods:
         [
             (lambda: PermutationShap(n_permutations=0), "n_permutations must be at least 1"),
             (lambda: PermutationShap(n_permutations=7), "even, got 7"),
+            (lambda: PermutationShap(antithetic=1.5), "share between 0 and 1, got 1.5"),
             (lambda: KernelShap(n_samples=1), "n_samples must be at least 2"),
             (lambda: KernelShap(sampling="lasso"), "use one of kernel, leverage"),
         ],

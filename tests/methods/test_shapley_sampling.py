@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ KERNEL_WAYS = {
 PERMUTATION_WAYS = {
     "permutations": permutation_shapley,
     "permutations, single": partial(permutation_shapley, antithetic=False),
+    "permutations, part of the way back": partial(permutation_shapley, antithetic=0.4),
 }
 kernel_ways = pytest.mark.parametrize("way", KERNEL_WAYS.values(), ids=KERNEL_WAYS)
 permutation_ways = pytest.mark.parametrize("way", PERMUTATION_WAYS.values(), ids=PERMUTATION_WAYS)
@@ -99,12 +101,11 @@ class TestKnownAnswers:
         assert result.base_value == 0
         assert result.n_evaluations == 8
 
-    @permutation_ways
-    def test_gloves_by_permutations(self, way: Estimate) -> None:
-        result = way(Played(3, glove), 20_000)
+    # unit 0 gets 1 in 4 of 6 orders, 0 in the others: variance 2/9; in pairs with the reverse 1/2 or 1: 1/18
+    @pytest.mark.parametrize(("antithetic", "variance"), [(False, 2 / 9 / 20_000), (True, 1 / 18 / 10_000)])
+    def test_gloves_by_permutations(self, antithetic: bool, variance: float) -> None:
+        result = permutation_shapley(Played(3, glove), 20_000, antithetic=antithetic)
         assert (np.abs(result.values - [2 / 3, 1 / 6, 1 / 6]) < 4.5 * result.std_error).all()
-        # unit 0 gets 1 in 4 of 6 orders, 0 in the others: variance 2/9; in pairs with the reverse 1/2 or 1: 1/18
-        variance = {False: 2 / 9 / 20_000, True: 1 / 18 / 10_000}[way is permutation_shapley]
         assert result.std_error[0] ** 2 == pytest.approx(variance, rel=0.03)
 
     @all_ways
@@ -148,7 +149,7 @@ class TestLaws:
         # rounding of sums of at most 9 numbers of size 1
         assert result.base_value + result.values.sum() == pytest.approx(everything, abs=1e-12)
 
-    @permutation_ways
+    @pytest.mark.parametrize("way", [permutation_shapley, PERMUTATION_WAYS["permutations, single"]])
     @given(seed=st.integers(0, 10**6), n_units=st.integers(1, 9), null=st.integers(0, 9))
     @settings(deadline=None, max_examples=10)
     def test_a_null_unit_gets_exactly_nothing(self, way: Estimate, seed: int, n_units: int, null: int) -> None:
@@ -209,6 +210,67 @@ def _unknown(game: RatioGame, seed: int) -> bool:
     return bool(np.isnan(error).any())
 
 
+def shared_by_hand(game: Played, order: np.ndarray, ends: int) -> np.ndarray:
+    """One walk ahead; of the reverse its first and last `ends` steps, and its middle in one."""
+    d, middle = len(order), slice(ends, len(order) - ends)
+    ahead = np.diff(game(np.tri(d + 1, d, -1, dtype=bool)[:, order.argsort()]))
+    back = np.diff(game(np.tri(d + 1, d, -1, dtype=bool)[:, order[::-1].argsort()]))[::-1]
+    back[middle] = ahead[middle] + (back[middle].sum() - ahead[middle].sum()) / max(1, d - 2 * ends)
+    values = np.empty(d)
+    values[order] = (ahead + back) / 2
+    return values
+
+
+class TestPartOfTheWayBack:
+    @given(seed=st.integers(0, 10**6), n_units=st.integers(1, 9), share=st.floats(0.01, 1))
+    @settings(deadline=None, max_examples=50)
+    def test_is_the_walk_ahead_and_the_ends_of_its_reverse(self, seed: int, n_units: int, share: float) -> None:
+        game = table(seed, n_units)
+        result = permutation_shapley(game, 6, antithetic=share, seed=seed)
+        assert sum(map(len, game.calls)) == result.n_evaluations
+        orders = shapley_sampling._orders(n_units, None, seed)(3).argsort(axis=1)
+        ends = int(np.ceil(share * (n_units - 1) / 2))
+        walks = np.array([shared_by_hand(game, order, ends) for order in orders])
+        assert result.values == pytest.approx(walks.mean(0), abs=EXACT)
+        assert result.std_error == pytest.approx(walks.std(0, ddof=1) / np.sqrt(3), abs=EXACT)
+        steps_back = min(2 * ends, n_units - 1)
+        assert result.n_evaluations == 2 + 3 * (n_units - 1 + steps_back)
+
+    @pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
+    @pytest.mark.parametrize("unions", [None, np.array([0, 1, 1, 2, 0, 1])], ids=["units", "unions"])
+    def test_all_permutations_together_are_exact(
+        self, share: float, unions: np.ndarray | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Unbiased, seen without a tolerance for chance."""
+        game = table(5, 6)
+        every = np.array(list(permutations(range(6)))).argsort(axis=1)
+        if unions is not None:  # those that keep each union together
+            every = every[[all(np.ptp(entry[unions == u]) < (unions == u).sum() for u in range(3)) for entry in every]]
+            assert len(every) == 6 * 2 * 6
+        monkeypatch.setattr(shapley_sampling, "_orders", lambda *_: lambda n: every[:n])
+        result = permutation_shapley(game, len(every) * (2 if share else 1), antithetic=share, unions=unions)
+        alone = enumeration.shapley(game, 6) if unions is None else enumeration.owen(game, unions)
+        assert np.abs(result.values - alone).max() < EXACT
+
+    def test_true_and_false_are_all_and_nothing(self) -> None:
+        for flag, share in ((True, 1.0), (False, 0.0)):
+            one, other = (permutation_shapley(table(0, 7), 6, antithetic=way) for way in (flag, share))
+            assert np.array_equal(one.values, other.values)
+
+    def test_lies_between_one_walk_and_two(self) -> None:
+        """As many walks ahead, more and more of the way back: smaller and smaller errors."""
+        game = pooled(4, 40)
+        truth = exact.shapley(game).values
+        errors = [
+            np.mean([
+                (permutation_shapley(game, 20 if share else 10, antithetic=share, seed=seed).values - truth) ** 2
+                for seed in range(40)
+            ])
+            for share in (0.0, 0.1, 0.4, 1.0)
+        ]  # fmt: skip
+        assert all(more < 0.9 * less for less, more in pairwise(errors))
+
+
 class TestErrors:
     """Rates and standard errors, against the exact engine."""
 
@@ -237,6 +299,7 @@ class TestErrors:
             ("permutations", 200, 15, 1.0),
             ("permutations", 200, 15, 4.0),
             ("permutations, single", 200, 15, 1.0),
+            ("permutations, part of the way back", 200, 15, 1.0),
         ],
     )
     def test_intervals_cover(self, way: str, n: int, n_units: int, spread: float) -> None:
@@ -266,7 +329,8 @@ class TestErrors:
         assert self.error(KERNEL_WAYS[pairs], game, 500, 20) < 0.5 * self.error(KERNEL_WAYS[single], game, 500, 20)
 
     def test_reverses_help(self) -> None:
-        paired, single = (self.error(way, pooled(4, 20), 40, 20) for way in PERMUTATION_WAYS.values())
+        ways = permutation_shapley, PERMUTATION_WAYS["permutations, single"]
+        paired, single = (self.error(way, pooled(4, 20), 40, 20) for way in ways)
         assert paired < 0.5 * single
 
     def test_nothing_is_known_of_the_error_of_one_permutation(self) -> None:
@@ -330,7 +394,7 @@ class TestCalls:
         monkeypatch.setattr(shapley_sampling, "_CELLS", 21)
         blocks = way(game, 50, seed=2)
         assert max(masks.size for masks in game.calls) <= 21
-        assert sum(map(len, game.calls)) == whole.n_evaluations == 2 + 50 * 6
+        assert sum(map(len, game.calls)) == whole.n_evaluations
         # the same permutations; sums in another order
         assert blocks.values == pytest.approx(whole.values, abs=1e-13)
         assert blocks.std_error == pytest.approx(whole.std_error, abs=1e-13)
@@ -351,6 +415,9 @@ class TestCalls:
         ("call", "named"),
         [
             (lambda: permutation_shapley(pooled(0, 3), 3), "even, got 3"),
+            (lambda: permutation_shapley(pooled(0, 3), 3, antithetic=0.25), "even, got 3"),
+            (lambda: permutation_shapley(pooled(0, 3), 2, antithetic=-0.1), "share between 0 and 1, got -0.1"),
+            (lambda: permutation_shapley(pooled(0, 3), 2, antithetic=np.nan), "share between 0 and 1, got nan"),
             (lambda: kernel_shapley(pooled(0, 3), 100, sampling="none"), "unknown sampling"),
             (lambda: kernel_shapley(pooled(0, 20), 41), "41 samples cannot tell 20 units apart: .* at least 42"),
             (lambda: kernel_shapley(pooled(0, 2), 3), "at least 4"),

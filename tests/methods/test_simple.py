@@ -169,6 +169,8 @@ def test_names_and_aliases_are_unique_and_found() -> None:
 
 def test_settings_are_read_by_their_type() -> None:
     assert methods.get("kernel-shap:paired=false,n_samples=64") == methods.KernelShap(n_samples=64, paired=False)
+    for text, share in (("false", False), ("true", True), ("0.25", 0.25)):
+        assert methods.get(f"permutation-shap:antithetic={text}") == methods.PermutationShap(antithetic=share)
     assert methods.get("lime:kernel_width=inf,n_features=3") == methods.Lime(kernel_width=np.inf, n_features=3)
 
 
@@ -178,10 +180,14 @@ def test_settings_are_read_by_their_type() -> None:
         ("lume", "unknown method 'lume': use one of attention-mean"),
         ("lime:samples=3", "no setting 'samples'; it has n_samples"),
         ("lime:n_samples=many", "n_samples must be a whole number"),
+        ("lime:n_samples=true", "n_samples must be a whole number"),
         ("lime:kernel_width=wide", "kernel_width must be a number"),
         ("lime:n_samples", "n_samples must be a whole number"),
         ("random:x=1", "it has none"),
-        ("kernel-shap:paired=yes", "paired must be true or false"),
+        ("kernel-shap:paired=yes", "paired must be true or false, got 'yes'"),
+        ("kernel-shap:paired=1", "paired must be true or false, got '1'"),
+        ("permutation-shap:antithetic=half", "antithetic must be true or false or a number, got 'half'"),
+        ("permutation-shap:antithetic=1.5", "antithetic must be a share between 0 and 1, got 1.5"),
     ],
 )
 def test_misspelt_methods_say_what_there_is(spec: str, message: str) -> None:

@@ -13,6 +13,7 @@ from heedful.methods.shapley_sampling import (
     check_permutations,
     check_sampling,
     kernel_shapley,
+    permutation_evaluations,
     permutation_shapley,
     permutations_within,
 )
@@ -32,12 +33,15 @@ class PermutationShap(Method):
     Args:
         n_permutations: permutations walked at most, reversed ones among them. None: all masks of up to 12 units, and of
             more 10 permutations and their reverses, as shap's `PermutationExplainer` walks.
-        antithetic: walk every permutation in reverse too; their number must be even then.
+        antithetic: share of every permutation that is walked in reverse too; their number must be even, unless none is.
+            True (or 1), all of it, gives the smallest error for its forwards as a rule. For texts so long that a
+            permutation and its reverse are too much: n_permutations=2 with a share of 0.25 takes 5/8 of their forwards.
         precision: stop once the largest standard error is at most this share of the largest absolute score; None
             walks all.
 
     Raises:
-        SettingError: n_permutations is below 1, or odd with `antithetic`; precision is not above 0.
+        SettingError: n_permutations is below 1, or odd with `antithetic`, which lies outside 0 to 1; precision is not
+            above 0.
 
     Example:
         >>> PermutationShap(n_permutations=100).settings()
@@ -45,7 +49,7 @@ class PermutationShap(Method):
     """
 
     n_permutations: int | None = None
-    antithetic: bool = True
+    antithetic: bool | float = True
     precision: float | None = None
 
     card = Card(
@@ -54,7 +58,7 @@ class PermutationShap(Method):
         "perturbation",
         True,
         "outputs",
-        "n_permutations (d - 1) + 2 forwards; by default 2^d up to d = 12",
+        "at most n_permutations (d - 1) + 2 forwards; by default 2^d up to d = 12",
         "Castro, Gomez, Tejada 2009; Mitchell, Cooper, Frank, Holmes 2022",
         additive=True,
         removes=True,
@@ -62,14 +66,17 @@ class PermutationShap(Method):
     )
 
     def __post_init__(self) -> None:
-        if self.n_permutations is not None:
-            check_permutations(self.n_permutations, self.antithetic)
+        check_permutations(self._walked, self.antithetic)
         check_precision(self.precision)
+
+    @property
+    def _walked(self) -> int:
+        return _WALKED if self.n_permutations is None else self.n_permutations
 
     def answer(self, question: Question) -> Answer:
         """Walk the permutations, or through all masks."""
         game = question.game()
-        d, walked = game.n_units, _WALKED if self.n_permutations is None else self.n_permutations
+        d, walked = game.n_units, self._walked
 
         def sample(game: Game, budget: int) -> Sampled:
             n = min(walked, permutations_within(budget, d, self.antithetic))
@@ -80,7 +87,7 @@ class PermutationShap(Method):
         def exact(game: Game) -> tuple[np.ndarray, float]:
             return enumeration.shapley(game, d), float(game(np.zeros((1, d), dtype=bool))[0])
 
-        budget = 2 + walked * (d - 1)
+        budget = permutation_evaluations(walked, d, self.antithetic)
         if self.n_permutations is None and d <= FEW:
             budget = max(budget, 1 << d)
         return sample_or_enumerate(game, budget, 1 << d, sample, exact, self.precision).answer(game.n_forward)

@@ -20,22 +20,34 @@ _ROWS = 50  # coalitions, or pairs of them
 Entry = Int64[np.ndarray, "walks units"]
 
 
-def check_permutations(n_permutations: int, antithetic: bool) -> None:
-    """Refuse numbers of permutations that cannot be walked."""
+def check_permutations(n_permutations: int, antithetic: bool | float) -> None:
+    """Refuse numbers of permutations, and shares of them, that cannot be walked."""
     check_whole("n_permutations", n_permutations, 1)
+    if not 0 <= antithetic <= 1:
+        raise SettingError(f"antithetic must be a share between 0 and 1, got {antithetic!r}")
     if antithetic and n_permutations % 2:
         raise SettingError(f"antithetic permutations come in pairs: n_permutations must be even, got {n_permutations}")
 
 
-def permutations_within(n_evaluations: int, d: int, antithetic: bool) -> int:
+def permutations_within(n_evaluations: int, d: int, antithetic: bool | float) -> int:
     """How many permutations of d units can be walked with so many evaluations.
 
     Example:
-        >>> permutations_within(100, 10, antithetic=True)
-        10
+        >>> permutations_within(100, 10, antithetic=True), permutations_within(100, 10, antithetic=0.25)
+        (10, 14)
     """
-    n = max(0, n_evaluations - 2) // max(d - 1, 1)
-    return n - n % 2 if antithetic else n
+    together = 2 if antithetic else 1
+    return together * (max(0, n_evaluations - 2) // max(_evaluations(d, antithetic), 1))
+
+
+def permutation_evaluations(n_permutations: int, d: int, antithetic: bool | float) -> int:
+    """How many evaluations so many permutations of d units take, those of no unit and of all among them.
+
+    Example:
+        >>> permutation_evaluations(10, 10, antithetic=True), permutation_evaluations(10, 10, antithetic=0.25)
+        (92, 67)
+    """
+    return 2 + n_permutations // (2 if antithetic else 1) * _evaluations(d, antithetic)
 
 
 def check_sampling(n_samples: int, sampling: str) -> None:
@@ -49,7 +61,7 @@ def permutation_shapley(  # as many arguments as there are choices
     game: Game,
     n_permutations: int = 20,
     *,
-    antithetic: bool = True,
+    antithetic: bool | float = True,
     unions: Int64[np.ndarray, " units"] | None = None,
     precision: float | None = None,
     seed: int = 0,
@@ -58,8 +70,13 @@ def permutation_shapley(  # as many arguments as there are choices
 
     Every permutation takes d - 1 evaluations and its changes sum to f(all) - f(none). With `antithetic` each is walked
     in reverse too: what any two units do together goes once to the one and once to the other, so a game without
-    interactions of three or more is exact. Memory does not grow with their number. A unit that never moves the value
-    gets exactly 0.
+    interactions of three or more is exact. A unit that never moves the value gets exactly 0. Memory does not grow with
+    the number of permutations.
+
+    With a share below 1 the way back leaps over its middle, where changes are small as a rule; what the leap changes
+    beyond the same steps ahead is shared evenly by the units leapt over. That still adds up, and is unbiased, for a
+    random permutation and its reverse are distributed alike. All of the way back gives the smallest error for its
+    evaluations as a rule; a part of it is for texts so long that a walk and its reverse are too much.
 
     Standard errors are those of the mean over independent (pairs of) permutations. Where one unit outweighs all
     others, large changes are rare, and intervals from fewer than some 200 permutations tend to be too short.
@@ -67,7 +84,8 @@ def permutation_shapley(  # as many arguments as there are choices
     Args:
         game: the game.
         n_permutations: permutations walked at most, reversed ones among them.
-        antithetic: walk every permutation in reverse too.
+        antithetic: share of every permutation that is walked in reverse too, half of it at either end: True (or 1)
+            for all of it, False (or 0) for none.
         unions: union of each unit, counted from 0. Units of one union then enter one behind the other, which gives
             Owen values: unions in random order, and within each its units.
         precision: stop at this largest standard error, as a share of the largest absolute value; see `Stop`. A shorter
@@ -75,8 +93,8 @@ def permutation_shapley(  # as many arguments as there are choices
         seed: equal seeds, equal results.
 
     Raises:
-        SettingError: no permutation, an odd number of them with `antithetic`, a precision not above 0, or a game of
-            several outputs.
+        SettingError: no permutation, an odd number of them with `antithetic`, which lies outside 0 to 1, a precision
+            not above 0, or a game of several outputs.
 
     Source:
         Castro, Gomez, Tejada 2009; in reverse: Mitchell, Cooper, Frank, Holmes 2022; with unions: Owen 1977.
@@ -91,7 +109,7 @@ def permutation_shapley(  # as many arguments as there are choices
     check_permutations(n_permutations, antithetic)
     check_precision(precision)
     d, (nothing, everything) = game.n_units, _ends(game)
-    draw = _orders(d, unions, seed)
+    draw, back = _orders(d, unions, seed), _back(d, antithetic)
     together = 2 if antithetic else 1
     per_block = max(1, _CELLS // (together * d * d))
     mean, squares, done = np.zeros(d), np.zeros(d), 0
@@ -100,9 +118,7 @@ def permutation_shapley(  # as many arguments as there are choices
     for look in stop.looks(most):
         while done < look:
             n = min(per_block, look - done)
-            entry = draw(n)
-            walks = np.concatenate([entry, d - 1 - entry]) if antithetic else entry
-            changes = _walk(game, walks, nothing, everything).reshape(together, n, d).mean(0)
+            changes = _walk(game, draw(n), back, nothing, everything)
             # Chan, Golub, LeVeque 1983: means and sums of squares of two parts put together
             offset = changes.mean(0) - mean
             squares += ((changes - changes.mean(0)) ** 2).sum(0) + offset**2 * (done * n / (done + n))
@@ -111,7 +127,7 @@ def permutation_shapley(  # as many arguments as there are choices
         error = np.sqrt(squares / (done - 1) / done) if done > 1 else np.full(d, np.nan)
         if precise := stop.reached(done, mean, error):
             break
-    n_evaluations = 2 + done * together * (d - 1)
+    n_evaluations = permutation_evaluations(done * together, d, antithetic)
     return Sampled(mean, error, nothing, n_evaluations, done - 1, precise=None if precision is None else precise)
 
 
@@ -131,17 +147,39 @@ def _orders(d: int, unions: Int64[np.ndarray, " units"] | None, seed: int) -> Ca
     return draw
 
 
-def _walk(game: Game, entry: Entry, nothing: float, everything: float) -> Float64[np.ndarray, "walks units"]:
-    """Change of the value by each unit when it enters as number `entry`, counted from 0."""
+def _back(d: int, antithetic: bool | float) -> Int64[np.ndarray, " sizes"]:
+    """How many units are kept at each evaluation of a reversed walk: few, or nearly all."""
+    kept = np.arange(1, d)
+    return kept[np.minimum(kept, d - kept) <= np.ceil(antithetic * (d - 1) / 2)]
+
+
+def _evaluations(d: int, antithetic: bool | float) -> int:
+    """Of one permutation, and of what is walked of its reverse, without those of no unit and of all."""
+    return d - 1 + len(_back(d, antithetic))
+
+
+def _walk(
+    game: Game, entry: Entry, back: Int64[np.ndarray, " sizes"], nothing: float, everything: float
+) -> Float64[np.ndarray, "walks units"]:
+    """Mean change of the value by each unit when it enters as number `entry`, counted from 0, and on the way back."""
     n, d = entry.shape
-    between = np.empty(n * (d - 1))
+    entries = np.concatenate([entry, d - 1 - entry])
+    walk = np.concatenate([np.repeat(np.arange(n), d - 1), np.repeat(np.arange(n, 2 * n), len(back))])
+    kept = np.concatenate([np.tile(np.arange(1, d), n), np.tile(back, n)])
+    between = np.empty(len(walk))
     at_once = max(1, _CELLS // d)
     for start in range(0, len(between), at_once):
-        walk, newest = np.divmod(np.arange(start, min(start + at_once, len(between))), d - 1)
-        between[start : start + at_once] = game(entry[walk] <= newest[:, None])
+        now = slice(start, start + at_once)
+        between[now] = game(entries[walk[now]] < kept[now, None])
     ends = np.full((n, 1), nothing), np.full((n, 1), everything)
-    values = np.concatenate([ends[0], between.reshape(n, d - 1), ends[1]], axis=1)
-    return np.take_along_axis(np.diff(values, axis=1), entry, axis=1)
+    ahead, behind = (
+        np.concatenate([ends[0], part.reshape(n, -1), ends[1]], axis=1) for part in np.split(between, [n * (d - 1)])
+    )
+    stops = np.array([0, *back, d])  # the same from either end
+    steps = np.diff(stops)
+    more = np.diff(behind, axis=1)[:, ::-1] - np.diff(ahead[:, stops], axis=1)
+    changes = np.diff(ahead, axis=1) + np.repeat(more / (2 * steps), steps, axis=1)
+    return np.take_along_axis(changes, entry, axis=1)
 
 
 def kernel_shapley(  # as many arguments as there are choices
