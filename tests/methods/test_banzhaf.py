@@ -21,6 +21,7 @@ from heedful.games.exact import enumeration
 from heedful.methods import Banzhaf
 from heedful.methods.banzhaf import banzhaf_sampled
 from heedful.methods.stopping import Sampled
+from played import Played, pooled, table
 
 TEXT = "the plot was not good but the acting was very good and the end was never dull what a film"
 Estimate = Callable[..., Sampled]
@@ -31,29 +32,6 @@ WAYS: dict[str, Estimate] = {
     "msr, single": partial(banzhaf_sampled, estimator="msr", paired=False),
 }
 all_ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-
-
-class Played:
-    n_forward = 0
-
-    def __init__(self, n_units: int, value: Callable[[np.ndarray], np.ndarray]) -> None:
-        self.n_units, self.value = n_units, value
-        self.calls: list[np.ndarray] = []
-
-    def __call__(self, masks: np.ndarray) -> np.ndarray:
-        self.calls.append(masks)
-        return np.asarray(self.value(masks), dtype=np.float64)
-
-
-def table(seed: int, n_units: int) -> Played:
-    values = np.random.default_rng(seed).normal(size=1 << n_units)
-    return Played(n_units, lambda masks: values[masks @ (1 << np.arange(n_units))])
-
-
-def pooled(seed: int, n_units: int, spread: float = 1.0) -> RatioGame:
-    rng = np.random.default_rng(seed)
-    parts = [Terms(spread * rng.normal(size=s), rng.normal(size=s)) for s in ((3, n_units), (3, n_units), (3,))]
-    return RatioGame(*parts)
 
 
 class TestEstimates:

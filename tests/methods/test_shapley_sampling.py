@@ -5,7 +5,6 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from heedful.games import RatioGame, Terms, exact
 from heedful.games.exact import enumeration
 from heedful.methods import shapley_sampling
 from heedful.methods.shapley_sampling import Sampled, kernel_shapley, permutation_shapley
+from played import Played, pooled, table
 
 # Sums of at most a few thousand products of numbers of size 1, and a solve of condition below 1e4: far below 1e-10.
 EXACT = 1e-10
@@ -42,26 +42,6 @@ all_ways = pytest.mark.parametrize(
 Estimate = Callable[..., Sampled]
 
 
-class Played:
-    """A game from any function of masks, that keeps what it was asked."""
-
-    n_forward = 0
-
-    def __init__(self, n_units: int, value: Callable[[np.ndarray], np.ndarray]) -> None:
-        self.n_units, self.value = n_units, value
-        self.calls: list[np.ndarray] = []
-
-    def __call__(self, masks: np.ndarray) -> np.ndarray:
-        self.calls.append(masks)
-        return np.asarray(self.value(masks), dtype=np.float64)
-
-
-def table(seed: int, n_units: int) -> Played:
-    """A value drawn at random for every coalition: all orders of interaction."""
-    values = np.random.default_rng(seed).normal(size=1 << n_units)
-    return Played(n_units, lambda masks: values[masks @ (1 << np.arange(n_units))])
-
-
 def polynomial(seed: int, n_units: int, order: int) -> tuple[Played, np.ndarray]:
     """A constant, additive effects and, with order 2, interactions of pairs; and its Shapley values."""
     rng = np.random.default_rng(seed)
@@ -70,13 +50,6 @@ def polynomial(seed: int, n_units: int, order: int) -> tuple[Played, np.ndarray]
     # an interaction of two is shared by the two
     truth = effects + (pairs + pairs.T).sum(1) / 2
     return Played(n_units, lambda z: constant + z @ effects + ((z @ pairs) * z).sum(1)), truth
-
-
-def pooled(seed: int, n_units: int, spread: float = 1.0) -> RatioGame:
-    """Attention over random weights and values, replaced when removed."""
-    rng = np.random.default_rng(seed)
-    parts = [Terms(spread * rng.normal(size=s), rng.normal(size=s)) for s in ((3, n_units), (3, n_units), (3,))]
-    return RatioGame(*parts)
 
 
 def glove(masks: np.ndarray) -> np.ndarray:
@@ -210,67 +183,6 @@ def _unknown(game: RatioGame, seed: int) -> bool:
     return bool(np.isnan(error).any())
 
 
-def shared_by_hand(game: Played, order: np.ndarray, ends: int) -> np.ndarray:
-    """One walk ahead; of the reverse its first and last `ends` steps, and its middle in one."""
-    d, middle = len(order), slice(ends, len(order) - ends)
-    ahead = np.diff(game(np.tri(d + 1, d, -1, dtype=bool)[:, order.argsort()]))
-    back = np.diff(game(np.tri(d + 1, d, -1, dtype=bool)[:, order[::-1].argsort()]))[::-1]
-    back[middle] = ahead[middle] + (back[middle].sum() - ahead[middle].sum()) / max(1, d - 2 * ends)
-    values = np.empty(d)
-    values[order] = (ahead + back) / 2
-    return values
-
-
-class TestPartOfTheWayBack:
-    @given(seed=st.integers(0, 10**6), n_units=st.integers(1, 9), share=st.floats(0.01, 1))
-    @settings(deadline=None, max_examples=50)
-    def test_is_the_walk_ahead_and_the_ends_of_its_reverse(self, seed: int, n_units: int, share: float) -> None:
-        game = table(seed, n_units)
-        result = permutation_shapley(game, 6, antithetic=share, seed=seed)
-        assert sum(map(len, game.calls)) == result.n_evaluations
-        orders = shapley_sampling._orders(n_units, None, seed)(3).argsort(axis=1)
-        ends = int(np.ceil(share * (n_units - 1) / 2))
-        walks = np.array([shared_by_hand(game, order, ends) for order in orders])
-        assert result.values == pytest.approx(walks.mean(0), abs=EXACT)
-        assert result.std_error == pytest.approx(walks.std(0, ddof=1) / np.sqrt(3), abs=EXACT)
-        steps_back = min(2 * ends, n_units - 1)
-        assert result.n_evaluations == 2 + 3 * (n_units - 1 + steps_back)
-
-    @pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
-    @pytest.mark.parametrize("unions", [None, np.array([0, 1, 1, 2, 0, 1])], ids=["units", "unions"])
-    def test_all_permutations_together_are_exact(
-        self, share: float, unions: np.ndarray | None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Unbiased, seen without a tolerance for chance."""
-        game = table(5, 6)
-        every = np.array(list(permutations(range(6)))).argsort(axis=1)
-        if unions is not None:  # those that keep each union together
-            every = every[[all(np.ptp(entry[unions == u]) < (unions == u).sum() for u in range(3)) for entry in every]]
-            assert len(every) == 6 * 2 * 6
-        monkeypatch.setattr(shapley_sampling, "_orders", lambda *_: lambda n: every[:n])
-        result = permutation_shapley(game, len(every) * (2 if share else 1), antithetic=share, unions=unions)
-        alone = enumeration.shapley(game, 6) if unions is None else enumeration.owen(game, unions)
-        assert np.abs(result.values - alone).max() < EXACT
-
-    def test_true_and_false_are_all_and_nothing(self) -> None:
-        for flag, share in ((True, 1.0), (False, 0.0)):
-            one, other = (permutation_shapley(table(0, 7), 6, antithetic=way) for way in (flag, share))
-            assert np.array_equal(one.values, other.values)
-
-    def test_lies_between_one_walk_and_two(self) -> None:
-        """As many walks ahead, more and more of the way back: smaller and smaller errors."""
-        game = pooled(4, 40)
-        truth = exact.shapley(game).values
-        errors = [
-            np.mean([
-                (permutation_shapley(game, 20 if share else 10, antithetic=share, seed=seed).values - truth) ** 2
-                for seed in range(40)
-            ])
-            for share in (0.0, 0.1, 0.4, 1.0)
-        ]  # fmt: skip
-        assert all(more < 0.9 * less for less, more in pairwise(errors))
-
-
 class TestErrors:
     """Rates and standard errors, against the exact engine."""
 
@@ -388,13 +300,18 @@ class TestCalls:
         assert np.array_equal(before, np.random.get_state()[1])
         assert torch.equal(torch_before, torch.get_rng_state())
 
-    @permutation_ways
-    def test_memory_is_bounded_and_blocks_do_not_matter(self, way: Estimate, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a permutation of 7 units takes 6 evaluations, at each end of its reverse 0.4 * 6 / 2 make 2
+    @pytest.mark.parametrize(
+        ("way", "each"), [*zip(PERMUTATION_WAYS.values(), (6, 6, (6 + 4) / 2), strict=True)], ids=PERMUTATION_WAYS
+    )
+    def test_memory_is_bounded_and_blocks_do_not_matter(
+        self, way: Estimate, each: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         game, whole = table(1, 7), way(table(1, 7), 50, seed=2)
         monkeypatch.setattr(shapley_sampling, "_CELLS", 21)
         blocks = way(game, 50, seed=2)
         assert max(masks.size for masks in game.calls) <= 21
-        assert sum(map(len, game.calls)) == whole.n_evaluations
+        assert sum(map(len, game.calls)) == whole.n_evaluations == 2 + 50 * each
         # the same permutations; sums in another order
         assert blocks.values == pytest.approx(whole.values, abs=1e-13)
         assert blocks.std_error == pytest.approx(whole.std_error, abs=1e-13)

@@ -40,8 +40,8 @@ class PermutationShap(Method):
             walks all.
 
     Raises:
-        SettingError: n_permutations is below 1, or odd with `antithetic`, which lies outside 0 to 1; precision is not
-            above 0.
+        SettingError: n_permutations is below 1, or odd with `antithetic`; `antithetic` is outside 0 to 1; precision is
+            not above 0.
 
     Example:
         >>> PermutationShap(n_permutations=100).settings()

@@ -93,8 +93,8 @@ def permutation_shapley(  # as many arguments as there are choices
         seed: equal seeds, equal results.
 
     Raises:
-        SettingError: no permutation, an odd number of them with `antithetic`, which lies outside 0 to 1, a precision
-            not above 0, or a game of several outputs.
+        SettingError: no permutation, an odd number of them with `antithetic`, a share of the way back outside 0 to 1, a
+            precision not above 0, or a game of several outputs.
 
     Source:
         Castro, Gomez, Tejada 2009; in reverse: Mitchell, Cooper, Frank, Holmes 2022; with unions: Owen 1977.
@@ -154,7 +154,7 @@ def _back(d: int, antithetic: bool | float) -> Int64[np.ndarray, " sizes"]:
 
 
 def _evaluations(d: int, antithetic: bool | float) -> int:
-    """Of one permutation, and of what is walked of its reverse, without those of no unit and of all."""
+    """Evaluations of one permutation and of what is walked of its reverse, without those of no unit and of all."""
     return d - 1 + len(_back(d, antithetic))
 
 
