@@ -36,10 +36,10 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 import heedful
+from heedful.games.sampled.lime.neighbourhood import draw_as_lime, weigh
+from heedful.games.sampled.lime.ridge import WeightedMasks
+from heedful.games.sampled.shapley import permutations_within
 from heedful.methods import Lime, PermutationShap
-from heedful.methods.neighbourhood import draw_as_lime, weigh
-from heedful.methods.ridge import WeightedMasks
-from heedful.methods.shapley_sampling import permutations_within
 from metering import Meter, metered
 
 TARGET = 1

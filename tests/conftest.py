@@ -36,7 +36,7 @@ import torch  # noqa: E402 - after the hook
 
 from factory import make_classifier  # noqa: E402
 from heedful.classifier import Classifier  # noqa: E402
-from heedful.loading import from_pretrained  # noqa: E402
+from heedful.classifier.load import from_pretrained  # noqa: E402
 
 torch.set_num_threads(1)  # the tests run in parallel themselves
 settings.register_profile("ci", derandomize=True)  # what fails there fails for everybody

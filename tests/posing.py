@@ -7,8 +7,8 @@ import torch
 from factory import make_bert
 from heedful.classifier import MASKINGS
 from heedful.games import Output
-from heedful.units import KINDS as UNITS
-from heedful.units import find
+from heedful.text.units import KINDS as UNITS
+from heedful.text.units import find
 
 TEXT = "The plot was not good, but the acting was very good! Unheard of: a slow film. The end was dull!"
 

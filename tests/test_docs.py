@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import heedful
 from heedful import cli, methods
-from heedful.demo import METHODS, REVIEW
+from heedful.models.builtin import METHODS, REVIEW
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

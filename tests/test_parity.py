@@ -17,9 +17,9 @@ import heedful
 import zoo
 from heedful.classifier import Classifier
 from heedful.games import from_text
-from heedful.games.model import ModelGame
-from heedful.methods.shapley_sampling import permutation_shapley
-from heedful.units import find
+from heedful.games.sampled.shapley import permutation_shapley
+from heedful.question.forwards import ModelGame
+from heedful.text.units import find
 
 TEXT = "what a dull plot"
 

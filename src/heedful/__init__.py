@@ -8,11 +8,12 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heedful import data, errors, games, methods, metrics, models, planted
-    from heedful.app import compare, explain, load
+    from heedful import data, errors, games, methods, metrics, models
+    from heedful.api import compare, explain, load
     from heedful.classifier import Classifier
+    from heedful.data import planted
+    from heedful.explaining.windows import Windows
     from heedful.explanation import Comparison, Explanation
-    from heedful.windows import Windows
 
 __version__ = _version("heedful")
 
@@ -20,12 +21,14 @@ _HOME = {
     "Classifier": "heedful.classifier",
     "Comparison": "heedful.explanation",
     "Explanation": "heedful.explanation",
-    "Windows": "heedful.windows",
-    "compare": "heedful.app",
-    "explain": "heedful.app",
-    "load": "heedful.app",
+    "Windows": "heedful.explaining.windows",
+    "compare": "heedful.api",
+    "explain": "heedful.api",
+    "load": "heedful.api",
 }
-_MODULES = ("data", "errors", "games", "methods", "metrics", "models", "planted")
+_MODULES = {name: f"heedful.{name}" for name in ("data", "errors", "games", "methods", "metrics", "models")} | {
+    "planted": "heedful.data.planted"
+}
 
 __all__ = [
     "Classifier",
@@ -49,7 +52,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     if name in _MODULES:
-        return import_module(f"heedful.{name}")
+        return import_module(_MODULES[name])
     raise AttributeError(f"module 'heedful' has no attribute {name!r}")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from operator import index
 from pathlib import Path
@@ -19,12 +18,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from heedful.errors import InputError, MissingExtraError, SettingError
+from heedful.support.files import write_whole
+from heedful.text.spans import Span, Spans
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Span = tuple[int, int]
-Spans = tuple[tuple[Span, ...], ...]
 FORMAT = "heedful.explanation/1"
 
 
@@ -267,28 +266,6 @@ def _save(result: Explanation | Comparison, path: str | Path) -> Path:
         raise SettingError(f"cannot save as {path.suffix or 'a file without suffix'!r}: use {' or '.join(writers)}")
     write_whole(path, writers[path.suffix]())
     return path
-
-
-def write_whole(path: Path, content: str) -> None:
-    """Write a text file so that a reader finds the old content or the new one, never half of it."""
-    scratch = path.with_name(f".{path.name}.part")
-    with failing_clearly(f"cannot write {path}"):
-        try:
-            scratch.write_text(content, encoding="utf-8")
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
-
-
-@contextmanager
-def failing_clearly(what: str) -> Iterator[None]:
-    """Turn what files and their names raise into an InputError: `what`, and the reason."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:  # a ValueError: a null byte in a name, half a surrogate pair in a text
-        raise InputError(f"{what}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _plain(value: Any) -> Any:

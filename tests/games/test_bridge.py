@@ -18,8 +18,8 @@ from heedful.errors import InputError, SettingError
 from heedful.games import Game, RatioGame, Terms, from_text
 from heedful.games.exact import enumeration
 from heedful.games.memo import Memo
-from heedful.games.model import ModelGame
-from heedful.games.text import TableGame
+from heedful.question.forwards import ModelGame
+from heedful.question.tables import TableGame
 
 TEXT = "the plot was not good but dull"
 

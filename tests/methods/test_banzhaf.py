@@ -18,9 +18,9 @@ from heedful.classifier import Classifier
 from heedful.errors import SettingError, TextError
 from heedful.games import RatioGame, Terms, exact
 from heedful.games.exact import enumeration
+from heedful.games.sampled.banzhaf import banzhaf_sampled
+from heedful.games.sampled.stopping import Sampled
 from heedful.methods import Banzhaf
-from heedful.methods.banzhaf import banzhaf_sampled
-from heedful.methods.stopping import Sampled
 from played import Played, pooled, table
 
 TEXT = "the plot was not good but the acting was very good and the end was never dull what a film"

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 import heedful
 import zoo
 from factory import make_bert, make_classifier
-from heedful import inside
-from heedful.classifier import Classifier
+from heedful.classifier import Classifier, inside
 from heedful.errors import ModelError, SettingError
 from heedful.games.output import Output
 from heedful.methods.gradient import closed_form

@@ -11,7 +11,8 @@ import heedful
 from factory import make_classifier
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
-from heedful.games import RatioGame, asymptotic
+from heedful.games import RatioGame
+from heedful.games import formulas as asymptotic
 from heedful.methods import LimeAsymptotic
 
 TEXT = "the plot was not good but the acting was very good"

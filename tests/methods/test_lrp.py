@@ -16,12 +16,11 @@ import heedful
 import relevance_by_hand
 import zoo
 from factory import make_classifier
-from heedful import inside
-from heedful.classifier import Classifier
-from heedful.encoding import Encoded
+from heedful.classifier import Classifier, inside
+from heedful.classifier.inside.propagation import AttnLRP
 from heedful.errors import ModelError
 from heedful.methods.lrp import closed_form
-from heedful.propagation import AttnLRP
+from heedful.text.encoding import Encoded
 
 TEXT = "the plot was not good but the acting was very good !"
 NORMALISERS = [("softmax", 1.5), ("sparsemax", 1.5), ("entmax", 1.3)]

@@ -17,9 +17,10 @@ from heedful.classifier import Classifier
 from heedful.errors import SettingError, TextError
 from heedful.games import RatioGame, Terms
 from heedful.games.exact import enumeration
+from heedful.games.sampled.owen import owen_sampled
 from heedful.methods import Partition
-from heedful.methods.owen import owen_sampled, sentence_of
 from heedful.question import Choices, ask
+from heedful.text.units import sentence_of
 
 TEXT = "The plot was not good. The acting was very good! And the end was never dull"
 

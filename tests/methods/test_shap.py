@@ -13,8 +13,8 @@ from factory import make_bert
 from heedful.classifier import Classifier
 from heedful.errors import SettingError, TextError
 from heedful.games import Game
+from heedful.games.sampled.shapley import Sampled, kernel_shapley, permutation_shapley
 from heedful.methods.shap import KernelShap, PermutationShap
-from heedful.methods.shapley_sampling import Sampled, kernel_shapley, permutation_shapley
 from heedful.question import Choices, ask
 
 TEXT = "the plot was not good but the acting was very good and the end was never dull what a film"

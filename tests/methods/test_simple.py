@@ -15,7 +15,8 @@ from factory import make_bert, make_classifier
 from heedful import methods
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
-from heedful.methods import banzhaf, shapley_sampling
+from heedful.games.sampled import banzhaf
+from heedful.games.sampled import shapley as shapley_sampling
 
 TEXT = "the plot was not good but the acting was very good !"
 

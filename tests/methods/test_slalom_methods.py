@@ -10,7 +10,8 @@ import zoo
 from factory import make_classifier
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
-from heedful.games import exact, slalom
+from heedful.games import exact
+from heedful.games.surrogate import slalom
 from heedful.methods import Slalom, SlalomLime, SlalomShapley
 from heedful.question import Choices, ask
 

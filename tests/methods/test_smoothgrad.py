@@ -16,8 +16,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 import heedful
 import zoo
 from factory import make_classifier
-from heedful import inside
-from heedful.classifier import Classifier
+from heedful.classifier import Classifier, inside
 from heedful.errors import SettingError
 from heedful.explanation import Explanation
 from heedful.methods import SmoothGrad

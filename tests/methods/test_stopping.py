@@ -16,8 +16,8 @@ from factory import make_bert, make_classifier
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
 from heedful.games import Game, RatioGame, Terms
+from heedful.games.sampled.stopping import Sampled, Stop, relative_error, sample_or_enumerate
 from heedful.methods import Banzhaf, KernelShap, Lime, LimeExact, Method, Partition, PermutationShap, get
-from heedful.methods.stopping import Sampled, Stop, relative_error, sample_or_enumerate
 
 TEXT = "the plot was not good but the acting was very good. and the end was never dull! what a film"
 SHORT = "the plot was not good. very dull"

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_run import FILES, FILLERS, NAMES, RECIPE, SIGNALS, SIZES, SPLITS, assert_same_run, metrics_of, texts, weights
 
+from heedful.classifier.load import from_pretrained
 from heedful.data import Dataset, Splits
 from heedful.errors import DataError, InputError, SettingError
-from heedful.loading import from_pretrained
 from heedful.models.presets import PRESETS, Preset, preset
 from heedful.models.training import train
 

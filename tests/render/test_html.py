@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from heedful.explanation import Comparison
 from heedful.render import html
-from heedful.render.visible import visible
+from heedful.support.visible import visible
 
 # Any characters at all, with those that mean something to HTML, CSS, Jinja and terminals made likely.
 HOSTILE = st.lists(

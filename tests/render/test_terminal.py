@@ -13,7 +13,7 @@ from heedful.explanation import Comparison
 from heedful.render import view
 from heedful.render.colour import HUES
 from heedful.render.terminal import print_comparison, print_explanation
-from heedful.render.visible import visible
+from heedful.support.visible import visible
 
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = st.lists(

@@ -16,8 +16,8 @@ import pytest
 from heedful import studies
 from heedful.data import Dataset, Splits
 from heedful.errors import DataError, SettingError
+from heedful.runs.tables import Tables
 from heedful.studies.study import Recipe, Run, Settings, Stage, Study
-from heedful.studies.tables import Tables
 from models.small_run import RECIPE, SIZES, SPLITS, metrics_of
 
 
@@ -122,7 +122,7 @@ def test_an_edit_of_a_stage_function_or_of_the_framework_runs_it(
     edited.write_bytes(Path(__file__).read_bytes() + b"# another line")
     monkeypatch.setattr("heedful.studies.study.getsourcefile", lambda _: str(edited))
     assert bench.run(monkeypatch) == ALL
-    monkeypatch.setattr("heedful.studies.tables.__file__", str(edited))
+    monkeypatch.setattr("heedful.runs.tables.__file__", str(edited))
     assert bench.run(monkeypatch) == ALL
 
 

@@ -1,8 +1,8 @@
-"""Bridges: from a text to its game, and from a game to other tools."""
+"""What every game can do for other tools."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float64
@@ -10,10 +10,6 @@ from jaxtyping import Float64
 from heedful.errors import MissingExtraError, SettingError
 from heedful.games.memo import Memo
 from heedful.games.protocol import Game
-
-if TYPE_CHECKING:
-    from heedful.games.model import ModelGame
-    from heedful.games.text import TableGame
 
 
 class ForOthers:
@@ -64,28 +60,3 @@ def to_shapiq(game: Game) -> Any:
             return self._memo(np.asarray(coalitions, dtype=bool))
 
     return HeedfulGame()
-
-
-def from_text(
-    classifier: Any,  # a heedful.Classifier; games know no text but here, and only on request
-    text: str | tuple[str, str],
-    *,
-    target: int | str = "predicted",
-    output: str = "logit",
-    unit: str = "word_type",
-    masking: str = "auto",
-) -> ModelGame | TableGame:
-    """The game that the perturbation methods play on a text; arguments as in `heedful.explain`.
-
-    Raises:
-        TextError, TargetError, SettingError: text, target or settings cannot be used.
-
-    Example:
-        >>> import heedful
-        >>> game = from_text(heedful.load("demo"), "The acting was superb.", unit="word")
-        >>> game(np.ones((1, game.n_units), dtype=bool)).shape
-        (1,)
-    """
-    from heedful.question import Choices, ask
-
-    return ask(classifier, text, Choices(target=target, output=output, unit=unit, masking=masking)).game()

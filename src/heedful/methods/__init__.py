@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from heedful.errors import SettingError
-from heedful.methods.asymptotic import LimeAsymptotic
 from heedful.methods.attention import AttentionHead, AttentionMax, AttentionMean, AttentionValueNorm
 from heedful.methods.attention_paths import AttentionFlow, AttentionRollout, AttentionXGradient
 from heedful.methods.banzhaf import Banzhaf
 from heedful.methods.base import Answer, Card, Method
-from heedful.methods.chance import Random
-from heedful.methods.exact import BanzhafExact, LimeExact, ShapleyExact
+from heedful.methods.exact_values import BanzhafExact, LimeExact, ShapleyExact
 from heedful.methods.gradient import GradientL1, GradientL2, GradientMean, GradientXInput
+from heedful.methods.integrated_gradients import IntegratedGradients
 from heedful.methods.lime import Lime
+from heedful.methods.lime_asymptotic import LimeAsymptotic
 from heedful.methods.lrp import LRP
 from heedful.methods.occlusion import Occlusion
-from heedful.methods.owen import Partition
-from heedful.methods.path import IntegratedGradients
+from heedful.methods.partition import Partition
+from heedful.methods.random_baseline import Random
 from heedful.methods.shap import KernelShap, PermutationShap
 from heedful.methods.slalom import Slalom, SlalomLime, SlalomShapley
 from heedful.methods.smoothgrad import SmoothGrad
 from heedful.question import Question
-from heedful.spec import changed
+from heedful.support.settings import changed
 
 METHODS: tuple[type[Method], ...] = (
     AttentionMean,

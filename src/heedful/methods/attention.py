@@ -1,7 +1,7 @@
 """Attention as explanation: what the readout attends to in one layer, over heads or in one of them.
 
 The readout is what the logits are read from: [CLS], a decoder's last token, or a mean of several positions, and then so
-is the attention; see `heedful.inside.readout`.
+is the attention; see `heedful.classifier.inside.readout`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64
 
-from heedful import inside, mixing
+from heedful.classifier import inside
+from heedful.classifier.inside import values
 from heedful.errors import SettingError
 from heedful.methods.base import Answer, Card, Method
 from heedful.question import Question
@@ -103,8 +104,9 @@ class AttentionHead(_Attention):
 class AttentionValueNorm(Method):
     """Length of what each token adds to the readout: attention weight times transformed value vector.
 
-    A weight says how much of a vector is taken, not how long that vector is: see `heedful.mixing` for the vectors, by
-    which this works for any architecture. Of the paper's classifier they are known in closed form.
+    A weight says how much of a vector is taken, not how long that vector is: see
+    `heedful.classifier.inside.values` for the vectors, by which this works for any architecture. Of the paper's
+    classifier they are known in closed form.
 
     Args:
         layer: index of the layer; negative ones count from the last.
@@ -130,7 +132,7 @@ class AttentionValueNorm(Method):
     def answer(self, question: Question) -> Answer:
         """Lengths at the positions read out, added up over each unit's tokens."""
         classifier, encoded = question.classifier, question.encoded
-        weights, triangles = mixing.mixed(classifier, encoded, self.layer)
+        weights, triangles = values.mixed(classifier, encoded, self.layer)
         readout = inside.readout(classifier, encoded, question.logits)
         tokens = np.zeros(len(encoded))
         for query in np.flatnonzero(readout):

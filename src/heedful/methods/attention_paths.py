@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from heedful import inside
+from heedful.classifier import inside
+from heedful.classifier.inside.propagation import wide
 from heedful.errors import ModelError, SettingError
-from heedful.flow.network import flows
 from heedful.methods.attention import forwards
 from heedful.methods.base import Answer, Card, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
-from heedful.propagation import wide
 from heedful.question import Question
+from heedful.support.flow.network import flows
 
 _MOST_WORK = 3e10  # layers x tokens^2 x sinks: a minute or two on one core
 _ABNAR = "Abnar and Zuidema 2020, section 3"

@@ -5,22 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float64
 
-from heedful.errors import SettingError
+from heedful.games.sampled.stopping import Sampled, relative_error
 from heedful.question import Question
-
-
-def check_whole(name: str, value: object, least: int) -> None:
-    """Refuse a setting that is no whole number, or too small."""
-    if not isinstance(value, Integral):
-        raise SettingError(f"{name} must be a whole number, got {value!r}")
-    if int(value) < least:
-        raise SettingError(f"{name} must be at least {least}, got {value}")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,6 +25,25 @@ class Answer:
     n_forward: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of_sample(cls, sample: Sampled, n_forward: int) -> Answer:
+        """Take over estimates and their errors from an estimator that needed so many forwards."""
+        details = {
+            "n_evaluations": float(sample.n_evaluations),
+            "degrees_of_freedom": float(sample.degrees_of_freedom),
+            "enumerated": float(sample.enumerated),
+        }
+        if sample.precise is not None:
+            error = relative_error(sample.values, sample.std_error)
+            details |= {"relative_error": error, "precision_reached": float(sample.precise)}
+        return cls(
+            scores=sample.values,
+            base_value=sample.base_value,
+            std_error=sample.std_error,
+            n_forward=n_forward,
+            details=details,
+        )
 
 
 @dataclass(frozen=True)

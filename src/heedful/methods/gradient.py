@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from heedful import inside
-from heedful.encoding import Encoded
+from heedful.classifier import inside
+from heedful.classifier.inside.propagation import wide
 from heedful.errors import SettingError
 from heedful.methods.base import Answer, Card, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.normalisers import normalise, slope
-from heedful.propagation import wide
 from heedful.question import Question
+from heedful.text.encoding import Encoded
 
 ENGINES = ("auto", "closed-form", "autograd")
 SUMMARIES = ("l2", "l1", "mean", "gxi")

@@ -10,12 +10,13 @@ from jaxtyping import Int64
 from heedful.errors import SettingError
 from heedful.games.memo import Memo
 from heedful.games.protocol import Game
-from heedful.methods.adjusted import AdjustedMasks
-from heedful.methods.base import Answer, Card, Method, check_whole
-from heedful.methods.neighbourhood import SAMPLERS, draw_all, sample
-from heedful.methods.ridge import Fit, Masks, PerMask, WeightedMasks
-from heedful.methods.stopping import FEW, Stop, check_precision, relative_error
+from heedful.games.sampled.lime.adjusted import AdjustedMasks
+from heedful.games.sampled.lime.neighbourhood import SAMPLERS, draw_all, sample
+from heedful.games.sampled.lime.ridge import Fit, Masks, PerMask, WeightedMasks
+from heedful.games.sampled.stopping import FEW, Stop, check_precision, relative_error
+from heedful.methods.base import Answer, Card, Method
 from heedful.question import Question
+from heedful.support.settings import check_whole
 
 SELECTIONS = ("auto", "forward_selection", "highest_weights", "none")
 _ROWS = 100  # samples before a standard error is trusted
@@ -39,7 +40,8 @@ class Lime(Method):
         selection: how these are chosen: lime's "auto" is "forward_selection" up to 6 and "highest_weights" above.
         sampler: "fast"; "lime" for lime's own masks, of the same distribution; or "adjusted", which estimates the same
             coefficients from fewer samples: sizes are drawn as they are of use, and what a kernel regression knows of
-            the values is not left to chance; see `heedful.methods.adjusted`, and docs/results/speed.md for how many.
+            the values is not left to chance; see `heedful.games.sampled.lime.adjusted`, and
+            docs/results/speed.md for how many.
         precision: stop once the largest standard error is at most this share of the largest absolute score, and fit
             the samples drawn so far, with their share of the penalty; None takes all samples.
 

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from heedful import inside
-from heedful.encoding import Encoded
+from heedful.classifier import inside
+from heedful.classifier.inside.propagation import Relevance
 from heedful.methods.base import Answer, Card, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.normalisers import normalise, slope
-from heedful.propagation import Relevance
 from heedful.question import Question
+from heedful.text.encoding import Encoded
 
 _SOURCE = "Achtibat et al. 2024, section 3"
 

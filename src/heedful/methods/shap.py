@@ -8,8 +8,7 @@ import numpy as np
 
 from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
-from heedful.methods.base import Answer, Card, Method
-from heedful.methods.shapley_sampling import (
+from heedful.games.sampled.shapley import (
     check_permutations,
     check_sampling,
     kernel_shapley,
@@ -17,7 +16,8 @@ from heedful.methods.shapley_sampling import (
     permutation_shapley,
     permutations_within,
 )
-from heedful.methods.stopping import FEW, Sampled, check_precision, sample_or_enumerate
+from heedful.games.sampled.stopping import FEW, Sampled, check_precision, sample_or_enumerate
+from heedful.methods.base import Answer, Card, Method
 from heedful.question import Question
 
 _WALKED = 20  # permutations, where the caller names no number and there are many units
@@ -28,7 +28,7 @@ class PermutationShap(Method):
     """Mean change of the output by each unit when units come back one by one, in random order.
 
     Where all 2^d masks are no more than the budget, they are enumerated: the scores are exact. See
-    `heedful.methods.shapley_sampling.permutation_shapley`.
+    `heedful.games.sampled.shapley.permutation_shapley`.
 
     Args:
         n_permutations: permutations walked at most, reversed ones among them. None: all masks of up to 12 units, and of
@@ -90,7 +90,8 @@ class PermutationShap(Method):
         budget = permutation_evaluations(walked, d, self.antithetic)
         if self.n_permutations is None and d <= FEW:
             budget = max(budget, 1 << d)
-        return sample_or_enumerate(game, budget, 1 << d, sample, exact, self.precision).answer(game.n_forward)
+        result = sample_or_enumerate(game, budget, 1 << d, sample, exact, self.precision)
+        return Answer.of_sample(result, game.n_forward)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class KernelShap(Method):
     """The additive game nearest to the output over random coalitions of units, weighted by the Shapley kernel.
 
     Exact if n_samples reaches 2^d; every unit gets a score, no feature is dropped; see
-    `heedful.methods.shapley_sampling.kernel_shapley`.
+    `heedful.games.sampled.shapley.kernel_shapley`.
 
     Args:
         n_samples: masked texts at most, the whole and the empty one among them.
@@ -141,11 +142,12 @@ class KernelShap(Method):
     def answer(self, question: Question) -> Answer:
         """Draw coalitions, evaluate them, fit."""
         game = question.game()
-        return kernel_shapley(
+        result = kernel_shapley(
             game,
             self.n_samples,
             sampling=self.sampling,
             paired=self.paired,
             precision=self.precision,
             seed=question.seed,
-        ).answer(game.n_forward)
+        )
+        return Answer.of_sample(result, game.n_forward)

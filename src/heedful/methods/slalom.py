@@ -1,7 +1,7 @@
 """The SLALOM surrogate (Leemann et al. 2025) fitted to any classifier: its scores, its exact Shapley values and LIME.
 
 These explain the surrogate, not the classifier: `details["fidelity"]` of each result says how well the one fits the
-other, and a surrogate that fits no better than a constant is refused. See `heedful.games.slalom`.
+other, and a surrogate that fits no better than a constant is refused. See `heedful.games.surrogate.slalom`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from heedful.errors import SettingError
-from heedful.games import exact, slalom
-from heedful.methods.base import Answer, Card, Method, check_whole
+from heedful.games import exact
+from heedful.games.surrogate import slalom
+from heedful.methods.base import Answer, Card, Method
 from heedful.question import Question
+from heedful.support.settings import check_whole
 
 SCORES = ("linear", "value", "removal", "importance")
 SOURCE = "Leemann, Fastowski, Pfeiffer, Kasneci 2025"
@@ -27,7 +29,8 @@ class _OfSurrogate(Method):
 
     Args:
         n_samples: masked texts at most, for the fit and for measuring it.
-        sampling: which masks are fitted: "short", "deletions", "sizes" or "mixed"; see `heedful.games.slalom.fit`.
+        sampling: which masks are fitted: "short", "deletions", "sizes" or "mixed"; see
+            `heedful.games.surrogate.slalom.fit`.
         fixed: whether what no masking removes, special tokens or replacements, is a term of its own; the paper has
             none.
 

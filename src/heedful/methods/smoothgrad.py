@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from heedful import inside
+from heedful.classifier import inside
 from heedful.errors import SettingError
-from heedful.methods.base import Answer, Card, Method, check_whole
+from heedful.methods.base import Answer, Card, Method
 from heedful.methods.gradient import SUMMARIES, Vectors, direction
 from heedful.question import Question
+from heedful.support.settings import check_whole
 
 
 @dataclass(frozen=True)

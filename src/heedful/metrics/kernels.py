@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from heedful.compiled import compiled
+from heedful.support.compiled import compiled
 
 
 @compiled()

@@ -31,13 +31,13 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from heedful.data import Dataset, Splits
 from heedful.errors import DataError, SettingError
-from heedful.explanation import failing_clearly, write_whole
 from heedful.models.configuration import AttentionPoolingConfig
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.presets import Preset
 from heedful.models.reporting import EpochReport
 from heedful.models.tokenizer import SPECIAL, build_tokenizer
-from heedful.progress import quiet_transformers
+from heedful.support.files import failing_clearly, write_whole
+from heedful.support.progress import quiet_transformers
 
 METRICS = "metrics.json"
 _RUN = "run.json"

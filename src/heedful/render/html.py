@@ -17,7 +17,7 @@ from heedful.explanation import Explanation
 from heedful.metrics.agreement import pairwise
 from heedful.render import view
 from heedful.render.colour import AGREEMENT, HUES, HUES_ON_DARK, Shade, full_scale, shade
-from heedful.render.visible import visible
+from heedful.support.visible import visible
 
 _TOP = 10
 _LONG = 400  # characters from which a row is a paragraph and not a line

@@ -22,7 +22,7 @@ from heedful.explanation import Comparison, Explanation
 from heedful.metrics.agreement import pairwise
 from heedful.render import view
 from heedful.render.colour import AGREEMENT, BLACK, WHITE, Shade, full_scale, shade
-from heedful.render.visible import visible
+from heedful.support.visible import visible
 
 _ALL_UNITS = 40  # up to so many units the table has them all
 _SOME_UNITS = 15  # and beyond, the leading ones

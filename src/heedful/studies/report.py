@@ -16,9 +16,9 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from heedful.errors import MissingExtraError
-from heedful.explanation import write_whole
 from heedful.render.colour import HUES, HUES_ON_DARK
-from heedful.render.visible import visible
+from heedful.support.files import write_whole
+from heedful.support.visible import visible
 
 try:
     from markdown_it import MarkdownIt

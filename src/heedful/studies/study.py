@@ -26,17 +26,17 @@ import torch
 
 import heedful
 from heedful.classifier import Classifier
+from heedful.classifier.load import from_pretrained
 from heedful.data import Dataset, Splits
 from heedful.data.hub import is_hub_id
 from heedful.errors import DataError, InputError, SettingError
-from heedful.explanation import write_whole
-from heedful.loading import from_pretrained
 from heedful.models.presets import Preset
 from heedful.models.training import METRICS, Sizes, fingerprint, train
-from heedful.progress import track
-from heedful.studies import tables
-from heedful.studies.record import Record, claim, versions
-from heedful.studies.tables import Tables
+from heedful.runs import tables
+from heedful.runs.record import Record, claim, versions
+from heedful.runs.tables import Tables
+from heedful.support.files import write_whole
+from heedful.support.progress import track
 
 Item = TypeVar("Item")
 

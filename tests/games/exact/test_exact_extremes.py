@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from ratio_games import REMOVALS, close, make_game, rearranged, stacked
 
-from heedful import parallel
 from heedful.errors import SettingError
 from heedful.games import RatioGame, Terms, exact
 from heedful.games.exact import Beta, enumeration, reference
+from heedful.support import parallel
 
 
 class TestExtremes:

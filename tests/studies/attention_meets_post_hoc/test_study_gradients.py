@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from factory import SENTENCES, make_bert, make_classifier
-from heedful import inside
+from heedful.classifier import inside
 from heedful.errors import SettingError
 from heedful.methods.gradient import closed_form
 from heedful.studies.attention_meets_post_hoc import gradients

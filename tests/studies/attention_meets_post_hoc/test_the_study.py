@@ -18,11 +18,11 @@ import pytest
 import heedful
 from heedful.data import read_splits
 from heedful.errors import DataError, TextError
+from heedful.runs.tables import Tables
 from heedful.studies import find
 from heedful.studies.attention_meets_post_hoc import sentence, settings
 from heedful.studies.attention_meets_post_hoc.figures import FIGURES
 from heedful.studies.study import Study
-from heedful.studies.tables import Tables
 
 
 def tiny() -> Study:

@@ -15,7 +15,7 @@ from heedful.games.exact.laplace import exponential_sum
 from heedful.games.exact.prepared import EPS, Prepared, prepare
 from heedful.games.exact.tables import Tables, all_nodes, split, tables
 from heedful.games.ratio import Array, Number, RatioGame
-from heedful.parallel import in_parallel
+from heedful.support.parallel import in_parallel
 
 Scores = Float64[np.ndarray, " units"]
 Points = Float64[np.ndarray, "outputs points"]

@@ -27,7 +27,7 @@ from heedful.games.exact.prepared import Parts, Prepared, arranged
 from heedful.games.exact.rules import Chances
 from heedful.games.exact.tensors import Mixed, Uniform, cells, run
 from heedful.games.ratio import RatioGame, Terms
-from heedful.parallel import in_parallel
+from heedful.support.parallel import in_parallel
 
 _ALIKE = 1.2  # sizes in a group differ by at most this factor
 

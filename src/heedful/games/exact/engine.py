@@ -17,7 +17,7 @@ from heedful.games.exact.prepared import Prepared
 from heedful.games.exact.rules import Allowance, Rule
 from heedful.games.exact.tables import Nodes, Tables, all_nodes, split, tables
 from heedful.games.ratio import Number
-from heedful.parallel import in_parallel
+from heedful.support.parallel import in_parallel
 
 _FINEST = 1e-18
 FIRST = 2e-13  # first target: costs little more than 1e-9 would, and mostly meets tolerances of 1e-12

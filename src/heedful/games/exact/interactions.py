@@ -12,7 +12,7 @@ from heedful.games.exact import bounds, engine, kernels, rules
 from heedful.games.exact.prepared import Prepared, prepare
 from heedful.games.exact.tables import Nodes, split, tables
 from heedful.games.ratio import Number, RatioGame
-from heedful.parallel import in_parallel
+from heedful.support.parallel import in_parallel
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ import math
 
 import numpy as np
 
-from heedful.compiled import compiled
+from heedful.support.compiled import compiled
 
 _SUM = {"reassoc", "nsz", "nnan", "contract"}
 _FUSE = {"contract"}

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from heedful.runs.tables import Tables
 from heedful.studies.attention_meets_post_hoc.settings import FULL, QUICK, Numbers, data
 from heedful.studies.attention_meets_post_hoc.stages import stages
 from heedful.studies.study import Study
-from heedful.studies.tables import Tables
 
 
 def _figures() -> Mapping[str, Callable[[Tables], Any]]:

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from heedful.classifier import Classifier
-from heedful.games import asymptotic, exact
+from heedful.games import exact
+from heedful.games import formulas as asymptotic
 from heedful.games.ratio import RatioGame
 from heedful.studies.attention_meets_post_hoc.measuring import (
     PAPER,

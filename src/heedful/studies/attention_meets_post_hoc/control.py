@@ -12,8 +12,8 @@ from jaxtyping import Float64
 
 from heedful import methods as registry
 from heedful.classifier import Classifier
+from heedful.data.planted import PlantedReview
 from heedful.metrics import kendall_tau_b
-from heedful.planted import PlantedReview
 from heedful.question import Choices, Question
 from heedful.studies.attention_meets_post_hoc.measuring import (
     Row,
@@ -67,7 +67,7 @@ def measure(
 
     Example:
         >>> import heedful
-        >>> found = measure(heedful.load("demo"), heedful.planted.generate(2, seed=9), ["shapley-exact"])
+        >>> found = measure(heedful.load("demo"), heedful.data.planted.generate(2, seed=9), ["shapley-exact"])
         >>> sorted(set(found["role"].to_pylist()))
         ['against', 'for', 'modifier', 'neutral']
     """

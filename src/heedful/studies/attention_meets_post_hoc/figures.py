@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from heedful.render.colour import SIGNED as SIGNED_KINDS
 from heedful.render.colour import UNSIGNED as UNSIGNED_KINDS
 from heedful.render.colour import full_scale, shade
+from heedful.runs.tables import Tables
 from heedful.studies.attention_meets_post_hoc.sentence import AUTOGRAD, CLOSED, WITH_QUERY
 from heedful.studies.attention_meets_post_hoc.variants import EXACT, SAME, SAMPLED
 from heedful.studies.style import (
@@ -32,7 +33,6 @@ from heedful.studies.style import (
     shares,
     subplots,
 )
-from heedful.studies.tables import Tables
 
 MASKED = {"delete": "words deleted, as the code does", "unk": "words unknown, as in the theorem"}
 PARTS = {

@@ -12,7 +12,8 @@ import pyarrow as pa
 from jaxtyping import Float64
 
 from heedful.classifier import Classifier
-from heedful.games import asymptotic, exact
+from heedful.games import exact
+from heedful.games import formulas as asymptotic
 from heedful.games.ratio import RatioGame
 from heedful.methods import Lime
 from heedful.metrics import kendall_tau_b, sign_agreement

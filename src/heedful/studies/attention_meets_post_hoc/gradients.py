@@ -13,9 +13,9 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from heedful.classifier import Classifier
-from heedful.encoding import Encoded
 from heedful.errors import SettingError
 from heedful.studies.attention_meets_post_hoc.measuring import POSITIVE, Row, Track, groups, report, silent, table
+from heedful.text.encoding import Encoded
 
 PLACES = ("words", "[CLS]", "[CLS] as in the paper")
 _TOGETHER = 32  # texts

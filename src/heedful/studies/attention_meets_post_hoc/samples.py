@@ -11,9 +11,9 @@ from heedful.classifier import Classifier
 from heedful.errors import SettingError
 from heedful.games import exact
 from heedful.games.ratio import RatioGame
-from heedful.methods.neighbourhood import sample
-from heedful.methods.ridge import WeightedMasks
-from heedful.methods.shapley_sampling import kernel_shapley
+from heedful.games.sampled.lime.neighbourhood import sample
+from heedful.games.sampled.lime.ridge import WeightedMasks
+from heedful.games.sampled.shapley import kernel_shapley
 from heedful.question import Choices
 from heedful.studies.attention_meets_post_hoc.measuring import (
     Row,

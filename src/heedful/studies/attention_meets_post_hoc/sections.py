@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from heedful.render import html
+from heedful.runs.tables import Tables
 from heedful.studies.attention_meets_post_hoc.figures import MASKED, PARTS
 from heedful.studies.attention_meets_post_hoc.samples import NEAR
 from heedful.studies.attention_meets_post_hoc.sentence import AUTHORS_SCORE, AUTHORS_SOURCE, restored
-from heedful.studies.tables import Tables
 
 DEEPER, AUTHORS_DEEPER = "6-layer transformer", 0.8222  # layers and heads of the paper's appendix; its test accuracy
 

@@ -10,10 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from heedful import inside
 from heedful import methods as registry
-from heedful.app import explain
-from heedful.classifier import Classifier
+from heedful.api import explain
+from heedful.classifier import Classifier, inside
 from heedful.errors import SettingError, TextError
 from heedful.explanation import Explanation
 from heedful.games import exact

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from heedful import planted
-from heedful.data import Splits, read_splits
-from heedful.demo import REVIEW
+from heedful.data import Splits, planted, read_splits
 from heedful.errors import DataError
+from heedful.models.builtin import REVIEW
 from heedful.models.presets import PRESETS
 from heedful.models.training import Sizes
 from heedful.studies.attention_meets_post_hoc import variants

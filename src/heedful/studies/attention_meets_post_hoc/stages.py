@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pyarrow as pa
 
-from heedful import planted
+from heedful.data import planted
 from heedful.studies.attention_meets_post_hoc import (
     affine,
     attention,

@@ -20,15 +20,13 @@ from jaxtyping import Int64
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
 from heedful.classifier import Classifier
+from heedful.classifier.load import from_pretrained
 from heedful.data import Dataset, Splits
-from heedful.explanation import write_whole
 from heedful.games import exact
-from heedful.loading import from_pretrained
 from heedful.methods import AttentionMean, PermutationShap
 from heedful.models import build_tokenizer
 from heedful.models.presets import PRESETS, Preset
 from heedful.models.training import METRICS, Sizes, train
-from heedful.progress import quiet_transformers
 from heedful.question import Choices, Question
 from heedful.studies.attention_meets_post_hoc.attention import contrasted, means
 from heedful.studies.attention_meets_post_hoc.measuring import (
@@ -44,6 +42,8 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     silent,
     table,
 )
+from heedful.support.files import write_whole
+from heedful.support.progress import quiet_transformers
 
 EXACT, SAMPLED = "exact", "permutations"
 SAME = "exact, of those texts"

@@ -1,0 +1,246 @@
+"""The front door: load a classifier, explain its predictions, compare explanations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias, overload
+
+from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
+
+from heedful import methods as registry
+from heedful.classifier import Classifier
+from heedful.classifier.load import from_pretrained
+from heedful.errors import ModelError, SettingError, TextError
+from heedful.explaining.windows import Asked, Windows, ask_long
+from heedful.explanation import Comparison, Explanation
+from heedful.methods.base import Answer, Method
+from heedful.question import Choices
+from heedful.support.progress import track
+from heedful.text.encoding import Text
+
+DEMO = "demo"
+_PAIR = {"text", "text_pair"}
+
+Explained: TypeAlias = Classifier | str | Path | Pipeline
+Given = Text | Mapping[str, str]  # a mapping is a pair as Hugging Face's pipelines take it
+DEFAULT_METHODS = (
+    "attention-mean",
+    "attention-max",
+    "gradient-mean",
+    "gradient-l1",
+    "gradient-l2",
+    "gradient-x-input",
+    "lime",
+    "occlusion",
+    "random",
+)
+
+
+def load(
+    source: str | Path | Pipeline | PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    *,
+    device: str | None = None,
+) -> Classifier:
+    """A classifier from a hub id, a local folder, "demo", a text-classification pipeline, or a model and tokenizer.
+
+    A model or pipeline is used as it is: never moved, retyped or switched for good.
+
+    Args:
+        source: where the model comes from; "demo" builds the small built-in model once and caches it.
+        tokenizer: needed with a model object, and only then.
+        device: where to put a model that is loaded here, such as "cuda".
+
+    Raises:
+        ModelError: not a text classifier, or a broken one.
+        SettingError: arguments that do not go together.
+
+    Example:
+        >>> load("demo").labels
+        ('negative', 'positive')
+    """
+    if isinstance(source, (str, Path)):
+        if tokenizer is not None:
+            raise SettingError("a tokenizer goes with a model object; a folder or hub id brings its own")
+        if source == DEMO:
+            from heedful.models.builtin import demo_folder
+
+            return from_pretrained(demo_folder(), device, name=DEMO)
+        return from_pretrained(source, device)
+    if hasattr(source, "merge_and_unload"):
+        raise ModelError("a PEFT model: call its merge_and_unload(), and load what that returns with its tokenizer")
+    if device is not None:
+        raise SettingError("a model object stays on its device: move it yourself, or give a folder or hub id")
+    if isinstance(source, PreTrainedModel):
+        if tokenizer is None:
+            raise ModelError("a model object needs its tokenizer: load(model, tokenizer)")
+        return Classifier(source, tokenizer, _name(source))
+    model, own = getattr(source, "model", None), getattr(source, "tokenizer", None)
+    if not isinstance(model, PreTrainedModel) or own is None:
+        raise ModelError(
+            f"cannot load a {type(source).__name__}: give a hub id, a folder, a pipeline, or a model and tokenizer"
+        )
+    return Classifier(model, own, _name(model))
+
+
+@overload
+def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str, a pair one of texts: both are one text
+    clf: Explained, text: Given, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
+) -> Explanation: ...  # fmt: skip
+@overload
+def explain(
+    clf: Explained, text: Sequence[Given], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
+) -> list[Explanation]: ...  # fmt: skip
+def explain(  # noqa: PLR0913 - the front door names every choice
+    clf: Explained,
+    text: Given | Sequence[Given],
+    method: str | Method = "lime",
+    *,
+    target: int | str = "predicted",
+    output: str = "logit",
+    unit: str = "word_type",
+    masking: str = "auto",
+    seed: int = 0,
+    long_text: str | Windows = "truncate",
+    progress: bool = False,
+) -> Explanation | list[Explanation]:
+    """Explain the prediction on one text, or on each of several.
+
+    Args:
+        clf: the classifier, from `load`, or a hub id, folder or pipeline to be loaded for this call.
+        text: a text, or a pair of texts as a tuple or as {"text": ..., "text_pair": ...}, or a list of such; alone and
+            among others it gets the same scores.
+        method: a registered name, with settings as in "lime:n_samples=1000", or a method object.
+        target: class index, class name, or "predicted".
+        output: "logit", "probability", or "logit_difference" (target minus the best other class).
+        unit: "word_type" (all occurrences of a word together), "word", "token" or "sentence".
+        masking: how units are removed: "unk", "mask", "pad" (replaced, positions kept), "delete" (positions close
+            up), "ignore" (no attention, positions kept), or "auto" for the classifier's own.
+        seed: for methods that draw random numbers; equal seeds give equal results, text by text.
+        long_text: what becomes of a text beyond the classifier's limit: "truncate" cuts it there and records `cut`;
+            "windows", or a `heedful.Windows`, reads it window by window and explains the combined output.
+        progress: show a progress bar over several texts, or the windows of one, on stderr.
+
+    Raises:
+        TextError, TargetError, SettingError: text, target or settings cannot be used; the message says what to do.
+
+    Example:
+        >>> explain(load("demo"), "The acting was wonderful.", "occlusion").top(1)[0][0]
+        'wonderful'
+    """
+    clf = clf if isinstance(clf, Classifier) else load(clf)
+    choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
+    chosen, windows = registry.get(method), Windows.of(long_text)
+    if isinstance(text, (str, tuple, Mapping)) or not _is_many(text):
+        asked = ask_long(clf, _text(text), choices, windows)
+        (explanation,) = _answers(asked, [chosen], "explaining", shown=progress)
+        return explanation
+    each = (ask_long(clf, _text(one), choices, windows) for one in track(text, "explaining", shown=progress))
+    return [explanation for one in each for explanation in _answers(one, [chosen], "explaining", shown=False)]
+
+
+def compare(  # noqa: PLR0913 - the same choices as explain
+    clf: Explained,
+    text: Given,
+    methods: Sequence[str | Method] = DEFAULT_METHODS,
+    *,
+    target: int | str = "predicted",
+    output: str = "logit",
+    unit: str = "word_type",
+    masking: str = "auto",
+    seed: int = 0,
+    long_text: str | Windows = "truncate",
+    progress: bool = False,
+) -> Comparison:
+    """Explain one prediction by several methods, over the same units; arguments as in `explain`.
+
+    Example:
+        >>> compare(load("demo"), "The acting was wonderful.", ["lime", "occlusion"]).agreement("kendall").shape
+        (2, 2)
+    """
+    clf = clf if isinstance(clf, Classifier) else load(clf)
+    chosen = [registry.get(method) for method in methods]
+    if not chosen:
+        raise SettingError("compare needs at least one method")
+    choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
+    asked = ask_long(clf, _text(text), choices, Windows.of(long_text))
+    return Comparison(explanations=tuple(_answers(asked, chosen, "comparing", shown=progress)))
+
+
+def _is_many(given: object) -> bool:
+    return isinstance(given, Iterable) and not isinstance(given, bytes)
+
+
+def _text(given: object) -> Text:
+    """A text, or a pair of texts as a tuple or a mapping of `text` and `text_pair`."""
+    pair = (given["text"], given["text_pair"]) if isinstance(given, Mapping) and set(given) == _PAIR else given
+    if isinstance(pair, str):
+        return pair
+    if isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(one, str) for one in pair):
+        return pair
+    raise TextError(f"give a text, a pair as a tuple, or a list of these: got {type(given).__name__}")
+
+
+def _answers(asked: Asked, chosen: Sequence[Method], what: str, *, shown: bool) -> Iterator[Explanation]:
+    """Let methods answer, part by part."""
+    steps = [(method, part) for method in chosen for part in asked.steps(method)]
+    answers: list[Answer] = []
+    started = time.perf_counter()
+    for method, part in track(steps, what, shown=shown and len(steps) > 1):
+        answers.append(part.answer(method))
+        parts = asked.steps(method)
+        if len(answers) == len(parts):
+            answer = asked.combined(answers, parts)
+            yield _explanation(asked, method, answer, time.perf_counter() - started)
+            answers, started = [], time.perf_counter()
+
+
+def _explanation(asked: Asked, method: Method, answer: Answer, seconds: float) -> Explanation:
+    """A method's answer, with everything about it."""
+    question, card, output = asked.whole, method.card, asked.whole.output
+    settings = method.settings() | dict(answer.settings) | dict(asked.settings)
+    if question.encoded.second is not None:
+        settings["second_text_from"] = question.encoded.second
+    if output.other is not None:
+        settings["other_class"] = question.classifier.labels[output.other]
+    return Explanation(
+        text=question.encoded.text,
+        units=question.units.strings,
+        spans=question.units.spans,
+        scores=answer.scores,
+        target=output.target,
+        target_name=question.classifier.labels[output.target],
+        output=output.kind,
+        prediction=asked.prediction,
+        base_value=answer.base_value,
+        method=card.name,
+        settings=settings,
+        signed=method.signed,
+        additive=card.additive,
+        unit=question.units.kind,
+        masking=question.masking if card.removes else None,
+        std_error=answer.std_error,
+        error_bound=answer.error_bound,
+        n_forward=answer.n_forward + asked.n_forward,
+        seconds=seconds,
+        seed=question.seed if card.random else None,
+        versions=_versions(),
+        model=question.classifier.name,
+        cut=question.encoded.cut,
+        details=answer.details,
+    )
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("heedful", "numpy", "torch", "transformers")}
+
+
+def _name(model: PreTrainedModel) -> str:
+    return model.config.name_or_path or type(model).__name__

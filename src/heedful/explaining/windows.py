@@ -1,0 +1,274 @@
+"""Texts longer than a classifier's limit: cut at the limit, or read window by window.
+
+Of a long text W windows, a classifier's output is combined to one number, and a method answers window by window. With
+`combine="mean"` the explained output is f = (1/W) sum_w f_w, and a unit's score the sum of its scores over the windows
+it is in, divided by W. That is the exact explanation of f wherever scores are linear in the output and a unit without
+influence gets none, which holds for
+
+- games (Shapley, Banzhaf and Owen values, occlusion), where a unit is kept or removed in all windows at once: f_w is a
+  game in which the units outside the window are dummies;
+- gradients, integrated gradients and LRP, where a word in several windows counts as several words.
+
+For other methods it is the mean of the windows' explanations and no more: LIME draws how many words go, and weighs
+samples, in every window for itself, and SmoothGrad its noise; attention belongs to a window's own forward pass;
+surrogates are fitted one a window.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from heedful.classifier import Classifier
+from heedful.errors import ModelError, SettingError, TextError
+from heedful.methods.base import Answer, Method
+from heedful.question import Choices, Question, about, ask
+from heedful.support.settings import changed
+from heedful.text.encoding import Encoded, Text
+from heedful.text.units import Units
+
+COMBINATIONS = ("mean", "max")
+
+# Of numbers in `details`: counts add up, and the worst window speaks for all; every other number is a mean.
+_RULES: dict[str, Callable[[Iterable[float]], float]] = {
+    **dict.fromkeys(("n_evaluations", "n_held_out"), sum),
+    **dict.fromkeys(("converged", "degrees_of_freedom", "enumerated", "fidelity", "precision_reached", "r2"), min),
+    **dict.fromkeys(("n_steps", "relative_error", "surrogate_error_bound"), max),
+}
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Read a long text window by window, instead of cutting it.
+
+    Windows are runs of the whole text's tokens, each between the special tokens of a text of its own; the last ends
+    with the text, so that all have the same length. A text that fits into one window is explained as ever.
+
+    Args:
+        size: tokens of a window, special tokens included; None for the classifier's limit.
+        stride: tokens from the start of one window to the start of the next; None for half of those a window has room
+            for. (Other libraries call the overlap of two windows stride.)
+        combine: "mean" of the windows' outputs, or "max": the output of the window in which it is largest, which is
+            explained alone; units outside it score 0. The predicted class is that of the mean, or largest, logits. With
+            output "probability" it is probabilities that are combined, not logits.
+
+    Raises:
+        SettingError: a number below 1, or an unknown combination; on a text, windows beyond the classifier's limit,
+            without room for a word, or with words between them; a pair of texts.
+
+    Example:
+        >>> Windows.of("windows:size=128,stride=64")
+        Windows(size=128, stride=64, combine='mean')
+    """
+
+    size: int | None = None
+    stride: int | None = None
+    combine: str = "mean"
+
+    def __post_init__(self) -> None:
+        for name in ("size", "stride"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingError(f"windows: {name} must be at least 1, got {value}")
+        if self.combine not in COMBINATIONS:
+            raise SettingError(f"windows: unknown combine {self.combine!r}: use one of {', '.join(COMBINATIONS)}")
+
+    @staticmethod
+    def of(long_text: str | Windows) -> Windows | None:
+        """Windows from their text, as on the command line; None for "truncate".
+
+        Raises:
+            SettingError: neither "truncate" nor "windows", or settings that windows do not have.
+        """
+        if not isinstance(long_text, (str, Windows)):
+            raise SettingError(f"long_text must be 'truncate', 'windows' or heedful.Windows, got {long_text!r}")
+        if isinstance(long_text, Windows) or long_text == "truncate":
+            return None if isinstance(long_text, str) else long_text
+        name, _, settings = long_text.partition(":")
+        if name != "windows":
+            raise SettingError(f"unknown long_text {long_text!r}: use truncate, or windows:size=128,stride=64")
+        return changed(Windows(), settings, name)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A question about one window, or about a whole text that fits, and which of the text's units are in it."""
+
+    question: Question
+    owned: Int64[np.ndarray, " owned"]
+    silent: bool = False
+
+    def answer(self, method: Method) -> Answer:
+        """The method's answer; a silent window, of punctuation alone, has an output but nothing to explain.
+
+        Raises:
+            ModelError: scores are not finite.
+        """
+        if self.silent:
+            none = np.zeros(0)
+            return Answer(scores=none, base_value=self.question.prediction, std_error=none, error_bound=0.0)
+        answer = method.answer(self.question)
+        if not np.isfinite(answer.scores).all():
+            name, precise = self.question.classifier.name, "another method, or the model in float32"
+            raise ModelError(f"{name}: {method.card.name} gives scores that are NaN or infinite: try {precise}")
+        return answer
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A question as it is put to methods: in one part, or window by window.
+
+    Attributes:
+        whole: the question about the text, with all its units; of several windows, its logits are the combined ones.
+        parts: what is answered.
+        prediction: the explained output.
+        n_forward: forwards it took to ask.
+        settings: what a result says about windows.
+    """
+
+    whole: Question
+    parts: tuple[Part, ...]
+    prediction: float
+    n_forward: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def at_once(cls, question: Question) -> Asked:
+        """The text in one part; raises TextError if there is nothing to explain."""
+        question.check_units()
+        return cls(question, (_everything(question),), question.prediction)
+
+    def steps(self, method: Method) -> tuple[Part, ...]:
+        """The parts that the method answers; one that looks at nothing needs no windows."""
+        return (_everything(self.whole),) if method.card.access == "nothing" else self.parts
+
+    def combined(self, answers: Sequence[Answer], parts: Sequence[Part]) -> Answer:
+        """One answer from those to the parts: means over windows, scores by unit, standard errors in quadrature."""
+        if len(answers) == 1 and len(parts[0].owned) == len(self.whole.units):
+            return answers[0]
+        share = 1.0 / len(answers)
+        scores, variances = np.zeros(len(self.whole.units)), np.zeros(len(self.whole.units))
+        for part, answer in zip(parts, answers, strict=True):
+            scores[part.owned] += share * answer.scores
+            if answer.std_error is not None:
+                variances[part.owned] += (share * answer.std_error) ** 2
+        spoken = [answer for part, answer in zip(parts, answers, strict=True) if not part.silent]
+        first = (spoken or answers)[0]
+        alike = {k: v for k, v in first.settings.items() if all(other.settings.get(k) == v for other in spoken)}
+        return Answer(
+            scores=scores,
+            base_value=_mean([answer.base_value for answer in answers]),
+            std_error=None if any(answer.std_error is None for answer in answers) else np.sqrt(variances),
+            error_bound=_mean([answer.error_bound for answer in answers]),
+            n_forward=sum(answer.n_forward for answer in answers),
+            settings=alike,
+            details={
+                name: float(_RULES.get(name, np.mean)([answer.details[name] for answer in spoken]))
+                for name in first.details
+                if all(name in answer.details for answer in spoken)
+            },
+        )
+
+
+def ask_long(classifier: Classifier, text: Text, choices: Choices, windows: Windows | None) -> Asked:
+    """The question about one text, cut at the classifier's limit (None) or read window by window.
+
+    Raises:
+        TextError, TargetError, SettingError: text, target or settings cannot be used.
+        ModelError: the classifier gives NaN or infinite logits.
+    """
+    if windows is None:
+        return Asked.at_once(ask(classifier, text, choices))
+    if isinstance(text, tuple):
+        raise SettingError("windows are of single texts: a pair of texts that is too long can only be truncated")
+    if not isinstance(text, str):
+        raise TextError(f"the text must be a string, got {type(text).__name__}")
+    size = classifier.max_tokens if windows.size is None else windows.size
+    if size > classifier.max_tokens:
+        raise SettingError(f"windows of {size} tokens: {classifier.name} takes {classifier.max_tokens} at most")
+    whole = classifier.encode_up_to(sys.maxsize, text)
+    places, stride = _places(whole, size, windows.stride)
+    if len(places) == 1:
+        return Asked.at_once(ask(classifier, text, choices))
+    seen = [_at(whole, place) for place in places]
+    logits = np.stack([classifier.logits_of(window) for window in seen])
+    question = about(
+        classifier, whole, logits.mean(axis=0) if windows.combine == "mean" else logits.max(axis=0), choices
+    )
+    question.check_units()
+    outputs = question.output(logits)
+    settings: dict[str, Any] = {"windows": len(seen), "window_size": size, "stride": stride, "combine": windows.combine}
+    if windows.combine == "max":
+        best = int(np.argmax(outputs))
+        kept = [span for span in seen[best].offsets if span is not None]
+        settings["window"] = [kept[0][0], kept[-1][1]]
+        chosen, prediction = [best], float(outputs[best])
+    else:
+        chosen, prediction = list(range(len(seen))), float(outputs.mean())
+    # seeds of their own: equal ones would make the errors of two windows alike, and these add up as independent ones;
+    # of 32 bits, more than which numpy's older generators do not take
+    seeds = np.random.SeedSequence(choices.seed).generate_state(len(seen), np.uint32).tolist()
+    parts = []
+    for i in chosen:
+        owned, units = _units_at(question.units, places[i])
+        own = replace(question, encoded=seen[i], units=units, logits=logits[i], seed=int(seeds[i]))
+        parts.append(Part(own, owned, silent=not len(owned)))
+    return Asked(question, tuple(parts), prediction, len(seen), settings)
+
+
+def _everything(question: Question) -> Part:
+    return Part(question, np.arange(len(question.units)))
+
+
+def _places(whole: Encoded, size: int, stride: int | None) -> tuple[list[Int64[np.ndarray, " window"]], int]:
+    """The whole text's tokens that each window has, special ones at both ends included, and the stride."""
+    ours = np.flatnonzero([span is not None for span in whole.offsets])
+    first, behind, n = int(ours[0]), int(ours[-1]) + 1, len(whole)
+    special = n - (behind - first)
+    room = size - special
+    if room < 1:
+        raise SettingError(f"windows of {size} tokens have no room for words: {special} tokens are special ones")
+    stride = max(1, room // 2) if stride is None else stride
+    if stride > room:
+        raise SettingError(f"windows of {size} tokens have room for {room}: a stride of {stride} leaves words out")
+    if n <= size:
+        return [np.arange(n)], stride
+    starts = [*range(first, behind - room, stride), behind - room]
+    ends = np.arange(first), np.arange(behind, n)
+    return [np.concatenate([ends[0], np.arange(start, start + room), ends[1]]) for start in starts], stride
+
+
+def _at(whole: Encoded, place: Int64[np.ndarray, " window"]) -> Encoded:
+    """Some tokens of a text as the classifier sees them; offsets stay those in the text."""
+    return replace(
+        whole,
+        input_ids=whole.input_ids[place],
+        offsets=tuple(whole.offsets[t] for t in place),
+        type_ids=None if whole.type_ids is None else whole.type_ids[place],
+    )
+
+
+def _units_at(units: Units, place: Int64[np.ndarray, " window"]) -> tuple[Int64[np.ndarray, " owned"], Units]:
+    """Which units have tokens in a window, and they as the window's own units, with all their spans in the text."""
+    owner = units.of_token[place]
+    owned = np.unique(owner[owner >= 0])
+    positions: dict[int, list[int]] = {j: [] for j in owned.tolist()}
+    for t in np.flatnonzero(owner >= 0).tolist():
+        positions[int(owner[t])].append(t)
+    return owned, replace(
+        units,
+        strings=tuple(units.strings[j] for j in owned),
+        spans=tuple(units.spans[j] for j in owned),
+        positions=tuple(tuple(found) for found in positions.values()),
+        n_tokens=len(place),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None

@@ -1,0 +1,1 @@
+"""Games of a simple form that are fitted to any other."""

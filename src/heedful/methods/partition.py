@@ -1,0 +1,80 @@
+"""Owen values: Shapley values over a hierarchy of sentences and their words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from heedful.games.exact import enumeration
+from heedful.games.protocol import Game
+from heedful.games.sampled.owen import owen_sampled
+from heedful.games.sampled.stopping import Sampled, check_precision, sample_or_enumerate
+from heedful.methods.base import Answer, Card, Method
+from heedful.question import Question
+from heedful.support.settings import check_whole
+from heedful.text.units import sentence_of
+
+
+@dataclass(frozen=True)
+class Partition(Method):
+    """Owen values: the credit is shared among the sentences as Shapley values are, and each sentence's among its units.
+
+    A unit is judged beside whole other sentences, kept or removed, and parts of its own. A word type belongs to the
+    sentence in which it first occurs. Units that are sentences themselves, and texts of one sentence, have one level
+    alone: there these are Shapley values. Of two texts, each has sentences of its own.
+
+    Where it takes no more than n_samples evaluations, every coalition that matters is enumerated and the scores are
+    exact: with m sentences of b units each 2^m + m 2^(m-1) (2^b - 2). Else permutations that keep sentences together
+    are walked, each with its reverse.
+
+    shap's `PartitionExplainer` shares among the two children of every node of a binary tree of tokens, and stops at its
+    budget, where it splits what is left evenly. On two sentences of at most two words it means the same.
+
+    Args:
+        n_samples: masked texts at most, the whole and the empty one among them.
+        precision: stop once the largest standard error is at most this share of the largest absolute score; None
+            takes all samples.
+
+    Raises:
+        SettingError: n_samples is below 2 (on a text of d units: below 2 d), or precision not above 0.
+
+    Example:
+        >>> Partition().card.additive
+        True
+    """
+
+    n_samples: int = 4096
+    precision: float | None = None
+
+    card = Card(
+        "partition",
+        ("owen",),
+        "perturbation",
+        True,
+        "outputs",
+        "n_samples forwards at most",
+        "Owen 1977; Lundberg 2020 (shap's PartitionExplainer)",
+        additive=True,
+        removes=True,
+        random=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_whole("n_samples", self.n_samples, 2)  # for no unit and for all
+        check_precision(self.precision)
+
+    def answer(self, question: Question) -> Answer:
+        """Enumerate, or walk permutations that keep sentences together."""
+        game, unions = question.game(), sentence_of(question.units, question.encoded.text)
+
+        def sample(game: Game, budget: int) -> Sampled:
+            return owen_sampled(game, unions, budget, precision=self.precision, seed=question.seed)
+
+        def exact(game: Game) -> tuple[np.ndarray, float]:
+            return enumeration.owen(game, unions), float(game(np.zeros((1, len(unions)), dtype=bool))[0])
+
+        needed = enumeration.owen_evaluations(unions)
+        result = sample_or_enumerate(game, self.n_samples, needed, sample, exact, self.precision)
+        answer = Answer.of_sample(result, game.n_forward)
+        return replace(answer, details={**answer.details, "n_sentences": float(unions.max() + 1)})

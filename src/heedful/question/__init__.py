@@ -1,0 +1,5 @@
+"""One prediction to be explained, and the games that need a classifier to be played."""
+
+from heedful.question.question import Choices, Question, about, ask, from_text
+
+__all__ = ["Choices", "Question", "about", "ask", "from_text"]

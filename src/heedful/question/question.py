@@ -1,0 +1,154 @@
+"""Question: one prediction to be explained, put the same way to every method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float64
+
+from heedful.classifier import Classifier
+from heedful.errors import ModelError, SettingError, TextError
+from heedful.games.output import Output
+from heedful.games.ratio import RatioGame
+from heedful.question.forwards import ModelGame
+from heedful.question.tables import TableGame, exact_game, play
+from heedful.text.encoding import Encoded, Text
+from heedful.text.units import Units, find
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What the caller wants explained, and how; see `heedful.explain`.
+
+    Raises:
+        SettingError: the seed is no whole number from 0 up.
+    """
+
+    target: int | str = "predicted"
+    output: str = "logit"
+    unit: str = "word_type"
+    masking: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.seed, (int, np.integer)) and not isinstance(self.seed, bool)
+        if not whole or self.seed < 0:
+            raise SettingError(f"the seed must be a whole number from 0 up, got {self.seed!r}")
+        object.__setattr__(self, "seed", int(self.seed))
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One prediction to be explained: the same for every method, so that their answers can be compared.
+
+    Attributes:
+        classifier: the classifier.
+        encoded: the text as the classifier sees it.
+        units: what gets a score.
+        output: the explained quantity and class.
+        masking: how units are removed.
+        logits: the classifier's logits for the whole text.
+        seed: seed of this call.
+    """
+
+    classifier: Classifier
+    encoded: Encoded
+    units: Units
+    output: Output
+    masking: str
+    logits: Float64[np.ndarray, " classes"]
+    seed: int
+
+    @cached_property
+    def prediction(self) -> float:
+        """The output for the whole text."""
+        return float(self.output(self.logits[None])[0])
+
+    def game(self) -> ModelGame | TableGame:
+        """The output as a function of which units are kept: on look-up tables where they exist, else by forwards.
+
+        Raises:
+            TextError: there is nothing to remove.
+        """
+        self.check_units()
+        return play(self.classifier, self.encoded, self.units, self.masking, self.output)
+
+    def ratio_game(self, *others: Output) -> RatioGame:
+        """The same as a ratio game, for the exact engine.
+
+        Args:
+            others: further outputs of the same text. With any, the values have one more axis: the question's own output
+                first, then these.
+
+        Raises:
+            TextError: there is nothing to remove.
+            SettingError: the question is not a ratio game; the message says what to use instead.
+        """
+        self.check_units()
+        game = exact_game(self.classifier, self.encoded, self.units, self.masking, (self.output, *others))
+        return game if others else game.of_output(0)
+
+    def output_of(self, kind: str, target: int) -> Output:
+        """An output of this text, of any kind and class.
+
+        Raises:
+            SettingError: unknown kind, or one that these classes do not have.
+        """
+        return Output.of(kind, target, self.logits, exclusive=self.classifier.exclusive)
+
+    def check_units(self) -> None:
+        """Raises TextError if there is nothing to remove."""
+        if len(self.units) == 0:
+            kind = self.units.kind.replace("_", " ")
+            raise TextError(f"nothing to explain: the text has no {kind} the classifier sees")
+
+
+def ask(classifier: Classifier, text: Text, choices: Choices) -> Question:
+    """The question about one text, or a pair of texts.
+
+    Raises:
+        TextError, TargetError, SettingError: text, target or settings cannot be used.
+        ModelError: the classifier gives NaN or infinite logits.
+    """
+    encoded = classifier.encode(text)
+    return about(classifier, encoded, classifier.logits_of(encoded), choices)
+
+
+def about(
+    classifier: Classifier, encoded: Encoded, logits: Float64[np.ndarray, " classes"], choices: Choices
+) -> Question:
+    """The question about an encoded text with these logits; raises as `ask`."""
+    if not np.isfinite(logits).all():
+        raise ModelError(f"{classifier.name} gives NaN or infinite logits for this text")
+    if choices.output == "probability" and classifier.model.config.problem_type == "regression":
+        raise SettingError(f"{classifier.name} predicts a number, not a probability: use output 'logit'")
+    output = Output.of(
+        choices.output, classifier.target(choices.target, logits), logits, exclusive=classifier.exclusive
+    )
+    units = find(encoded.text, encoded.offsets, choices.unit)
+    return Question(classifier, encoded, units, output, classifier.masking(choices.masking), logits, choices.seed)
+
+
+def from_text(
+    classifier: Classifier,
+    text: Text,
+    *,
+    target: int | str = "predicted",
+    output: str = "logit",
+    unit: str = "word_type",
+    masking: str = "auto",
+) -> ModelGame | TableGame:
+    """The game that the perturbation methods play on a text; arguments as in `heedful.explain`.
+
+    Raises:
+        TextError, TargetError, SettingError: text, target or settings cannot be used.
+
+    Example:
+        >>> import heedful
+        >>> game = heedful.games.from_text(heedful.load("demo"), "The acting was superb.", unit="word")
+        >>> game(np.ones((1, game.n_units), dtype=bool)).shape
+        (1,)
+    """
+    return ask(classifier, text, Choices(target=target, output=output, unit=unit, masking=masking)).game()

@@ -1,0 +1,137 @@
+"""Encoded: one text, or a pair of texts, as a classifier sees it; tokens keep their place in the caller's text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import regex
+from jaxtyping import Int64
+from transformers import PreTrainedTokenizerBase
+
+from heedful.errors import TextError
+from heedful.text.spans import Span
+
+Text = str | tuple[str, str]
+Ids = Int64[np.ndarray, " tokens"]
+
+# What belongs to the character before it, but is left out of a token's span where NFC has merged the two.
+_MARK = regex.compile(r"[\p{M}\u1160-\u11FF]")
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """One text as the classifier sees it.
+
+    Attributes:
+        text: the caller's text; of a pair, both texts with a line break between them.
+        input_ids: token ids, special tokens included.
+        offsets: character span of every token; None for special tokens.
+        cut: character spans of the text beyond the classifier's limit.
+        type_ids: which of two texts each token belongs to, where the tokenizer says so; else None.
+        second: where the second text of a pair begins in `text`; None for a single text.
+    """
+
+    text: str
+    input_ids: Ids
+    offsets: tuple[Span | None, ...]
+    cut: tuple[Span, ...] = ()
+    type_ids: Ids | None = None
+    second: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, text: Text, limit: int, name: str) -> Encoded:
+    """Tokenise one text or a pair; what exceeds `limit` tokens is cut (of a pair, the longer text's end) and recorded.
+
+    Raises:
+        TextError: blank, not valid Unicode, or without a single known word.
+    """
+    texts = (text,) if isinstance(text, str) else text
+    for part in texts:
+        _check(part)
+    kept = _tokenise(tokenizer, texts, limit)
+    whole = kept if len(kept.input_ids) < limit else _tokenise(tokenizer, texts, None)
+    widened = _with_marks(kept.text, whole.offsets)
+    offsets, all_offsets = (tuple(widened[span] for span in spans) for spans in (kept.offsets, whole.offsets))
+    words = [int(i) for i, span in zip(kept.input_ids, offsets, strict=True) if span is not None]
+    if not words or set(words) <= set(tokenizer.all_special_ids):
+        raise TextError(f"no word of the text is in the vocabulary of {name}")
+    cut = _difference(all_offsets, offsets)
+    return Encoded(kept.text, kept.input_ids, offsets, cut, kept.type_ids, kept.second)
+
+
+def _check(text: str) -> None:
+    if not text.strip():
+        raise TextError("the text is empty: give at least one word")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise TextError(f"the text is not valid Unicode: lone surrogate at character {error.start}") from None
+
+
+def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit: int | None) -> Encoded:
+    backend = tokenizer.backend_tokenizer
+    truncation, padding = backend.truncation, backend.padding  # every call sets them anew
+    try:
+        out = tokenizer(
+            *texts,
+            truncation=limit is not None,
+            max_length=limit,
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+            verbose=False,
+        )
+    finally:
+        backend.no_truncation() if truncation is None else backend.enable_truncation(**truncation)
+        backend.no_padding() if padding is None else backend.enable_padding(**padding)
+    starts = (0, len(texts[0]) + 1)
+    offsets = tuple(
+        None if special or which is None else (starts[which] + span[0], starts[which] + span[1])
+        for span, special, which in zip(
+            out["offset_mapping"], out["special_tokens_mask"], out.sequence_ids(), strict=True
+        )
+    )
+    type_ids = out.get("token_type_ids")
+    return Encoded(
+        "\n".join(texts),
+        np.asarray(out["input_ids"], dtype=np.int64),
+        offsets,
+        type_ids=None if type_ids is None else np.asarray(type_ids, dtype=np.int64),
+        second=starts[1] if len(texts) == 2 else None,
+    )
+
+
+def _with_marks(text: str, spans: tuple[Span | None, ...]) -> dict[Span | None, Span | None]:
+    """Each span of a whole text, together with the marks behind it that no token has in its span."""
+    if not _MARK.search(text):
+        return {span: span for span in spans} | {None: None}
+    claimed = {i for span in spans if span is not None for i in range(*span)}
+    widened: dict[Span | None, Span | None] = {None: None}
+    for span in spans:
+        if span is not None:
+            end = span[1]
+            while span[0] < end < len(text) and end not in claimed and _MARK.match(text[end]):
+                end += 1
+            widened[span] = span[0], end
+    return widened
+
+
+def _difference(whole: tuple[Span | None, ...], kept: tuple[Span | None, ...]) -> tuple[Span, ...]:
+    """Runs of the whole text's tokens that are not among the kept ones, as character spans."""
+    seen = set(kept)
+    runs: list[Span] = []
+    joining = False
+    for span in whole:
+        if span is None:
+            continue
+        if span in seen:
+            joining = False
+        elif joining:
+            runs[-1] = (runs[-1][0], span[1])
+        else:
+            runs.append(span)
+            joining = True
+    return tuple(runs)
