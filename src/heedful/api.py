@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias, overload
 
 from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 
 from heedful import methods as registry
+from heedful import models
 from heedful.classifier import Classifier
 from heedful.classifier.load import from_pretrained
 from heedful.errors import ModelError, SettingError, TextError
-from heedful.explaining.windows import Asked, Windows, ask_long
+from heedful.explaining.answers import explain_questions
+from heedful.explaining.windows import Windows, ask_long
 from heedful.explanation import Comparison, Explanation
-from heedful.methods.base import Answer, Method
+from heedful.methods.base import Method
 from heedful.question import Choices
 from heedful.support.progress import track
 from heedful.text.encoding import Text
 
-DEMO = "demo"
 _PAIR = {"text", "text_pair"}
 
 Explained: TypeAlias = Classifier | str | Path | Pipeline
 Given = Text | Mapping[str, str]  # a mapping is a pair as Hugging Face's pipelines take it
-DEFAULT_METHODS = (
-    "attention-mean",
-    "attention-max",
-    "gradient-mean",
-    "gradient-l1",
-    "gradient-l2",
-    "gradient-x-input",
-    "lime",
-    "occlusion",
-    "random",
-)
 
 
 def load(
@@ -66,10 +53,8 @@ def load(
     if isinstance(source, (str, Path)):
         if tokenizer is not None:
             raise SettingError("a tokenizer goes with a model object; a folder or hub id brings its own")
-        if source == DEMO:
-            from heedful.models.builtin import demo_folder
-
-            return from_pretrained(demo_folder(), device, name=DEMO)
+        if source == "demo":
+            return from_pretrained(models.builtin.demo_folder(), device, name="demo")
         return from_pretrained(source, device)
     if hasattr(source, "merge_and_unload"):
         raise ModelError("a PEFT model: call its merge_and_unload(), and load what that returns with its tokenizer")
@@ -139,16 +124,17 @@ def explain(  # noqa: PLR0913 - the front door names every choice
     chosen, windows = registry.get(method), Windows.of(long_text)
     if isinstance(text, (str, tuple, Mapping)) or not _is_many(text):
         asked = ask_long(clf, _text(text), choices, windows)
-        (explanation,) = _answers(asked, [chosen], "explaining", shown=progress)
+        (explanation,) = explain_questions([asked], chosen, progress=progress)
         return explanation
-    each = (ask_long(clf, _text(one), choices, windows) for one in track(text, "explaining", shown=progress))
-    return [explanation for one in each for explanation in _answers(one, [chosen], "explaining", shown=False)]
+    texts = _checked(clf, text)
+    each = explain_questions((ask_long(clf, one, choices, windows) for one in texts), chosen)
+    return list(track(each, "explaining", total=len(texts), shown=progress))
 
 
 def compare(  # noqa: PLR0913 - the same choices as explain
     clf: Explained,
     text: Given,
-    methods: Sequence[str | Method] = DEFAULT_METHODS,
+    methods: Sequence[str | Method] = registry.DEFAULTS,
     *,
     target: int | str = "predicted",
     output: str = "logit",
@@ -170,7 +156,8 @@ def compare(  # noqa: PLR0913 - the same choices as explain
         raise SettingError("compare needs at least one method")
     choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
     asked = ask_long(clf, _text(text), choices, Windows.of(long_text))
-    return Comparison(explanations=tuple(_answers(asked, chosen, "comparing", shown=progress)))
+    each = (next(explain_questions([asked], method)) for method in chosen)
+    return Comparison(explanations=tuple(track(each, "comparing", total=len(chosen), shown=progress)))
 
 
 def _is_many(given: object) -> bool:
@@ -187,59 +174,17 @@ def _text(given: object) -> Text:
     raise TextError(f"give a text, a pair as a tuple, or a list of these: got {type(given).__name__}")
 
 
-def _answers(asked: Asked, chosen: Sequence[Method], what: str, *, shown: bool) -> Iterator[Explanation]:
-    """Let methods answer, part by part."""
-    steps = [(method, part) for method in chosen for part in asked.steps(method)]
-    answers: list[Answer] = []
-    started = time.perf_counter()
-    for method, part in track(steps, what, shown=shown and len(steps) > 1):
-        answers.append(part.answer(method))
-        parts = asked.steps(method)
-        if len(answers) == len(parts):
-            answer = asked.combined(answers, parts)
-            yield _explanation(asked, method, answer, time.perf_counter() - started)
-            answers, started = [], time.perf_counter()
-
-
-def _explanation(asked: Asked, method: Method, answer: Answer, seconds: float) -> Explanation:
-    """A method's answer, with everything about it."""
-    question, card, output = asked.whole, method.card, asked.whole.output
-    settings = method.settings() | dict(answer.settings) | dict(asked.settings)
-    if question.encoded.second is not None:
-        settings["second_text_from"] = question.encoded.second
-    if output.other is not None:
-        settings["other_class"] = question.classifier.labels[output.other]
-    return Explanation(
-        text=question.encoded.text,
-        units=question.units.strings,
-        spans=question.units.spans,
-        scores=answer.scores,
-        target=output.target,
-        target_name=question.classifier.labels[output.target],
-        output=output.kind,
-        prediction=asked.prediction,
-        base_value=answer.base_value,
-        method=card.name,
-        settings=settings,
-        signed=method.signed,
-        additive=card.additive,
-        unit=question.units.kind,
-        masking=question.masking if card.removes else None,
-        std_error=answer.std_error,
-        error_bound=answer.error_bound,
-        n_forward=answer.n_forward + asked.n_forward,
-        seconds=seconds,
-        seed=question.seed if card.random else None,
-        versions=_versions(),
-        model=question.classifier.name,
-        cut=question.encoded.cut,
-        details=answer.details,
-    )
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("heedful", "numpy", "torch", "transformers")}
+def _checked(clf: Classifier, texts: Iterable[object]) -> list[Text]:
+    """See that every text can be read before any is explained; what cannot is named by its place."""
+    checked = []
+    for place, given in enumerate(texts):
+        try:
+            text = _text(given)
+            clf.encode(text)
+        except TextError as error:
+            raise TextError(f"text {place} (counted from 0): {error}") from None
+        checked.append(text)
+    return checked
 
 
 def _name(model: PreTrainedModel) -> str:

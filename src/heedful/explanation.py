@@ -172,13 +172,13 @@ class Explanation:
             >>> e.to_shap().data.tolist()
             ['The ', 'acting ', 'was ', 'superb.']
         """
-        from heedful.render.for_shap import to_shap
+        from heedful.render.for_shap import to_shap  # late: a view
 
         return to_shap(self)
 
     def to_html(self) -> str:
         """One self-contained page without network access; all text is escaped."""
-        from heedful.render import html
+        from heedful.render import html  # late: a view
 
         return html.page([self])
 
@@ -187,7 +187,7 @@ class Explanation:
         return _save(self, path)
 
     def _repr_html_(self) -> str:
-        from heedful.render import html
+        from heedful.render import html  # late: a view
 
         return html.fragment([self])
 
@@ -219,7 +219,7 @@ class Comparison:
 
     def agreement(self, measure: str = "kendall") -> Float64[np.ndarray, "methods methods"]:
         """Pairwise agreement of the methods; see `heedful.metrics.agreement.pairwise`."""
-        from heedful.metrics.agreement import pairwise
+        from heedful.metrics.agreement import pairwise  # late: a view
 
         return pairwise(self.explanations, measure)
 
@@ -245,7 +245,7 @@ class Comparison:
 
     def to_html(self) -> str:
         """One self-contained page: every method a row of the same text, agreement below."""
-        from heedful.render import html
+        from heedful.render import html  # late: a view
 
         return html.page(list(self.explanations))
 
@@ -254,7 +254,7 @@ class Comparison:
         return _save(self, path)
 
     def _repr_html_(self) -> str:
-        from heedful.render import html
+        from heedful.render import html  # late: a view
 
         return html.fragment(list(self.explanations))
 

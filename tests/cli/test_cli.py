@@ -249,7 +249,7 @@ def test_usage_errors_exit_2(run) -> None:
 
 
 def test_our_own_faults_exit_1_with_a_traceback(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_load", lambda _: 1 / 0)
+    monkeypatch.setattr("heedful.cli.explain.load_classifier", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("explain", "demo", "good")
 
@@ -258,7 +258,7 @@ def test_an_interrupt_is_said_and_exits_130(run, monkeypatch: pytest.MonkeyPatch
     def interrupted(_: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_load", interrupted)
+    monkeypatch.setattr("heedful.cli.explain.load_classifier", interrupted)
     assert run("explain", "demo", "good") == (130, "", "heedful: interrupted\n")
 
 

@@ -153,7 +153,7 @@ def test_numbers_of_things_are_whole(spec: str, number: str) -> None:
     [
         (shapley_sampling.check_permutations, False),
         (shapley_sampling.check_sampling, "kernel"),
-        (banzhaf._check, "msr"),
+        (banzhaf.check_banzhaf, "msr"),
     ],
 )
 def test_numbers_of_draws_are_whole(check: Callable[..., None], other: object) -> None:

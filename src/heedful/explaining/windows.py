@@ -17,7 +17,7 @@ surrogates are fitted one a window.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from heedful.classifier import Classifier
-from heedful.errors import ModelError, SettingError, TextError
+from heedful.errors import SettingError, TextError
 from heedful.methods.base import Answer, Method
 from heedful.question import Choices, Question, about, ask
 from heedful.support.settings import changed
@@ -34,12 +34,7 @@ from heedful.text.units import Units
 
 COMBINATIONS = ("mean", "max")
 
-# Of numbers in `details`: counts add up, and the worst window speaks for all; every other number is a mean.
-_RULES: dict[str, Callable[[Iterable[float]], float]] = {
-    **dict.fromkeys(("n_evaluations", "n_held_out"), sum),
-    **dict.fromkeys(("converged", "degrees_of_freedom", "enumerated", "fidelity", "precision_reached", "r2"), min),
-    **dict.fromkeys(("n_steps", "relative_error", "surrogate_error_bound"), max),
-}
+_COMBINED: dict[str, Callable[[Sequence[float]], float]] = {"sum": sum, "min": min, "max": max, "mean": np.mean}
 
 
 @dataclass(frozen=True)
@@ -97,26 +92,17 @@ class Windows:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A question about one window, or about a whole text that fits, and which of the text's units are in it."""
+    """A question about one window, or about a whole text that fits.
+
+    Attributes:
+        question: the question.
+        owned: indices of the text's units that are in it.
+        silent: whether there is none: a window of punctuation alone.
+    """
 
     question: Question
     owned: Int64[np.ndarray, " owned"]
     silent: bool = False
-
-    def answer(self, method: Method) -> Answer:
-        """The method's answer; a silent window, of punctuation alone, has an output but nothing to explain.
-
-        Raises:
-            ModelError: scores are not finite.
-        """
-        if self.silent:
-            none = np.zeros(0)
-            return Answer(scores=none, base_value=self.question.prediction, std_error=none, error_bound=0.0)
-        answer = method.answer(self.question)
-        if not np.isfinite(answer.scores).all():
-            name, precise = self.question.classifier.name, "another method, or the model in float32"
-            raise ModelError(f"{name}: {method.card.name} gives scores that are NaN or infinite: try {precise}")
-        return answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +133,9 @@ class Asked:
         """The parts that the method answers; one that looks at nothing needs no windows."""
         return (_everything(self.whole),) if method.card.access == "nothing" else self.parts
 
-    def combined(self, answers: Sequence[Answer], parts: Sequence[Part]) -> Answer:
-        """One answer from those to the parts: means over windows, scores by unit, standard errors in quadrature."""
+    def combined(self, method: Method, answers: Sequence[Answer]) -> Answer:
+        """Combine the answers to all `steps`: means over windows, scores by unit, standard errors in quadrature."""
+        parts = self.steps(method)
         if len(answers) == 1 and len(parts[0].owned) == len(self.whole.units):
             return answers[0]
         share = 1.0 / len(answers)
@@ -157,22 +144,29 @@ class Asked:
             scores[part.owned] += share * answer.scores
             if answer.std_error is not None:
                 variances[part.owned] += (share * answer.std_error) ** 2
-        spoken = [answer for part, answer in zip(parts, answers, strict=True) if not part.silent]
-        first = (spoken or answers)[0]
-        alike = {k: v for k, v in first.settings.items() if all(other.settings.get(k) == v for other in spoken)}
+        spoken = [answer for part, answer in zip(parts, answers, strict=True) if not part.silent] or answers
         return Answer(
             scores=scores,
             base_value=_mean([answer.base_value for answer in answers]),
             std_error=None if any(answer.std_error is None for answer in answers) else np.sqrt(variances),
             error_bound=_mean([answer.error_bound for answer in answers]),
             n_forward=sum(answer.n_forward for answer in answers),
-            settings=alike,
-            details={
-                name: float(_RULES.get(name, np.mean)([answer.details[name] for answer in spoken]))
-                for name in first.details
-                if all(name in answer.details for answer in spoken)
-            },
+            settings=_shared(spoken),
+            details=_combined_details(method, spoken),
         )
+
+
+def _shared(answers: Sequence[Answer]) -> dict[str, Any]:
+    """The settings on which all answers agree."""
+    first, *others = answers
+    return {k: v for k, v in first.settings.items() if all(other.settings.get(k) == v for other in others)}
+
+
+def _combined_details(method: Method, answers: Sequence[Answer]) -> dict[str, float]:
+    """Combine the details that all answers have, each by the rule on the method's card."""
+    names = [name for name in answers[0].details if all(name in answer.details for answer in answers)]
+    rules = {name: _COMBINED[method.card.details.get(name, "mean")] for name in names}
+    return {name: float(rule([answer.details[name] for answer in answers])) for name, rule in rules.items()}
 
 
 def ask_long(classifier: Classifier, text: Text, choices: Choices, windows: Windows | None) -> Asked:

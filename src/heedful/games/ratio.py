@@ -195,7 +195,7 @@ class RatioGame(ForOthers):
             >>> RatioGame.from_text(heedful.load("demo"), "The acting was superb.", target=None).outputs
             (2,)
         """
-        from heedful.question import Choices, ask  # the one place where arrays and text meet, and only on request
+        from heedful.question import Choices, ask  # late: the one place where arrays and text meet
 
         first = 0 if target is None else target
         question = ask(classifier, text, Choices(target=first, output=output, unit=unit, masking=masking))

@@ -15,10 +15,9 @@ from jaxtyping import Float64
 from heedful.classifier import inside
 from heedful.classifier.inside import values
 from heedful.errors import SettingError
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
-
-_SOURCE = "Lopardo, Precioso, Garreau 2024, section 3"
 
 
 def forwards(question: Question) -> int:
@@ -62,7 +61,7 @@ class AttentionMean(_Attention):
         ('alpha-avg',)
     """
 
-    card = Card("attention-mean", ("alpha-avg",), "attention", False, "attention", "3 forwards", _SOURCE)
+    card = cards.ATTENTION_MEAN
 
     def _over_heads(self, weights: Float64[np.ndarray, "heads tokens"]) -> Float64[np.ndarray, " tokens"]:
         return weights.mean(axis=0)
@@ -72,7 +71,7 @@ class AttentionMean(_Attention):
 class AttentionMax(_Attention):
     """Largest attention over heads, token by token; the paper's alpha-max."""
 
-    card = Card("attention-max", ("alpha-max",), "attention", False, "attention", "3 forwards", _SOURCE)
+    card = cards.ATTENTION_MAX
 
     def _over_heads(self, weights: Float64[np.ndarray, "heads tokens"]) -> Float64[np.ndarray, " tokens"]:
         return weights.max(axis=0)
@@ -92,7 +91,7 @@ class AttentionHead(_Attention):
 
     head: int = 0
 
-    card = Card("attention-head", (), "attention", False, "attention", "3 forwards", _SOURCE)
+    card = cards.ATTENTION_HEAD
 
     def _over_heads(self, weights: Float64[np.ndarray, "heads tokens"]) -> Float64[np.ndarray, " tokens"]:
         if not 0 <= self.head < len(weights):
@@ -123,7 +122,7 @@ class AttentionValueNorm(Method):
     layer: int = -1
     heads: str = "sum"
 
-    card = Card("attention-value-norm", (), "attention", False, "attention", "3 forwards", "Kobayashi et al. 2020")
+    card = cards.ATTENTION_VALUE_NORM
 
     def __post_init__(self) -> None:
         if self.heads not in ("sum", "mean"):

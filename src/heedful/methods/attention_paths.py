@@ -16,14 +16,14 @@ from jaxtyping import Float64
 from heedful.classifier import inside
 from heedful.classifier.inside.propagation import wide
 from heedful.errors import ModelError, SettingError
+from heedful.methods import cards
 from heedful.methods.attention import forwards
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods.base import Answer, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.question import Question
 from heedful.support.flow.network import flows
 
 _MOST_WORK = 3e10  # layers x tokens^2 x sinks: a minute or two on one core
-_ABNAR = "Abnar and Zuidema 2020, section 3"
 
 Row = Float64[np.ndarray, " tokens"]
 Steps = Float64[np.ndarray, "layers tokens tokens"]
@@ -83,7 +83,7 @@ class AttentionRollout(_Paths):
         0.5
     """
 
-    card = Card("attention-rollout", (), "attention", False, "attention", "3 forwards", _ABNAR)
+    card = cards.ATTENTION_ROLLOUT
 
     def _follow(self, readout: Row, steps: Steps, question: Question) -> Row:
         for step in steps:
@@ -109,7 +109,7 @@ class AttentionFlow(_Paths):
         'attention-flow'
     """
 
-    card = Card("attention-flow", (), "attention", False, "attention", "3 forwards", _ABNAR)
+    card = cards.ATTENTION_FLOW
 
     def _follow(self, readout: Row, steps: Steps, question: Question) -> Row:
         sinks = np.flatnonzero(question.units.of_token >= 0)
@@ -141,15 +141,7 @@ class AttentionXGradient(Method):
         'Chefer, Gur, Wolf 2021 (Generic), Eq. 5 and 6'
     """
 
-    card = Card(
-        "attention-x-gradient",
-        ("chefer",),
-        "attention",
-        False,
-        "gradient",
-        "3 forwards + 1 backward",
-        "Chefer, Gur, Wolf 2021 (Generic), Eq. 5 and 6",
-    )
+    card = cards.ATTENTION_X_GRADIENT
 
     def answer(self, question: Question) -> Answer:
         """Relevance of the tokens to the readout, added up over each unit's tokens."""

@@ -10,7 +10,8 @@ from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
 from heedful.games.sampled.banzhaf import banzhaf_sampled, check_banzhaf
 from heedful.games.sampled.stopping import Sampled, check_precision, sample_or_enumerate
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
 
 
@@ -41,17 +42,7 @@ class Banzhaf(Method):
     paired: bool = True
     precision: float | None = None
 
-    card = Card(
-        "banzhaf",
-        (),
-        "perturbation",
-        True,
-        "outputs",
-        "n_samples forwards, 2^d at most",
-        "Banzhaf 1965; Wang, Jia 2023; Liu et al. 2024",
-        removes=True,
-        random=True,
-    )
+    card = cards.BANZHAF
 
     def __post_init__(self) -> None:
         check_banzhaf(self.n_samples, self.estimator)

@@ -1,9 +1,9 @@
-"""Method, Answer and Card: how a method answers a question, and what kind of method it is."""
+"""Method and Answer: how a method answers a question."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from heedful.games.sampled.stopping import Sampled, relative_error
+from heedful.methods.cards import Card
 from heedful.question import Question
 
 
@@ -47,47 +48,11 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Card:
-    """What kind of method it is: a row of `heedful methods`.
-
-    Attributes:
-        name: registered name.
-        aliases: other names, such as the paper's.
-        family: "attention", "gradient", "propagation", "perturbation", "exact", "asymptotic", "surrogate" or
-            "baseline".
-        signed: True if scores can speak against the target.
-        additive: True if scores and base value add up to the prediction by construction.
-        scope: "local" for explanations of one prediction.
-        access: what it needs of the classifier: "attention", "gradient", "outputs" or "nothing".
-        cost: forward (and backward) passes for d units.
-        source: paper and equation.
-        removes: True if it removes units, so that `masking` matters.
-        random: True if it draws random numbers, so that `seed` matters.
-    """
-
-    name: str
-    aliases: tuple[str, ...]
-    family: str
-    signed: bool
-    access: str
-    cost: str
-    source: str
-    additive: bool = False
-    scope: str = "local"
-    removes: bool = False
-    random: bool = False
-
-    @property
-    def agnostic(self) -> bool:
-        """True if it works on any classifier, model-agnostic; False if it needs attention or gradients."""
-        return self.access in ("outputs", "nothing")
-
-
-@dataclass(frozen=True)
 class Method(ABC):
     """A frozen bundle of settings that answers questions. Subclasses are registered in `heedful.methods`."""
 
     card: ClassVar[Card]
+    together: ClassVar[int] = 1  # questions that `answers` gains from at once
 
     @property
     def signed(self) -> bool:
@@ -100,4 +65,8 @@ class Method(ABC):
 
     @abstractmethod
     def answer(self, question: Question) -> Answer:
-        """Scores for one question."""
+        """Score the units of one question."""
+
+    def answers(self, questions: Sequence[Question]) -> Iterable[Answer]:
+        """Answer several questions, in order: one by one, unless a method has a faster way."""
+        return (self.answer(question) for question in questions)

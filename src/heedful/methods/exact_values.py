@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from heedful.errors import SettingError
-from heedful.games import exact
-from heedful.methods.base import Answer, Card, Method
+from heedful.games import RatioGame, exact
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
 
 
@@ -26,46 +29,48 @@ class _Exact(Method):
 
     tolerance: float = 1e-9
 
+    together = 64
+
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < np.inf:
             raise SettingError(f"tolerance must be a number above 0, got {self.tolerance}")
 
+    def answer(self, question: Question) -> Answer:
+        """Integrate over the random removals of one text."""
+        return self._values(question.ratio_game())
+
+    def answers(self, questions: Sequence[Question]) -> Iterable[Answer]:
+        """Integrate for several texts, one thread a core."""
+        return exact.batch(self._values, [question.ratio_game() for question in questions])
+
+    @abstractmethod
+    def _values(self, game: RatioGame) -> Answer:
+        """Integrate."""
+
 
 @dataclass(frozen=True)
 class ShapleyExact(_Exact):
-    """Shapley values over all 2^d coalitions, by quadrature.
+    """Shapley values over all 2^d coalitions, by quadrature over the chance of keeping the other units.
 
     Example:
         >>> ShapleyExact().card.additive
         True
     """
 
-    card = Card(
-        "shapley-exact",
-        (),
-        "exact",
-        True,
-        "softmax pooling",
-        "none",
-        "docs/theory.md",
-        additive=True,
-        removes=True,
-    )
+    card = cards.SHAPLEY_EXACT
 
-    def answer(self, question: Question) -> Answer:
-        """Integrate over the chance of keeping the other units."""
-        return _answer(exact.shapley(question.ratio_game(), self.tolerance))
+    def _values(self, game: RatioGame) -> Answer:
+        return _answer(exact.shapley(game, self.tolerance))
 
 
 @dataclass(frozen=True)
 class BanzhafExact(_Exact):
     """Banzhaf values: the average effect of a unit when every other is kept with chance one half, by quadrature."""
 
-    card = Card("banzhaf-exact", (), "exact", True, "softmax pooling", "none", "docs/theory.md", removes=True)
+    card = cards.BANZHAF_EXACT
 
-    def answer(self, question: Question) -> Answer:
-        """Integrate at chance one half."""
-        return _answer(exact.banzhaf(question.ratio_game(), self.tolerance))
+    def _values(self, game: RatioGame) -> Answer:
+        return _answer(exact.banzhaf(game, self.tolerance))
 
 
 @dataclass(frozen=True)
@@ -82,20 +87,10 @@ class LimeExact(_Exact):
     n_samples: int | None = None
     ridge: float = 1.0
 
-    card = Card(
-        "lime-exact",
-        (),
-        "exact",
-        True,
-        "softmax pooling",
-        "none",
-        "docs/theory.md; Mardaoui, Garreau 2021",
-        removes=True,
-    )
+    card = cards.LIME_EXACT
 
-    def answer(self, question: Question) -> Answer:
-        """Integrate over LIME's samples by size."""
-        fit = exact.lime(question.ratio_game(), self.kernel_width, self.n_samples, self.ridge, self.tolerance)
+    def _values(self, game: RatioGame) -> Answer:
+        fit = exact.lime(game, self.kernel_width, self.n_samples, self.ridge, self.tolerance)
         return Answer(scores=fit.values, base_value=float(fit.intercept), error_bound=fit.error_bound)
 
 

@@ -21,7 +21,8 @@ from jaxtyping import Float64
 from heedful.classifier import inside
 from heedful.classifier.inside.propagation import wide
 from heedful.errors import SettingError
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.normalisers import normalise, slope
 from heedful.question import Question
@@ -137,11 +138,6 @@ class _Gradient(Method):
         )
 
 
-def _card(name: str, alias: str, *, signed: bool) -> Card:
-    source = "Lopardo, Precioso, Garreau 2024, section 4"
-    return Card(name, (alias,), "gradient", signed, "gradient", "2 forwards + 1 backward", source)
-
-
 @dataclass(frozen=True)
 class GradientMean(_Gradient):
     """Mean of the gradient's components; the paper's G-avg.
@@ -150,7 +146,7 @@ class GradientMean(_Gradient):
     `details` is that between a token's gradient and a vector of equal components.
     """
 
-    card = _card("gradient-mean", "G-avg", signed=True)
+    card = cards.GRADIENT_MEAN
     summary = "mean"
 
 
@@ -158,7 +154,7 @@ class GradientMean(_Gradient):
 class GradientL1(_Gradient):
     """L1 norm of the gradient; the paper's G-l1."""
 
-    card = _card("gradient-l1", "G-l1", signed=False)
+    card = cards.GRADIENT_L1
     summary = "l1"
 
 
@@ -166,7 +162,7 @@ class GradientL1(_Gradient):
 class GradientL2(_Gradient):
     """L2 norm of the gradient; the paper's G-l2."""
 
-    card = _card("gradient-l2", "G-l2", signed=False)
+    card = cards.GRADIENT_L2
     summary = "l2"
 
 
@@ -179,5 +175,5 @@ class GradientXInput(_Gradient):
     token's gradient and its vector, is then far below 0.01; use integrated gradients there, not from "zero".
     """
 
-    card = _card("gradient-x-input", "GxI", signed=True)
+    card = cards.GRADIENT_X_INPUT
     summary = "gxi"

@@ -11,7 +11,8 @@ from jaxtyping import Float64
 
 from heedful.classifier import inside
 from heedful.errors import SettingError
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
 from heedful.support.settings import check_whole
 
@@ -50,16 +51,7 @@ class IntegratedGradients(Method):
     max_steps: int = 1600
     baseline: str = "auto"
 
-    card = Card(
-        "integrated-gradients",
-        ("IG",),
-        "gradient",
-        True,
-        "gradient",
-        "n_steps forwards + backwards, doubled until they suffice",
-        "Sundararajan, Taly, Yan 2017",
-        additive=True,
-    )
+    card = cards.INTEGRATED_GRADIENTS
 
     def __post_init__(self) -> None:
         check_whole("n_steps", self.n_steps, 1)

@@ -14,7 +14,8 @@ from heedful.games.sampled.lime.adjusted import AdjustedMasks
 from heedful.games.sampled.lime.neighbourhood import SAMPLERS, draw_all, sample
 from heedful.games.sampled.lime.ridge import Fit, Masks, PerMask, WeightedMasks
 from heedful.games.sampled.stopping import FEW, Stop, check_precision, relative_error
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
 from heedful.support.settings import check_whole
 
@@ -61,17 +62,7 @@ class Lime(Method):
     sampler: str = "fast"
     precision: float | None = None
 
-    card = Card(
-        "lime",
-        (),
-        "perturbation",
-        True,
-        "outputs",
-        "n_samples forwards, 2^d at most up to d = 12",
-        "Ribeiro, Singh, Guestrin 2016; Mardaoui, Garreau 2021",
-        removes=True,
-        random=True,
-    )
+    card = cards.LIME
 
     def __post_init__(self) -> None:
         check_whole("n_samples", self.n_samples, 1)

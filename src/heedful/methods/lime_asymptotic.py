@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from heedful.errors import SettingError
 from heedful.games import formulas
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
 
 FORMULAS = ("corrected", "paper")
@@ -35,16 +36,7 @@ class LimeAsymptotic(Method):
     formula: str = "corrected"
     kernel_width: float = 0.25
 
-    card = Card(
-        "lime-asymptotic",
-        (),
-        "asymptotic",
-        True,
-        "softmax pooling",
-        "none",
-        "docs/theory.md; Lopardo, Precioso, Garreau 2024, Eq. 19",
-        removes=True,
-    )
+    card = cards.LIME_ASYMPTOTIC
 
     def __post_init__(self) -> None:
         if self.formula not in FORMULAS:

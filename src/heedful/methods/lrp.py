@@ -18,13 +18,12 @@ from jaxtyping import Float64
 
 from heedful.classifier import inside
 from heedful.classifier.inside.propagation import Relevance
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.normalisers import normalise, slope
 from heedful.question import Question
 from heedful.text.encoding import Encoded
-
-_SOURCE = "Achtibat et al. 2024, section 3"
 
 
 def closed_form(
@@ -69,7 +68,7 @@ class LRP(Method):
         ModelError: the model is in float16, or something it computes has no rule.
     """
 
-    card = Card("lrp", ("AttnLRP",), "propagation", True, "gradient", "2 forwards + 1 backward", _SOURCE)
+    card = cards.LRP
 
     def answer(self, question: Question) -> Answer:
         """Relevance of a token's vector, added up over each unit's tokens."""

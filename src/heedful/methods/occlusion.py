@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
 
 
@@ -19,16 +20,7 @@ class Occlusion(Method):
         'd + 1 forwards'
     """
 
-    card = Card(
-        "occlusion",
-        ("leave-one-out",),
-        "perturbation",
-        True,
-        "outputs",
-        "d + 1 forwards",
-        "Zeiler, Fergus 2014, section 4.2",
-        removes=True,
-    )
+    card = cards.OCCLUSION
 
     def answer(self, question: Question) -> Answer:
         """One evaluation a unit, and one of the whole text."""

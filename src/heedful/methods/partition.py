@@ -10,7 +10,8 @@ from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
 from heedful.games.sampled.owen import owen_sampled
 from heedful.games.sampled.stopping import Sampled, check_precision, sample_or_enumerate
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
 from heedful.support.settings import check_whole
 from heedful.text.units import sentence_of
@@ -47,18 +48,7 @@ class Partition(Method):
     n_samples: int = 4096
     precision: float | None = None
 
-    card = Card(
-        "partition",
-        ("owen",),
-        "perturbation",
-        True,
-        "outputs",
-        "n_samples forwards at most",
-        "Owen 1977; Lundberg 2020 (shap's PartitionExplainer)",
-        additive=True,
-        removes=True,
-        random=True,
-    )
+    card = cards.PARTITION
 
     def __post_init__(self) -> None:
         check_whole("n_samples", self.n_samples, 2)  # for no unit and for all

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
 
 
@@ -19,7 +20,7 @@ class Random(Method):
         'nothing'
     """
 
-    card = Card("random", (), "baseline", True, "nothing", "none", "no source: a control", random=True)
+    card = cards.RANDOM
 
     def answer(self, question: Question) -> Answer:
         """Draw one score a unit from the question's seed."""

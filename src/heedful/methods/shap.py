@@ -17,7 +17,8 @@ from heedful.games.sampled.shapley import (
     permutations_within,
 )
 from heedful.games.sampled.stopping import FEW, Sampled, check_precision, sample_or_enumerate
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
 
 _WALKED = 20  # permutations, where the caller names no number and there are many units
@@ -52,18 +53,7 @@ class PermutationShap(Method):
     antithetic: bool | float = True
     precision: float | None = None
 
-    card = Card(
-        "permutation-shap",
-        (),
-        "perturbation",
-        True,
-        "outputs",
-        "at most n_permutations (d - 1) + 2 forwards; by default 2^d up to d = 12",
-        "Castro, Gomez, Tejada 2009; Mitchell, Cooper, Frank, Holmes 2022",
-        additive=True,
-        removes=True,
-        random=True,
-    )
+    card = cards.PERMUTATION_SHAP
 
     def __post_init__(self) -> None:
         check_permutations(self._walked, self.antithetic)
@@ -122,18 +112,7 @@ class KernelShap(Method):
     paired: bool = True
     precision: float | None = None
 
-    card = Card(
-        "kernel-shap",
-        (),
-        "perturbation",
-        True,
-        "outputs",
-        "n_samples forwards, 2^d at most",
-        "Lundberg, Lee 2017; Covert, Lee 2021; Musco, Witter 2025",
-        additive=True,
-        removes=True,
-        random=True,
-    )
+    card = cards.KERNEL_SHAP
 
     def __post_init__(self) -> None:
         check_sampling(self.n_samples, self.sampling)

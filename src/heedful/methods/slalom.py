@@ -14,13 +14,12 @@ import numpy as np
 from heedful.errors import SettingError
 from heedful.games import exact
 from heedful.games.surrogate import slalom
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.question import Question
 from heedful.support.settings import check_whole
 
 SCORES = ("linear", "value", "removal", "importance")
-SOURCE = "Leemann, Fastowski, Pfeiffer, Kasneci 2025"
-COST = "n_samples + 2 forwards, 2^d at most"
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Slalom(_OfSurrogate):
 
     score: str = "linear"
 
-    card = Card("slalom", (), "surrogate", True, "outputs", COST, SOURCE, removes=True, random=True)
+    card = cards.SLALOM
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,9 +122,7 @@ class _ExactOfSurrogate(_OfSurrogate):
 class SlalomShapley(_ExactOfSurrogate):
     """Shapley values of the surrogate over all 2^d coalitions; they add up to its own change of score."""
 
-    card = Card(
-        "slalom-shapley", (), "surrogate", True, "outputs", COST, f"{SOURCE}; docs/theory.md", removes=True, random=True
-    )
+    card = cards.SLALOM_SHAPLEY
 
     def answer(self, question: Question) -> Answer:
         """Fit, then integrate."""
@@ -145,9 +142,7 @@ class SlalomLime(_ExactOfSurrogate):
 
     kernel_width: float = 0.25
 
-    card = Card(
-        "slalom-lime", (), "surrogate", True, "outputs", COST, f"{SOURCE}; docs/theory.md", removes=True, random=True
-    )
+    card = cards.SLALOM_LIME
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,7 +10,8 @@ import torch
 
 from heedful.classifier import inside
 from heedful.errors import SettingError
-from heedful.methods.base import Answer, Card, Method
+from heedful.methods import cards
+from heedful.methods.base import Answer, Method
 from heedful.methods.gradient import SUMMARIES, Vectors, direction
 from heedful.question import Question
 from heedful.support.settings import check_whole
@@ -45,16 +46,7 @@ class SmoothGrad(Method):
     noise_level: float = 0.02
     summary: str = "l2"
 
-    card = Card(
-        "smoothgrad",
-        (),
-        "gradient",
-        False,
-        "gradient",
-        "n_samples forwards + backwards",
-        "Smilkov, Thorat, Kim, Viegas, Wattenberg 2017",
-        random=True,
-    )
+    card = cards.SMOOTHGRAD
 
     def __post_init__(self) -> None:
         check_whole("n_samples", self.n_samples, 1)

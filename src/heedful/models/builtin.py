@@ -14,6 +14,7 @@ from heedful.errors import InputError
 from heedful.models.presets import PRESETS
 from heedful.models.training import METRICS, Sizes, train
 
+NAME = "demo"
 REVIEW = (
     "We saw it on a Friday evening. "
     "The soundtrack was charming, but the plot was not good and the ending was truly dull."

@@ -38,6 +38,7 @@ from heedful.models.reporting import EpochReport
 from heedful.models.tokenizer import SPECIAL, build_tokenizer
 from heedful.support.files import failing_clearly, write_whole
 from heedful.support.progress import quiet_transformers
+from heedful.support.settings import check_seed
 
 METRICS = "metrics.json"
 _RUN = "run.json"
@@ -130,12 +131,6 @@ def train(
             }
             _finish(out, model, tokenizer, metrics)
     return metrics
-
-
-def check_seed(seed: int) -> None:
-    """Raises SettingError for a seed that training cannot take."""
-    if not 0 <= seed < 2**32:
-        raise SettingError(f"the seed must lie in 0..{2**32 - 1}, got {seed}")
 
 
 def _config(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from heedful.methods.base import Card
+from heedful.methods.cards import Card
 
 
 def catalogue(cards: Iterable[Card]) -> Text:

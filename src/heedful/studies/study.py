@@ -226,8 +226,8 @@ class Study(Generic[S]):
             DataError: the data set is missing or cannot be used.
             MissingExtraError: matplotlib or markdown-it-py is not installed.
         """
-        from heedful.studies.report import write  # asks for the optional libraries before anything takes time
-        from heedful.studies.style import save
+        from heedful.studies.report import write  # late: asks for the extra's libraries before anything takes time
+        from heedful.studies.style import save  # late: it brings matplotlib, an extra
 
         out = Path(out)
         settings = self.quick if quick else self.full

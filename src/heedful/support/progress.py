@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
+
+from heedful.support.visible import visible
 
 Item = TypeVar("Item")
 
 
-def track(items: Sequence[Item], what: str, *, shown: bool) -> Iterator[Item]:
+def track(items: Iterable[Item], what: str, *, shown: bool, total: int | None = None) -> Iterator[Item]:
     """Iterate with a progress bar if `shown` and stderr is a terminal; without one otherwise.
+
+    Args:
+        items: what to iterate over.
+        what: what the bar says.
+        shown: whether there is to be one.
+        total: how many items there are, where they do not say so themselves.
 
     Example:
         >>> list(track([1, 2], "counting", shown=False))
@@ -23,7 +31,7 @@ def track(items: Sequence[Item], what: str, *, shown: bool) -> Iterator[Item]:
     from rich.console import Console
     from rich.progress import track as rich_track
 
-    yield from rich_track(items, what, console=Console(stderr=True), transient=True)
+    yield from rich_track(items, what, total=total, console=Console(stderr=True), transient=True)
 
 
 @contextmanager
@@ -31,8 +39,6 @@ def waiting(what: str) -> Iterator[None]:
     """A spinner on stderr, gone when done; nothing where stderr is no terminal."""
     from rich.console import Console
     from rich.text import Text
-
-    from heedful.support.visible import visible
 
     with Console(stderr=True).status(Text(visible(what))):  # not a string, which would be read as markup
         yield

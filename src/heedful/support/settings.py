@@ -62,3 +62,9 @@ def check_whole(name: str, value: object, least: int) -> None:
         raise SettingError(f"{name} must be a whole number, got {value!r}")
     if int(value) < least:
         raise SettingError(f"{name} must be at least {least}, got {value}")
+
+
+def check_seed(seed: int) -> None:
+    """Raises SettingError for a seed that training cannot take."""
+    if not 0 <= seed < 2**32:
+        raise SettingError(f"the seed must lie in 0..{2**32 - 1}, got {seed}")

@@ -6,13 +6,14 @@ offsets; nothing is ever decoded and tokenised again.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import regex
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Int64
 
 from heedful.errors import SettingError
 from heedful.text.spans import Span, Spans

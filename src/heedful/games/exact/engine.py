@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -23,8 +23,6 @@ _FINEST = 1e-18
 FIRST = 2e-13  # first target: costs little more than 1e-9 would, and mostly meets tolerances of 1e-12
 MANY = 4  # blocks of nodes from which on threads pay
 
-In = TypeVar("In")
-Out = TypeVar("Out")
 Values = Float64[AnyArray, "..."]
 PerOutput = Float64[AnyArray, "*games outputs"]
 RuleOf = Callable[[Tables, Allowance], Rule]
@@ -150,32 +148,3 @@ def first_target(tolerance: Number) -> float:
     if not 0.0 < tolerance < np.inf:
         raise SettingError(f"tolerance must be a positive number, got {tolerance}")
     return min(FIRST, 0.05 * tolerance)
-
-
-def batch(function: Callable[[In], Out], games: Iterable[In], device: str | None = None) -> list[Out]:
-    """Apply an exact method to many games at once, one thread a core; results in order, the same bits as one by one.
-
-    Args:
-        function: the method; for other settings than the defaults `functools.partial(exact.lime, kernel_width=1.0)` and
-            the like.
-        games: the games, of any sizes.
-        device: name of a torch device, such as "cuda", that takes games side by side in double precision; the values
-            then differ from those of one by one in rounding only, and are certified to the same tolerance. For
-            `shapley`, `banzhaf`, `semivalue` and `lime`. None: no torch, any function.
-
-    Raises:
-        SettingError: the device cannot be used, or not for this function; or as `function` itself.
-
-    Example:
-        >>> from heedful.games import RatioGame, Terms, exact
-        >>> game = RatioGame(Terms(np.zeros((1, 2)), np.eye(2)[:1]), Terms.none(1, 2), Terms(np.zeros(1), np.zeros(1)))
-        >>> [round(float(r.values.sum()), 9) for r in exact.batch(exact.shapley, [game, game])]
-        [0.333333333, 0.333333333]
-        >>> [round(float(r.values.sum()), 9) for r in exact.batch(exact.shapley, [game], device="cpu")]
-        [0.333333333]
-    """
-    if device is None:
-        return in_parallel(function, list(games))
-    from heedful.games.exact.device import on_device
-
-    return on_device(function, list(games), device)

@@ -9,21 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from heedful.runs.tables import Tables
+from heedful.studies.attention_meets_post_hoc.sections import words
 from heedful.studies.attention_meets_post_hoc.settings import FULL, QUICK, Numbers, data
 from heedful.studies.attention_meets_post_hoc.stages import stages
 from heedful.studies.study import Study
 
 
 def _figures() -> Mapping[str, Callable[[Tables], Any]]:
-    from heedful.studies.attention_meets_post_hoc.figures import FIGURES
+    from heedful.studies.attention_meets_post_hoc.figures import FIGURES  # late: it brings matplotlib, an extra
 
     return FIGURES
-
-
-def _words(tables: Tables) -> Mapping[str, Any]:
-    from heedful.studies.attention_meets_post_hoc.sections import words
-
-    return words(tables)
 
 
 STUDY: Study[Numbers] = Study(
@@ -35,5 +30,5 @@ STUDY: Study[Numbers] = Study(
     stages=stages,
     figures=_figures,
     package=__name__,
-    words=_words,
+    words=words,
 )

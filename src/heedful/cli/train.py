@@ -1,0 +1,47 @@
+"""`heedful train`: the paper's classifier trained on the caller's texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import heedful
+from heedful.cli.options import AsJson, Seed, command
+from heedful.cli.printing import print_json
+from heedful.support.progress import waiting
+
+
+def train(  # noqa: PLR0913, PLR0917 - one option a choice
+    data: Annotated[
+        str, typer.Option(help="Folder with train/validation/test files, one file, a folder a class, or hub id.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the model; an interrupted run there goes on.")],
+    preset: Annotated[
+        str, typer.Option(help="paper: the authors' configuration; default: ours, same sizes.")
+    ] = "default",
+    epochs: Annotated[int | None, typer.Option(help="Epochs at most, in place of the preset's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="In place of the preset's.")] = None,
+    seed: Seed = 0,
+    heads: Annotated[int, typer.Option(help="Attention heads.")] = 6,
+    normaliser: Annotated[str, typer.Option(help="Attention normaliser: softmax, sparsemax or entmax.")] = "softmax",
+    as_json: AsJson = False,
+) -> None:
+    """Train the paper's classifier on your texts."""
+    with waiting(f"reading {data}"):
+        chosen = heedful.models.presets.preset(preset).changed(epochs=epochs, learning_rate=learning_rate)
+        training, splits = heedful.models.training, heedful.data.read_splits(data)
+    sizes = training.Sizes(heads=heads, normaliser=normaliser)
+    metrics = training.train(splits, out, chosen, sizes=sizes, seed=seed, progress=True)
+    if as_json:
+        print_json(json.dumps(metrics, ensure_ascii=False, allow_nan=False))
+        return
+    for split in ("validation", "test"):
+        if metrics[split] is not None:
+            typer.echo(f"{split} accuracy {metrics[split]['accuracy']:.2%} on {metrics[split]['n']:,} texts")
+    typer.echo(f"{metrics['seconds']:.0f} s; model and {training.METRICS} in {out}")
+
+
+COMMAND = command(train)
