@@ -37,8 +37,8 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_readme_names_every_method_and_command() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
-    for name in methods.names():
-        assert f"`{name}`" in text, name
+    for card in methods.REGISTRY.built_in:
+        assert f"`{card.name}`" in text, card.name
     for command in cli.COMMANDS:
         assert f"heedful {command}" in text
 

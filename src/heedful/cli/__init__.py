@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": "Explain one prediction by several methods and show how far they agree.",
     "study": "Regenerate a paper's figures and tables on a classifier trained afresh.",
     "methods": "List every method.",
+    "metrics": "List every metric.",
 }
 
 

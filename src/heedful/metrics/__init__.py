@@ -1,5 +1,85 @@
-"""Measures of explanations: so far, how far two of them agree."""
+"""Measures of explanations: how far two of them agree, and metrics by name that judge one against its question."""
 
-from heedful.metrics.agreement import kendall_tau_b, pairwise, sign_agreement, spearman, top_k_overlap
+from __future__ import annotations
 
-__all__ = ["kendall_tau_b", "pairwise", "sign_agreement", "spearman", "top_k_overlap"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from heedful.errors import SettingError
+from heedful.metrics.cards import Card
+from heedful.metrics.registry import REGISTRY
+
+if TYPE_CHECKING:
+    from heedful.metrics.agreement import kendall_tau_b, pairwise, sign_agreement, spearman, top_k_overlap
+    from heedful.metrics.base import Metric
+    from heedful.metrics.reference import Kendall, SignAgreement, Spearman, TopKOverlap
+
+_AGREEMENT = ("kendall_tau_b", "pairwise", "sign_agreement", "spearman", "top_k_overlap")
+_ELSEWHERE = dict.fromkeys(_AGREEMENT, "heedful.metrics.agreement") | {"Metric": "heedful.metrics.base"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ELSEWHERE:
+        return getattr(import_module(_ELSEWHERE[name]), name)
+    metric = REGISTRY.home_of(name)
+    if metric is None:
+        raise AttributeError(f"module 'heedful.metrics' has no attribute {name!r}")
+    return metric
+
+
+def names() -> list[str]:
+    """List the names of all metrics, without aliases: those built in, registered, and of other packages.
+
+    Example:
+        >>> "kendall" in names()
+        True
+    """
+    return REGISTRY.names()
+
+
+def register(metric: type[Metric]) -> type[Metric]:
+    """Make a metric of one's own known by the names on its card; usable as a decorator.
+
+    Other packages do without: an entry point in the group "heedful.metrics", named as the metric, is enough.
+
+    Raises:
+        SettingError: it has no card, or a name that another metric has.
+    """
+    registered: type[Metric] = REGISTRY.register(metric)
+    return registered
+
+
+def get(metric: str | Metric) -> Metric:
+    """Return a metric by name or alias, with settings after a colon, or the metric itself.
+
+    Raises:
+        SettingError: unknown name or setting, or a value of the wrong type.
+
+    Example:
+        >>> get("top-k-overlap:k=3")
+        TopKOverlap(reference='shapley-exact', k=3)
+    """
+    if isinstance(metric, str):
+        made: Metric = REGISTRY.get(metric)
+        return made
+    if hasattr(metric, "card") and not isinstance(metric, type):
+        return metric
+    raise SettingError(f"a metric is given by name, or as an object such as Kendall(), got {metric!r}")
+
+
+__all__ = [
+    "Card",
+    "Kendall",
+    "Metric",
+    "SignAgreement",
+    "Spearman",
+    "TopKOverlap",
+    "get",
+    "kendall_tau_b",
+    "names",
+    "pairwise",
+    "register",
+    "sign_agreement",
+    "spearman",
+    "top_k_overlap",
+]
