@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import heedful
-from factory import make_classifier
+from factory import SENTENCES, make_bert, make_classifier
 from heedful import Windows, methods
 from heedful.classifier import Classifier
 from heedful.errors import InputError, ModelError, SettingError, TargetError, TextError
@@ -128,6 +129,40 @@ def test_methods_and_windows_of_another_type_are_refused(classifier: Classifier)
 def test_no_method_explains_punctuation(classifier: Classifier, method: str, long_text: str) -> None:
     with pytest.raises(TextError, match="nothing to explain"):
         heedful.explain(classifier, "! !", method, long_text=long_text)
+
+
+@pytest.mark.parametrize("bad", ["", " ", None, 3, "! !"])
+def test_a_bad_text_among_others_is_named_by_its_place(classifier: Classifier, bad: object) -> None:
+    """Before anything is computed, wherever it can be seen from the text alone."""
+    with pytest.raises(TextError, match=r"text 2 \(counted from 0\): ") as caught:
+        inspect.unwrap(heedful.explain)(classifier, [TEXT, TEXT, bad, None], "occlusion")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "method"),
+    [
+        *((make_classifier, method) for method in ("shapley-exact", "lime-exact", "occlusion", "attention-mean")),
+        *((make_bert, method) for method in ("occlusion", "attention-mean")),
+    ],
+)
+def test_many_texts_are_explained_as_each_alone(make: Callable[[], Classifier], method: str) -> None:
+    classifier, texts = make(), [" ".join(SENTENCES[i % 3].split()[i % 5 :]) for i in range(20)]
+    together = inspect.unwrap(heedful.explain)(classifier, iter(texts), method, seed=3)
+    assert [found.text for found in together] == texts
+    for text, found in zip(texts, together, strict=True):
+        alone = heedful.explain(classifier, text, method, seed=3)
+        assert found.scores == pytest.approx(alone.scores, rel=1e-9, abs=1e-12)
+        assert found.prediction == pytest.approx(alone.prediction, rel=1e-12)
+        assert (found.target, found.n_forward, found.settings) == (alone.target, alone.n_forward, alone.settings)
+
+
+def test_texts_of_equal_length_share_a_forward_pass() -> None:
+    bert, calls = make_bert(), []
+    hook = bert.model.register_forward_pre_hook(lambda *_: calls.append(1))
+    heedful.explain(bert, [TEXT] * 10, "random")
+    hook.remove()
+    assert len(calls) == 1
 
 
 def test_compare_needs_a_method(classifier: Classifier) -> None:

@@ -14,10 +14,10 @@ from heedful.classifier import Classifier
 from heedful.classifier.load import from_pretrained
 from heedful.errors import ModelError, SettingError, TextError
 from heedful.explaining.answers import explain_questions
-from heedful.explaining.windows import Windows, ask_long
+from heedful.explaining.windows import Windows, ask_each, ask_long
 from heedful.explanation import Comparison, Explanation
 from heedful.methods.base import Method
-from heedful.question import Choices
+from heedful.question import Choices, check_text
 from heedful.support.progress import track
 from heedful.text.encoding import Text
 
@@ -100,7 +100,7 @@ def explain(  # noqa: PLR0913 - the front door names every choice
     Args:
         clf: the classifier, from `load`, or a hub id, folder or pipeline to be loaded for this call.
         text: a text, or a pair of texts as a tuple or as {"text": ..., "text_pair": ...}, or a list of such; alone and
-            among others it gets the same scores.
+            among others it gets the same scores, but for rounding.
         method: a registered name, with settings as in "lime:n_samples=1000", or a method object.
         target: class index, class name, or "predicted".
         output: "logit", "probability", or "logit_difference" (target minus the best other class).
@@ -126,8 +126,8 @@ def explain(  # noqa: PLR0913 - the front door names every choice
         asked = ask_long(clf, _text(text), choices, windows)
         (explanation,) = explain_questions([asked], chosen, progress=progress)
         return explanation
-    texts = _checked(clf, text)
-    each = explain_questions((ask_long(clf, one, choices, windows) for one in texts), chosen)
+    texts = _checked(clf, text, unit)
+    each = explain_questions(ask_each(clf, texts, choices, windows), chosen)
     return list(track(each, "explaining", total=len(texts), shown=progress))
 
 
@@ -174,13 +174,13 @@ def _text(given: object) -> Text:
     raise TextError(f"give a text, a pair as a tuple, or a list of these: got {type(given).__name__}")
 
 
-def _checked(clf: Classifier, texts: Iterable[object]) -> list[Text]:
+def _checked(clf: Classifier, texts: Iterable[object], unit: str) -> list[Text]:
     """See that every text can be read before any is explained; what cannot is named by its place."""
     checked = []
     for place, given in enumerate(texts):
         try:
             text = _text(given)
-            clf.encode(text)
+            check_text(clf, text, unit)
         except TextError as error:
             raise TextError(f"text {place} (counted from 0): {error}") from None
         checked.append(text)

@@ -17,8 +17,9 @@ surrogates are fitted one a window.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,13 @@ from jaxtyping import Int64
 from heedful.classifier import Classifier
 from heedful.errors import SettingError, TextError
 from heedful.methods.base import Answer, Method
-from heedful.question import Choices, Question, about, ask
+from heedful.question import Choices, Question, about, ask, ask_all
 from heedful.support.settings import changed
 from heedful.text.encoding import Encoded, Text
 from heedful.text.units import Units
 
 COMBINATIONS = ("mean", "max")
+_TOGETHER = 64  # texts asked about at once
 
 _COMBINED: dict[str, Callable[[Sequence[float]], float]] = {"sum": sum, "min": min, "max": max, "mean": np.mean}
 
@@ -213,6 +215,22 @@ def ask_long(classifier: Classifier, text: Text, choices: Choices, windows: Wind
         own = replace(question, encoded=seen[i], units=units, logits=logits[i], seed=int(seeds[i]))
         parts.append(Part(own, owned, silent=not len(owned)))
     return Asked(question, tuple(parts), prediction, len(seen), settings)
+
+
+def ask_each(
+    classifier: Classifier, texts: Iterable[Text], choices: Choices, windows: Windows | None
+) -> Iterator[Asked]:
+    """Ask about several texts, as `ask_long` about one; those of equal length share forward passes.
+
+    Raises:
+        TextError, TargetError, SettingError, ModelError: see `ask_long`.
+    """
+    remaining = iter(texts)
+    while some := list(islice(remaining, 1 if windows else _TOGETHER)):
+        if windows is None:
+            yield from map(Asked.at_once, ask_all(classifier, some, choices))
+        else:
+            yield ask_long(classifier, some[0], choices, windows)
 
 
 def _everything(question: Question) -> Part:

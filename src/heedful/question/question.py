@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby, islice
 
 import numpy as np
 from jaxtyping import Float64
@@ -16,6 +18,8 @@ from heedful.question.forwards import ModelGame
 from heedful.question.tables import TableGame, exact_game, play
 from heedful.text.encoding import Encoded, Text
 from heedful.text.units import Units, find
+
+_TOGETHER = 2048  # tokens that share a forward pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +103,24 @@ class Question:
         return Output.of(kind, target, self.logits, exclusive=self.classifier.exclusive)
 
     def check_units(self) -> None:
-        """Raises TextError if there is nothing to remove."""
-        if len(self.units) == 0:
-            kind = self.units.kind.replace("_", " ")
-            raise TextError(f"nothing to explain: the text has no {kind} the classifier sees")
+        """Raise TextError if there is nothing to remove."""
+        _check_units(self.units)
+
+
+def check_text(classifier: Classifier, text: Text, unit: str) -> None:
+    """See that there is something to explain in a text, before anything is computed.
+
+    Raises:
+        TextError: the classifier cannot read it, or sees no unit in it.
+    """
+    encoded = classifier.encode(text)
+    _check_units(find(encoded.text, encoded.offsets, unit))
+
+
+def _check_units(units: Units) -> None:
+    if len(units) == 0:
+        kind = units.kind.replace("_", " ")
+        raise TextError(f"nothing to explain: the text has no {kind} the classifier sees")
 
 
 def ask(classifier: Classifier, text: Text, choices: Choices) -> Question:
@@ -114,6 +132,23 @@ def ask(classifier: Classifier, text: Text, choices: Choices) -> Question:
     """
     encoded = classifier.encode(text)
     return about(classifier, encoded, classifier.logits_of(encoded), choices)
+
+
+def ask_all(classifier: Classifier, texts: Sequence[Text], choices: Choices) -> list[Question]:
+    """Ask about several texts; those of equal length share forward passes, and none is padded.
+
+    Raises:
+        TextError, TargetError, SettingError: a text, the target or settings cannot be used.
+        ModelError: the classifier gives NaN or infinite logits.
+    """
+    encoded = [classifier.encode(text) for text in texts]
+    logits = np.empty((len(texts), len(classifier.labels)))
+    order = sorted(range(len(texts)), key=lambda i: (len(encoded[i]), encoded[i].type_ids is None))
+    for (length, _), alike in groupby(order, key=lambda i: (len(encoded[i]), encoded[i].type_ids is None)):
+        while rows := list(islice(alike, max(1, _TOGETHER // length))):
+            types = [ids for i in rows if (ids := encoded[i].type_ids) is not None]
+            logits[rows] = classifier.logits([encoded[i].input_ids for i in rows], None, types or None)
+    return [about(classifier, *seen, choices) for seen in zip(encoded, logits, strict=True)]
 
 
 def about(
