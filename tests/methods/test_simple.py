@@ -178,7 +178,7 @@ def test_settings_are_read_by_their_type() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("lume", "unknown method 'lume': use one of attention-mean"),
+        ("lume", "unknown method 'lume': did you mean lime"),
         ("lime:samples=3", "no setting 'samples'; it has n_samples"),
         ("lime:n_samples=many", "n_samples must be a whole number"),
         ("lime:n_samples=true", "n_samples must be a whole number"),

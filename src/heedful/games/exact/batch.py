@@ -26,6 +26,7 @@ def batch(function: Callable[[In], Out], games: Iterable[In], device: str | None
         SettingError: the device cannot be used, or not for this function; or as `function` itself.
 
     Example:
+        >>> import numpy as np
         >>> from heedful.games import RatioGame, Terms, exact
         >>> game = RatioGame(Terms(np.zeros((1, 2)), np.eye(2)[:1]), Terms.none(1, 2), Terms(np.zeros(1), np.zeros(1)))
         >>> [round(float(r.values.sum()), 9) for r in exact.batch(exact.shapley, [game, game])]
