@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,7 @@ def _environment(package: str, *, autoescape: bool = False) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"num": number, "pct": percent, "sci": power, "count": count, "text": text, "yes": yes}
+    environment.filters |= {"num_ci": number_interval, "pct_ci": percent_interval, "sci_ci": power_interval}
     return environment
 
 
@@ -133,6 +134,44 @@ def power(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "–"
     return "0" if value == 0 else f"{value:.1e}".replace("-", _MINUS)
+
+
+def number_interval(row: Mapping[str, Any], name: str, digits: int = 2) -> str:
+    r"""A figure of a row as `number`, and behind it its interval; a dash where it has none.
+
+    Example:
+        >>> number_interval({"tau": 0.5, "tau_low": 0.42, "tau_high": 0.61}, "tau", 1)
+        '0.5 [0.4,\xa00.6]'
+        >>> number_interval({"tau": 0.5, "tau_low": None, "tau_high": None}, "tau", 1)
+        '0.5 [–]'
+    """
+    return f"{number(row[name], digits)} {_ends(row, name, lambda value: number(value, digits))}"
+
+
+def percent_interval(row: Mapping[str, Any], name: str, digits: int = 1) -> str:
+    r"""A share of a row as `percent`, and behind it its interval.
+
+    Example:
+        >>> percent_interval({"share": 0.5, "share_low": 0.425, "share_high": 0.575}, "share")
+        '50.0 % [42.5,\xa057.5]'
+    """
+    ends = _ends(row, name, lambda value: number(None if value is None else 100 * value, digits))
+    return f"{percent(row[name], digits)} {ends}"
+
+
+def power_interval(row: Mapping[str, Any], name: str) -> str:
+    r"""A small number of a row as `power`, and behind it its interval.
+
+    Example:
+        >>> power_interval({"gap": 1.23e-6, "gap_low": 1e-6, "gap_high": 2e-6}, "gap")
+        '1.2e−06 [1.0e−06,\xa02.0e−06]'
+    """
+    return f"{power(row[name])} {_ends(row, name, power)}"
+
+
+def _ends(row: Mapping[str, Any], name: str, shown: Callable[[float | None], str]) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return "[–]" if low is None and high is None else f"[{shown(low)},\N{NO-BREAK SPACE}{shown(high)}]"
 
 
 def count(value: int) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from heedful.errors import MissingExtraError
 from heedful.render.colour import HUES
@@ -98,6 +100,27 @@ def shares(axes: Axes, which: str) -> None:
     """Per cent on a plain axis, "x" or "y"."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+
+
+def whiskers(
+    axes: Axes, places: Sequence[float | int] | np.ndarray, rows: Sequence[dict[str, Any]], name: str, **look: Any
+) -> None:
+    """A figure of every row with its interval; nothing where a row has none.
+
+    Args:
+        axes: where to draw.
+        places: one a row.
+        rows: of a summary, with the columns NAME, NAME_low and NAME_high.
+        name: of the figure.
+        **look: of `Axes.errorbar`; `across=True` puts the figures on the horizontal axis.
+    """
+    across = look.pop("across", False)
+    value, low, high = (
+        np.array([row[f"{name}{end}"] for row in rows], dtype=np.float64) for end in ("", "_low", "_high")
+    )
+    ends = np.array([value - low, high - value]).clip(0.0)  # quantiles of few texts may lie a little outside
+    (x, xerr), (y, yerr) = ((value, ends), (places, None)) if across else ((places, None), (value, ends))
+    axes.errorbar(x, y, xerr=xerr, yerr=yerr, capsize=2, elinewidth=1, **look)
 
 
 def save(draw: Callable[[], Figure], folder: Path, name: str) -> None:

@@ -72,4 +72,7 @@ def test_summary_by_hand():
         "logit", 4, pytest.approx(0.15), None
     )  # fmt: skip
     assert (whole["against"], whole["first"]) == (0.25, 0.25)
+    assert (whole["against_low"], whole["against_high"]) == pytest.approx((0.0456, 0.6994), abs=1e-4)  # Wilson's
+    assert (whole["kendall_n"], whole["kendall_low"]) == (0, None)
+    assert whole["kendall_size_low"] < 0.15 < whole["kendall_size_high"]
     assert [part["against"] for part in parts] == [1.0, 0.0, 0.0, 0.0, 0.25]  # lengths; one spread

@@ -66,6 +66,9 @@ def test_summary_by_hand():
     assert whole["error_90"] == pytest.approx(0.3 + 0.7 * 0.3)
     assert whole["scaled_error"] == pytest.approx(0.125)
     assert whole["kendall"] == 0.5
+    assert [whole[f"{name}_n"] for name in ("error", "kendall")] == [4, 3]
+    assert whole["l2_low"] < 0.3 < whole["l2_high"]
+    assert whole["error_low"] is None  # four texts bound no median
     assert [(p["by"], p["least"], p["error"]) for p in parts[:4]] == [
         ("n_units", 10, 0.1), ("n_units", 20, 0.2), ("n_units", 30, 0.3), ("n_units", 40, 0.6)
     ]  # fmt: skip
@@ -133,3 +136,22 @@ def test_matches_by_hand():
     (row,) = formulas.matches(table(rows)).to_pylist()
     assert (row["formula"], row["better"], row["unk_nearer"]) == ("coded", "unk", 0.5)
     assert (row["delete"], row["unk"]) == pytest.approx((0.2, math.sqrt(0.03)))
+    assert (row["texts"], row["delete_n"]) == (2, 2)
+    assert (row["delete_low"], row["delete_high"]) == pytest.approx((0.1, math.sqrt(0.07)))  # all that two texts tell
+    assert row["nearer"] == "not settled"  # one text in two
+
+
+@pytest.mark.parametrize(("unk", "nearer"), [(18, "unk"), (2, "delete"), (12, "not settled")])
+def test_a_formula_is_nearer_to_what_it_is_nearer_to_in_most_texts(unk, nearer):
+    rows = [
+        {
+            "text": i,
+            "masking": masking,
+            "reference": "coded",
+            "own_bias2": 1.0 if (i < unk) == (masking == "unk") else 2.0,
+        }
+        for masking in formulas.MASKINGS
+        for i in range(20)
+    ]
+    (row,) = formulas.matches(table(rows)).to_pylist()
+    assert (row["unk_nearer"], row["nearer"]) == (unk / 20, nearer)

@@ -69,7 +69,8 @@ def test_summary_by_hand():
     ]
     words, first, _ = gradients.summary(table(rows)).to_pylist()
     assert words == {
-        "place": "words", "texts": 3, "positions": 15, "difference": 3e-3, "relative": 2e-3, "median_relative": 1e-3
+        "place": "words", "texts": 3, "positions": 15, "difference": 3e-3, "relative": 2e-3, "median_relative": 1e-3,
+        "median_relative_low": None, "median_relative_high": None, "median_relative_n": 3,
     }  # fmt: skip
     assert (first["place"], first["positions"]) == ("[CLS]", 3)
     assert math.isclose(first["difference"], 3e-3)

@@ -99,3 +99,31 @@ def test_summary_by_hand():
     assert (first["runs"], first["right"], first["near"], first["largest"]) == (100, 0.25, 1.0, 0.0)
     assert first["texts_right"] == 12 / 50  # the 13th text was right once
     assert second["texts_right"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("shares", "ends"),
+    [
+        # of 200 texts, Wilson's interval holds 95 % from 184 to 196 right ones
+        ([0.5, 0.945, 0.965, 0.985], (200, 800)),
+        ([0.5, 0.945, 0.965], (200, None)),
+        ([0.985, 0.985], (100, 100)),
+        ([0.5, 0.91], (None, None)),
+        ([0.965, 0.8, 0.985], (400, 400)),  # back below: not for good
+    ],
+)
+def test_the_number_of_samples_has_an_interval(shares, ends):
+    rows = grid(shares, 200).to_pylist()
+    once = table(row | {"text": 2 * row["text"] + row["repetition"], "repetition": 0} for row in rows)
+    right = samples.needed(once).to_pylist()[0]
+    assert (right["n_samples_low"], right["n_samples_high"]) == ends
+    assert right["reached_n"] == 200
+    assert right["reached_low"] < right["reached"] < right["reached_high"]
+
+
+def test_repetitions_on_a_text_do_not_count_as_texts():
+    once = samples.summary(table(row for row in grid([0.5]).to_pylist() if row["repetition"] == 0)).to_pylist()[0]
+    alike = table({**row, "right": row["text"] % 2 == 0} for row in grid([0.5]).to_pylist())
+    twice = samples.summary(alike).to_pylist()[0]
+    assert (once["right_n"], twice["runs"], twice["right_n"]) == (50, 100, 50)
+    assert twice["right_high"] - twice["right_low"] == pytest.approx(once["right_high"] - once["right_low"], rel=0.01)

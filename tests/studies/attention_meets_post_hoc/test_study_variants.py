@@ -144,6 +144,10 @@ def test_the_sampled_texts_are_summed_up_exactly_too(folder):
     assert whole["kendall_size_error"] == pytest.approx(np.std(values, ddof=1) / np.sqrt(6))
     share = whole["against"]
     assert whole["against_error"] == pytest.approx(np.sqrt(share * (1 - share) / 6))
+    assert whole["against_n"] == 6
+    assert whole["against_low"] <= share <= whole["against_high"]
+    assert whole["accuracy_low"] < whole["accuracy"] <= whole["accuracy_high"]
+    assert (whole["accuracy_n"], same["accuracy_low"]) == (whole["n_test"], whole["accuracy_low"])
 
 
 def test_variants_have_names_of_their_own_and_the_first_has_both_sources():

@@ -49,7 +49,12 @@ def test_summary_by_hand():
         for i, k in enumerate([1.0, 0.5, math.nan, 0.0])
     )  # fmt: skip
     (row,) = widths.summary(rows).to_pylist()
-    assert row == {
-        "width": 0.5, "texts": 4, "kendall": 0.5, "kendall_5": pytest.approx(0.05), "spearman": 0.5, "sign": 1.0,
-        "top5": pytest.approx(0.8), "same5": 0.25, "first": 0.75,
+    figures = {
+        "kendall": 0.5, "kendall_5": pytest.approx(0.05), "spearman": 0.5, "sign": 1.0, "top5": pytest.approx(0.8),
+        "same5": 0.25, "first": 0.75,
     }  # fmt: skip
+    assert {name: row[name] for name in ("width", "texts", *figures)} == {"width": 0.5, "texts": 4} | figures
+    assert [row[f"{name}_n"] for name in figures] == [3, 3, 3, 4, 4, 4, 4]  # tau is undefined in one
+    assert (row["kendall_low"], row["kendall_high"]) == (0.0, 1.0)
+    assert row["same5_low"] == pytest.approx(1 - row["first_high"])  # Wilson's, of 1 and of 3 in 4
+    assert row["top5_low"] is None  # all the same: they bound nothing

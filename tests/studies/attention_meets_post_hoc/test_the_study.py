@@ -21,6 +21,7 @@ from heedful.errors import DataError, TextError
 from heedful.runs.tables import Tables
 from heedful.studies import find
 from heedful.studies.attention_meets_post_hoc import sentence, settings
+from heedful.studies.attention_meets_post_hoc.claims import claims
 from heedful.studies.attention_meets_post_hoc.figures import FIGURES
 from heedful.studies.study import Study
 
@@ -29,15 +30,16 @@ def tiny() -> Study:
     """The quick study with next to nothing of everything."""
     study = find("attention-meets-post-hoc")
     quick = study.quick
-    (paper, planted), variant = quick.recipes, quick.variants[0]
+    (paper, planted), (first, _, other, *_) = quick.recipes, quick.variants
     return replace(
         study,
         quick=replace(
             quick, training_reviews=300, gradients=6, formulas=12, sampled=3, sampled_runs=2, lime_samples=300,
             affine=12, widths=8, kernel_widths=(0.25, math.inf), samples=3, sample_sizes=(200, 400), sample_runs=1,
-            attention=12, control=12, variant_texts=8, sampled_variant_texts=2, review_runs=3,
+            claims=claims(400),
+            attention=12, seeds=2, seed_texts=6, control=12, variant_texts=8, sampled_variant_texts=2, review_runs=3,
             recipes=(replace(paper, preset=replace(paper.preset, epochs=2)), planted),
-            variants=(replace(variant, preset=replace(variant.preset, epochs=1)),),
+            variants=tuple(replace(one, preset=replace(one.preset, epochs=1)) for one in (first, other)),
         ),
     )  # fmt: skip
 
@@ -101,7 +103,79 @@ def test_figures_and_tables_are_all_in_the_report(folder: Path) -> None:
     difference = tables.rows("gradients.summary")[0]["difference"]
     assert f"{difference:.1e}".replace("-", "−") in markdown
     for row in tables.rows("variants.summary"):
-        assert f"| {row['variant']} | {row['source']} | {100 * row['accuracy']:.2f} % |" in markdown
+        assert f"| {row['variant']} | {row['source']} | {100 * row['accuracy']:.2f} % [" in markdown
+
+
+# Definitions, limits of a part, and the largest over all texts: no estimates.
+NO_ESTIMATE = {
+    "kernel width", "kappa", "from", "to", "margin", "holds if", "largest difference",
+    "as a share of the largest component", "largest standard error",
+}  # fmt: skip
+NUMBER_OF_TEXTS = {"texts", "test texts", "reviews", "n"}
+
+
+def tables_of(markdown: str) -> list[tuple[list[str], list[list[str]]]]:
+    """Heads and rows of all tables."""
+    found = []
+    for block in re.findall(r"(?:^\|.*\n)+", markdown, flags=re.MULTILINE):
+        head, _, *rows = [[cell.strip() for cell in line.strip("| \n").split("|")] for line in block.splitlines()]
+        found.append((head, rows))
+    return found
+
+
+def test_beside_every_figure_stand_an_interval_and_the_number_of_texts(folder: Path) -> None:
+    markdown = (folder / "report.md").read_text("utf-8")
+    before, rest = markdown.split("\n## Figure 1:")
+    _, after = rest.split("\n## The gradient on every text")  # figures 1 to 5 are of one sentence and one review
+    (headline, *tables), estimates = tables_of(before + after), 0
+    for head, rows in tables:
+        assert NUMBER_OF_TEXTS & set(head), head
+        for row in rows:
+            for name, cell in zip(head, row, strict=False):
+                if name not in NO_ESTIMATE:
+                    rest, n = re.subn(r"\d+\.\d+(e−\d+)?( %)? \[[^\]]*\]", "", cell)
+                    # what is left over has no decimals, or is the largest of all texts, to a power
+                    assert not re.search(r"\d\.\d", re.sub(r"\d\.\de[−+]\d+", "", rest)), (name, cell)
+                    estimates += n
+    assert estimates > 300
+    for question, answer in headline[1]:
+        assert re.search(r"\d texts|positions", answer), question
+        assert "[" in answer or "e−" in answer, question
+
+
+def test_every_interval_holds_its_figure(folder: Path) -> None:
+    tables, seen = Tables(folder / "tables"), 0
+    for path in (folder / "tables").glob("*.summary.json"):
+        for row in tables.rows(path.name.removesuffix(".json")):
+            for name in (name.removesuffix("_low") for name in row if name.endswith("_low")):
+                value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
+                if value is not None and name != "n_samples":
+                    assert low is None or low <= value + 1e-12, (path.name, name)
+                    assert high is None or value <= high + 1e-12, (path.name, name)
+                    seen += low is not None
+    assert seen > 500
+
+
+def test_claims_are_judged_by_their_rule_in_the_report(folder: Path) -> None:
+    markdown, tables = (folder / "report.md").read_text("utf-8"), Tables(folder / "tables")
+    judged, (every,) = tables.rows("claims.summary"), tables.rows("differences.overall.summary")
+    assert len(judged) == len(settings.QUICK.claims)
+    (shown,) = (rows for head, rows in tables_of(markdown) if head[0] == "statement")
+    assert [(row[0], row[-1]) for row in shown[:-1]] == [(row["statement"], row["verdict"]) for row in judged]
+    assert shown[-1][-1] == every["verdict"]
+    assert {row["verdict"] for row in judged} == {"confirmed", "refuted", "not settled"}  # of so few texts
+    apart = tables.rows("differences.summary")
+    assert {row["figure"] for row in apart} == set(dict(settings.QUICK.margins))
+    assert all(row["std_error"] <= settings.QUICK.most_noise or row["verdict"] == "not settled" for row in apart)
+
+
+def test_the_headline_is_over_several_trainings(folder: Path) -> None:
+    tables = Tables(folder / "tables")
+    first, second = tables.rows("seeds.summary")
+    assert (first["seed"], second["seed"], first["texts"], second["texts"]) == (0, 1, 6, 6)
+    assert first["accuracy"] == tables.one("train.summary", classifier="paper")["accuracy"]
+    assert first["kendall"] != second["kendall"]
+    assert {row["mean_n"] for row in tables.rows("seeds.overall.summary")} == {2}
 
 
 def test_the_report_is_self_contained_and_names_no_place(folder: Path) -> None:

@@ -26,12 +26,12 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     effective,
     groups,
     mean,
-    median,
     report,
     shares,
     silent,
     table,
 )
+from heedful.support import intervals
 
 FORMULAS = ("affine", "corrected", "attention")
 _NODES = 400
@@ -112,23 +112,25 @@ def summary(measured: pa.Table) -> pa.Table:
     Returns:
         One row a width, formula and part: width, formula, by, least, most (as in `formulas.summary`), texts, kappa,
         fitted (median), fitted_25 and fitted_75 (quartiles), error (median), scaled_error (median), correlation
-        (median), kendall (mean), sign (mean).
+        (median), kendall (mean), sign (mean); each of these figures but kappa, which is a constant, with its interval
+        over texts.
     """
     return report(
         key
         | part
-        | {
-            "texts": len(of["text"]),
-            "kappa": mean(of["kappa"]),
-            "fitted": median(of["fitted"]),
-            "fitted_25": median(of["fitted"], 0.25),
-            "fitted_75": median(of["fitted"], 0.75),
-            "error": median(of["error"]),
-            "scaled_error": median(of["scaled_error"]),
-            "correlation": median(of["correlation"]),
-            "kendall": mean(of["kendall"]),
-            "sign": mean(of["sign"]),
-        }
+        | {"texts": len(of["text"]), "kappa": mean(of["kappa"])}
+        | intervals.columns(
+            {
+                "fitted": intervals.quantile(of["fitted"]),
+                "fitted_25": intervals.quantile(of["fitted"], 0.25),
+                "fitted_75": intervals.quantile(of["fitted"], 0.75),
+                "error": intervals.quantile(of["error"]),
+                "scaled_error": intervals.quantile(of["scaled_error"]),
+                "correlation": intervals.quantile(of["correlation"]),
+                "kendall": intervals.mean(of["kendall"]),
+                "sign": intervals.share(of["sign"]),
+            }
+        )
         for key, columns in groups(measured, "width", "formula")
         for part, of in binned(columns, "n_units", "n_effective", "fixed")
     )

@@ -21,11 +21,11 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     binned,
     effective,
     groups,
-    mean,
     report,
     silent,
     table,
 )
+from heedful.support import intervals
 
 OUTPUTS = ("logit", "logit_difference")
 
@@ -121,10 +121,12 @@ def summary(measured: pa.Table, *keys: str) -> pa.Table:
 
 
 def means(of: dict[str, np.ndarray]) -> Row:
-    """Means over texts: kendall_size, kendall, top5, chance5, sign, against, first (place is 1), against_mass."""
-    row: Row = {name: mean(of[name]) for name in ("kendall_size", "kendall", "top5", "chance5", "sign")}
-    return row | {
-        "against": float(of["against"].mean()),
-        "first": float((of["place"] == 1).mean()),
-        "against_mass": mean(of["against_mass"]),
-    }
+    """Return means over texts with their intervals.
+
+    Of kendall_size, kendall, top5, chance5, sign, against, first (place is 1), against_mass.
+    """
+    return intervals.columns(
+        {name: intervals.mean(of[name]) for name in ("kendall_size", "kendall")}
+        | {name: intervals.share(of[name]) for name in ("top5", "chance5", "sign", "against")}
+        | {"first": intervals.share(of["place"] == 1), "against_mass": intervals.share(of["against_mass"])}
+    )

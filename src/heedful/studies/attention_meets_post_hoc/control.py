@@ -21,11 +21,11 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     auc,
     batches,
     groups,
-    mean,
     report,
     silent,
     table,
 )
+from heedful.support import intervals
 
 METHODS = (
     "attention-mean",
@@ -102,24 +102,25 @@ def summary(measured: pa.Table) -> pa.Table:
         against with the right sign; of unsigned methods, that of words for), importance (chance that such a word is
         larger in size than a neutral one), modifiers (chance that a modifier is), strength (tau-b of size with planted
         strength, over words for or against), largest (share of reviews whose largest word is for or against), against
-        (share of words against that get a negative score).
+        (share of words against that get a negative score); each of these figures with its interval over reviews.
     """
     rows = []
     for key, of in groups(measured.filter(measured["correct"]), "method", "signed"):
         reviews = [_review(of["role"][rows_], of["score"][rows_], of["strength"][rows_]) for rows_ in _runs(of["text"])]
-        names = ("polarity", "sign", "importance", "modifiers", "strength", "largest", "against")
-        rows.append(
-            key
-            | {"texts": len(reviews)}
-            | {name: mean(np.array([getattr(review, name) for review in reviews])) for name in names}
-        )
+        figures = {
+            name: (intervals.mean if name == "strength" else intervals.share)(
+                np.array([getattr(review, name) for review in reviews])
+            )
+            for name in ("polarity", "sign", "importance", "modifiers", "strength", "largest", "against")
+        }
+        rows.append(key | {"texts": len(reviews)} | intervals.columns(figures))
     return report(rows)
 
 
-def accuracy(measured: pa.Table) -> float:
-    """Share of the reviews that the classifier gets right."""
+def accuracy(measured: pa.Table) -> intervals.Estimate:
+    """Return the share of the reviews that the classifier gets right."""
     by_text = {key["text"]: bool(of["correct"][0]) for key, of in groups(measured, "text")}
-    return float(np.mean(list(by_text.values())))
+    return intervals.share(np.array(list(by_text.values())))
 
 
 def _words(question: Question, review: PlantedReview) -> list[int]:

@@ -1,4 +1,4 @@
-"""The study's figures, from its tables alone; those with a number are the paper's."""
+"""The study's figures, from its tables alone; whiskers are 95 % intervals. Those of the paper stand in a file apart."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from heedful.render.colour import SIGNED as SIGNED_KINDS
-from heedful.render.colour import UNSIGNED as UNSIGNED_KINDS
-from heedful.render.colour import full_scale, shade
 from heedful.runs.tables import Tables
-from heedful.studies.attention_meets_post_hoc.sentence import AUTOGRAD, CLOSED, WITH_QUERY
+from heedful.studies.attention_meets_post_hoc.paper_figures import MASKED, figure_1, figure_3, figure_4, figure_5
 from heedful.studies.attention_meets_post_hoc.variants import EXACT, SAME, SAMPLED
 from heedful.studies.style import (
     AGAINST,
@@ -25,117 +22,19 @@ from heedful.studies.style import (
     FOR,
     INK,
     LINE,
-    SIGNED,
-    UNSIGNED,
     WEIGHT,
-    bare,
     logarithmic_shares,
     shares,
     subplots,
+    whiskers,
 )
 
-MASKED = {"delete": "words deleted, as the code does", "unk": "words unknown, as in the theorem"}
 PARTS = {
     "n_units": "words in the review",
     "n_effective": "words attention is spread over",
     "fixed": "attention off words",
 }
 FORMULA_COLOURS = {"coded": DISAGREE, "corrected": AGREE}
-
-
-def figure_1(tables: Tables) -> Figure:
-    """One sentence by nine explainers: a row each, on its own scale."""
-    rows = tables.rows("sentence.scores.summary")
-    methods, words = _unique(rows, "method"), [row["word"] for row in rows if row["method"] == rows[0]["method"]]
-    figure, axes = subplots(1.6 + 0.95 * len(words), 0.6 + 0.36 * len(methods))
-    bare(axes)
-    image = np.ones((len(methods), len(words), 3))
-    for i, method in enumerate(methods):
-        own = [row for row in rows if row["method"] == method]
-        scale = full_scale(np.array([row["score"] for row in own]))
-        for j, row in enumerate(own):
-            colour = shade(row["score"], scale, SIGNED_KINDS if row["signed"] else UNSIGNED_KINDS)
-            image[i, j] = np.array(colour.rgb) / 255
-            axes.text(
-                j, i, _short(row["score"], scale, signed=row["signed"]), ha="center", va="center", fontsize=8,
-                color="white" if colour.dark else INK,
-            )  # fmt: skip
-    axes.imshow(image, aspect="auto", interpolation="nearest")
-    names = [next(row["name"] for row in rows if row["method"] == method) for method in methods]
-    axes.set_xticks(range(len(words)), words)
-    axes.xaxis.tick_top()
-    axes.set_yticks(range(len(methods)), names)
-    return figure
-
-
-def figure_3(tables: Tables) -> Figure:
-    """What every head attends to, over the sentence; padding apart, on the same scale."""
-    rows = tables.rows("heads.summary")
-    tokens = [row["token"] for row in rows if row["head"] == 0]
-    weights = np.array([row["attention"] for row in rows]).reshape(-1, len(tokens))
-    padded = tokens[-1] is None
-    names = [*tokens[: len(tokens) - padded], *["all padding"] * padded]
-    figure, axes = subplots(1.6 + 0.8 * len(names), 1.0 + 0.36 * len(weights))
-    bare(axes)
-    axes.imshow(weights, cmap=UNSIGNED, vmin=0, aspect="auto", interpolation="nearest")
-    for (i, j), weight in np.ndenumerate(weights):
-        shown = f"{weight:.3f}" if weight >= 5e-4 else "0"
-        colour = "white" if weight > 0.55 * weights.max() else INK
-        axes.text(j, i, shown, ha="center", va="center", fontsize=8, color=colour)
-    axes.set_xticks(range(len(names)), names, rotation=30, ha="left", rotation_mode="anchor")
-    axes.xaxis.tick_top()
-    axes.set_yticks(range(len(weights)), [f"head {i + 1}" for i in range(len(weights))])
-    return figure
-
-
-def figure_4(tables: Tables) -> Figure:
-    """Many runs of LIME on one review: boxes, the coded formula as crosses, the exact limit as lines."""
-    rows = tables.rows("boxes")
-    words = [row["word"] for row in rows if row["masking"] == "unk" and row["run"] == 0]
-    figure, panels = subplots(9, 0.9 + 0.34 * len(words), 1, 2, sharex=True, sharey=True)
-    for axes, (masking, title) in zip(panels, MASKED.items(), strict=True):
-        own = [row for row in rows if row["masking"] == masking]
-        runs = [[row["score"] for row in own if row["rank"] == rank] for rank in range(len(words))]
-        once = sorted((row for row in own if row["run"] == 0), key=lambda row: row["rank"])
-        places = np.arange(len(words))
-        axes.axvline(0, color=DIM, linewidth=0.8)
-        axes.boxplot(
-            runs, positions=places, orientation="horizontal", widths=0.55, patch_artist=True,
-            boxprops={"facecolor": "#dfe7f2", "edgecolor": AGAINST}, medianprops={"color": AGAINST},
-            whiskerprops={"color": AGAINST}, capprops={"color": AGAINST},
-            flierprops={"marker": ".", "markersize": 3, "markeredgecolor": AGAINST},
-        )  # fmt: skip
-        limits = [row["limit"] for row in once]
-        axes.vlines(limits, places - 0.42, places + 0.42, color=INK, linewidth=1.6, label="exact limit, words unknown")
-        axes.plot(
-            [row["coded"] for row in once], places, "x", color=FOR, markersize=7, mew=1.8, label="the paper's formula"
-        )
-        axes.set_yticks(places, words)
-        axes.set_title(title)
-        axes.set_xlabel("coefficient")
-    panels[0].invert_yaxis()
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure
-
-
-def figure_5(tables: Tables) -> Figure:
-    """The gradient by every token's vector: the paper's formula, autograd, and what is between them."""
-    table = tables["gradient"]
-    engines = np.array(table["engine"].to_pylist())
-    tokens = list(dict.fromkeys(zip(table["position"].to_pylist(), table["token"].to_pylist(), strict=True)))
-    values = table["value"].to_numpy()
-    maps = {engine: values[engines == engine].reshape(len(tokens), -1) for engine in (CLOSED, WITH_QUERY, AUTOGRAD)}
-    shown = {CLOSED: maps[CLOSED], AUTOGRAD: maps[AUTOGRAD], "formula minus autograd": maps[CLOSED] - maps[AUTOGRAD]}
-    figure, panels = subplots(9.5, 0.9 + 0.26 * len(tokens), 1, 3, sharey=True)
-    top = float(np.abs(maps[AUTOGRAD]).max())
-    for axes, (title, image) in zip(panels, shown.items(), strict=True):
-        bare(axes)
-        seen = axes.imshow(image, cmap=SIGNED, vmin=-top, vmax=top, aspect="auto", interpolation="nearest")
-        axes.set_title(title)
-        axes.set_xlabel("component")
-        axes.set_yticks(range(len(tokens)), [token for _, token in tokens])
-    figure.colorbar(seen, ax=panels, shrink=0.9, pad=0.01)
-    return figure
 
 
 def formulas(tables: Tables) -> Figure:
@@ -156,10 +55,8 @@ def formulas(tables: Tables) -> Figure:
         for formula, colour in FORMULA_COLOURS.items():
             rows = tables.rows("formulas.summary", formula=formula, width=0.25, by=by)
             places = range(len(rows))
-            axes.plot(places, [row["error"] for row in rows], "o-", color=colour, label=f"{formula}, median")
-            axes.plot(
-                places, [row["error_90"] for row in rows], "o--", color=colour, mfc="white", label="9 in 10 below"
-            )
+            whiskers(axes, places, rows, "error", fmt="o-", color=colour, label=f"{formula}, median")
+            whiskers(axes, places, rows, "error_90", fmt="o--", color=colour, mfc="white", label="9 in 10 below")
         _quarters(axes, rows, by)
         logarithmic_shares(axes, "y")
     others[0].set_ylabel("relative L2 error, width 0.25")
@@ -173,8 +70,12 @@ def bias_and_noise(tables: Tables) -> Figure:
     for axes, (masking, title) in zip(panels, MASKED.items(), strict=True):
         rows = tables.rows("sampled.summary", masking=masking)
         places = np.arange(len(rows))
-        axes.barh(places - 0.2, [row["bias"] for row in rows], 0.38, color=DISAGREE, label="bias")
-        axes.barh(places + 0.2, [row["noise"] for row in rows], 0.38, color=AGAINST, label="noise of a run")
+        for name, label, offset, colour in (
+            ("bias", "bias", -0.2, DISAGREE),
+            ("noise", "noise of a run", 0.2, AGAINST),
+        ):
+            axes.barh(places + offset, [row[name] for row in rows], 0.38, color=colour, label=label)
+            whiskers(axes, places + offset, rows, name, across=True, fmt="none", color=INK)
         axes.set_yticks(places, [row["reference"] for row in rows])
         axes.grid(visible=False, axis="y")
         axes.set_title(title)
@@ -221,8 +122,9 @@ def widths(tables: Tables) -> Figure:
         "sign": "equal signs", "spearman": "Spearman's rho", "kendall": "Kendall's tau-b", "top5": "top five in common",
         "first": "same largest word", "same5": "same top five",
     }  # fmt: skip
-    for (name, label), colour in zip(shown.items(), CYCLE, strict=True):
-        axes.plot(places, [row[name] for row in rows], "o-", color=colour, label=label)
+    for k, ((name, label), colour) in enumerate(zip(shown.items(), CYCLE, strict=True)):
+        beside = np.array(places) + 0.06 * (k - 2.5)  # so that whiskers do not hide one another
+        whiskers(axes, beside, rows, name, fmt="o-", color=colour, label=label, markersize=4)
     axes.set_xticks(places, [_short_width(row["width"]) for row in rows])
     axes.set_xlabel("kernel width of LIME")
     axes.set_ylim(None, 1.02)
@@ -236,12 +138,10 @@ def samples(tables: Tables) -> Figure:
     needed = tables.rows("needed.summary")
     for axes, method in zip(panels, ("lime", "kernel-shap"), strict=True):
         rows = tables.rows("samples.summary", method=method)
-        for (name, label), colour in zip(
-            {"largest": "largest word", "near": "top five, 5 % off allowed", "right": "top five"}.items(),
-            CYCLE,
-            strict=False,
-        ):
-            axes.plot([row["n_samples"] for row in rows], [row[name] for row in rows], "o-", color=colour, label=label)
+        shown = {"largest": "largest word", "near": "top five, 5 % off allowed", "right": "top five"}
+        for k, ((name, label), colour) in enumerate(zip(shown.items(), CYCLE, strict=False)):
+            beside = [row["n_samples"] * 1.06 ** (k - 1) for row in rows]
+            whiskers(axes, beside, rows, name, fmt="o-", color=colour, label=label, markersize=4)
         axes.axhline(needed[0]["chance"], color=INK, linestyle="--", linewidth=1)
         axes.set_xscale("log")
         axes.set_xticks([row["n_samples"] for row in rows], [f"{row['n_samples']:,}" for row in rows], rotation=45)
@@ -270,6 +170,7 @@ def attention(tables: Tables) -> Figure:
     for axes, by in zip(others, ("n_units", "n_effective"), strict=True):
         rows = tables.rows("attention.summary", output=output, by=by)
         axes.bar(range(len(rows)), [row["against"] for row in rows], 0.6, color=AGAINST)
+        whiskers(axes, range(len(rows)), rows, "against", fmt="none", color=INK)
         axes.grid(visible=False, axis="x")
         _quarters(axes, rows, by)
         shares(axes, "y")
@@ -304,13 +205,13 @@ def control(tables: Tables) -> Figure:
 
 
 def _dots(rows: Sequence[dict[str, Any]], names: Sequence[str], shown: dict[str, str], origin: float) -> Figure:
-    """A line a row, a dot a number."""
+    """A line a row, a dot a number, one a little below the other."""
     figure, axes = subplots(7.5, 1.0 + 0.32 * len(rows))
     places = np.arange(len(rows))
     axes.axvline(origin, color=DIM, linewidth=0.8)
-    for (name, label), colour, mark in zip(shown.items(), (AGREE, AGAINST, FOR), "osD", strict=True):
-        values = [math.nan if row[name] is None else row[name] for row in rows]
-        axes.plot(values, places, mark, color=colour, label=label)
+    looks = zip((AGREE, AGAINST, FOR), "osD", (-0.15, 0.0, 0.15), strict=True)
+    for (name, label), (colour, mark, offset) in zip(shown.items(), looks, strict=True):
+        whiskers(axes, places + offset, rows, name, across=True, fmt=mark, color=colour, label=label, markersize=4)
     axes.set_yticks(places, names)
     axes.grid(visible=True, axis="y", color=LINE)
     axes.invert_yaxis()
@@ -330,24 +231,12 @@ def _quarters(axes: Axes, rows: Sequence[dict[str, Any]], by: str) -> None:
     axes.set_xlabel(PARTS[by])
 
 
-def _unique(rows: Sequence[dict[str, Any]], key: str) -> list[Any]:
-    return list(dict.fromkeys(row[key] for row in rows))
-
-
 def _width(width: float) -> str:
     return f"width {_short_width(width)}"
 
 
 def _short_width(width: float) -> str:
     return "∞" if math.isinf(width) else f"{width:g}"
-
-
-def _short(value: float, scale: float, *, signed: bool) -> str:
-    """Three digits, with a sign where a method has signs; 0 for what is next to nothing on the row's scale."""
-    if abs(value) < 1e-3 * scale:
-        return "0"
-    shown = f"{value:+.3g}" if signed else f"{value:.3g}"
-    return shown.replace("-", "\N{MINUS SIGN}")
 
 
 FIGURES: dict[str, Callable[[Tables], Figure]] = {

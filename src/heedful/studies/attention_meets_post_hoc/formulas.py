@@ -30,12 +30,13 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     effective,
     groups,
     mean,
-    median,
     report,
     seed_of,
     silent,
     table,
 )
+from heedful.studies.verdicts import CONFIRMED, REFUTED, judge
+from heedful.support import intervals
 
 FORMULAS: dict[str, Callable[[RatioGame, float], Vector]] = {
     "coded": lambda game, _: asymptotic.paper_lime(game),
@@ -89,22 +90,25 @@ def summary(measured: pa.Table) -> pa.Table:
     Returns:
         One row a width, formula and part: width, formula, by ("all", "n_units" or "n_effective"), least and most (of
         that number in the part; null for all), texts, l2 (mean), error (median), error_mean, error_90 (below it in
-        90 % of texts), scale (median), scaled_error (median), kendall (mean), sign (mean).
+        90 % of texts), scale (median), scaled_error (median), kendall (mean), sign (mean); each of these figures with
+        its interval over texts, as `heedful.support.intervals.columns` has it.
     """
     return report(
         key
         | part
-        | {
-            "texts": len(of["text"]),
-            "l2": mean(of["l2"]),
-            "error": median(of["error"]),
-            "error_mean": mean(of["error"]),
-            "error_90": median(of["error"], 0.9),
-            "scale": median(of["scale"]),
-            "scaled_error": median(of["scaled_error"]),
-            "kendall": mean(of["kendall"]),
-            "sign": mean(of["sign"]),
-        }
+        | {"texts": len(of["text"])}
+        | intervals.columns(
+            {
+                "l2": intervals.mean(of["l2"]),
+                "error": intervals.quantile(of["error"]),
+                "error_mean": intervals.mean(of["error"]),
+                "error_90": intervals.quantile(of["error"], 0.9),
+                "scale": intervals.quantile(of["scale"]),
+                "scaled_error": intervals.quantile(of["scaled_error"]),
+                "kendall": intervals.mean(of["kendall"]),
+                "sign": intervals.share(of["sign"]),
+            }
+        )
         for key, columns in groups(measured, "width", "formula")
         for part, of in binned(columns, "n_units", "n_effective")
     )
@@ -163,25 +167,23 @@ def sampled_summary(measured: pa.Table) -> pa.Table:
     Returns:
         masking, reference, texts, bias and noise (roots of the mean relative squares over texts: squared, they add up
         to that of a single run's distance, `error`), error, median_bias, median_noise, kendall, sign, noise_kendall
-        (means).
+        (means); each of these figures with its interval over texts.
     """
     rows = []
     for key, of in groups(measured, "masking", "reference"):
-        bias2, noise2 = mean(of["bias2"]), mean(of["noise2"])
-        rows.append(
-            key
-            | {
-                "texts": len(of["text"]),
-                "bias": math.sqrt(max(bias2, 0.0)),
-                "noise": math.sqrt(noise2),
-                "error": math.sqrt(max(bias2 + noise2, 0.0)),
-                "median_bias": math.sqrt(max(median(of["bias2"]), 0.0)),
-                "median_noise": math.sqrt(median(of["noise2"])),
-                "kendall": mean(of["kendall"]),
-                "sign": mean(of["sign"]),
-                "noise_kendall": mean(of["noise_kendall"]),
-            }
-        )
+        bias2, noise2 = intervals.mean(of["bias2"]), intervals.mean(of["noise2"])
+        both = replace(intervals.mean(of["bias2"] + of["noise2"]), value=bias2.value + noise2.value)
+        figures = {
+            "bias": bias2.map(_root),
+            "noise": noise2.map(_root),
+            "error": both.map(_root),
+            "median_bias": intervals.quantile(of["bias2"]).map(_root),
+            "median_noise": intervals.quantile(of["noise2"]).map(_root),
+            "kendall": intervals.mean(of["kendall"]),
+            "sign": intervals.share(of["sign"]),
+            "noise_kendall": intervals.mean(of["noise_kendall"]),
+        }
+        rows.append(key | {"texts": len(of["text"])} | intervals.columns(figures))
     return report(rows)
 
 
@@ -189,25 +191,31 @@ def matches(measured: pa.Table) -> pa.Table:
     """Which perturbation each formula is nearer to.
 
     Returns:
-        One row a formula: formula, delete and unk (root mean square bias against each, as a share of the formula's own
-        norm), better ("delete" or "unk"), unk_nearer (share of texts in which the bias against "unk" is the smaller).
+        One row a formula: formula, texts, delete and unk (root mean square bias against each, as a share of the
+        formula's own norm), better ("delete" or "unk", by these), unk_nearer (share of texts in which the bias against
+        "unk" is the smaller); shares with their intervals over texts; nearer (the masking that it is nearer to in most
+        texts, or "not settled").
     """
     rows = []
     for key, of in groups(measured, "reference"):
         if key["reference"] not in FORMULAS:
             continue
         delete, unk = (of["own_bias2"][of["masking"] == masking] for masking in MASKINGS)
-        size = [math.sqrt(max(mean(bias2), 0.0)) for bias2 in (delete, unk)]
+        size = {"delete": intervals.mean(delete).map(_root), "unk": intervals.mean(unk).map(_root)}
+        nearer = intervals.share(unk < delete)
+        verdict = judge(nearer.low, nearer.high, least=0.5)
         rows.append(
-            {
-                "formula": key["reference"],
-                "delete": size[0],
-                "unk": size[1],
-                "better": MASKINGS[int(size[1] < size[0])],
-                "unk_nearer": float(np.mean(unk < delete)),
-            }
+            {"formula": key["reference"], "texts": len(unk)}
+            | {"better": "unk" if size["unk"].value < size["delete"].value else "delete"}
+            | intervals.columns(size | {"unk_nearer": nearer})
+            | {"nearer": {CONFIRMED: "unk", REFUTED: "delete"}.get(verdict, verdict)}
         )
     return report(rows)
+
+
+def _root(square: float) -> float:
+    """The root of a mean square that sampling may have brought below 0."""
+    return math.sqrt(max(square, 0.0))
 
 
 def _references(game: RatioGame, n_samples: int) -> dict[str, Vector]:

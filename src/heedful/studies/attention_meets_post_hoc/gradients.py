@@ -15,6 +15,7 @@ from torch import Tensor
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
 from heedful.studies.attention_meets_post_hoc.measuring import POSITIVE, Row, Track, groups, report, silent, table
+from heedful.support import intervals
 from heedful.text.encoding import Encoded
 
 PLACES = ("words", "[CLS]", "[CLS] as in the paper")
@@ -80,7 +81,7 @@ def summary(measured: pa.Table) -> pa.Table:
 
     Returns:
         place, texts, positions (compared in all texts), difference (the largest of all), relative (largest share of the
-        text's largest component there), median_relative.
+        text's largest component there), median_relative (over texts, with its interval).
     """
     rows = []
     for key, of in groups(measured, "place"):
@@ -93,8 +94,8 @@ def summary(measured: pa.Table) -> pa.Table:
                 "positions": positions,
                 "difference": float(of["difference"].max()),
                 "relative": float(relative.max()),
-                "median_relative": float(np.median(relative)),
             }
+            | intervals.columns({"median_relative": intervals.quantile(relative)})
         )
     return report(rows)
 

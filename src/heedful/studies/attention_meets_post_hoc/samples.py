@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -27,8 +28,9 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     silent,
     table,
 )
+from heedful.support import intervals
 
-SIZES = tuple(250 * 2**k for k in range(8))  # 250 to 32,000
+SIZES = tuple(250 * 2**k for k in range(9))  # 250 to 64,000
 TOP = 5
 NEAR = 0.05  # words this much smaller than the fifth may stand in for it
 WIDTH = 0.25
@@ -87,14 +89,21 @@ def summary(measured: pa.Table) -> pa.Table:
 
     Returns:
         method, n_samples, runs, right, near, overlap, largest (means over runs), texts_right (share of texts in which
-        every repetition is right).
+        every repetition is right); each with its interval over texts, as repetitions on one text are not independent.
     """
     rows = []
     for key, of in groups(measured, "method", "n_samples"):
-        every = [of["right"][of["text"] == text].all() for text in np.unique(of["text"])]
-        shares = {name: float(of[name].mean()) for name in ("right", "near", "overlap", "largest")}
-        rows.append(key | {"runs": len(of["text"])} | shares | {"texts_right": float(np.mean(every))})
+        texts = [of["text"] == text for text in np.unique(of["text"])]
+        figures = {name: _over_texts(of[name], texts) for name in ("right", "near", "overlap", "largest")}
+        figures["texts_right"] = intervals.share(np.array([of["right"][text].all() for text in texts]))
+        rows.append(key | {"runs": len(of["text"])} | intervals.columns(figures))
     return report(rows)
+
+
+def _over_texts(values: np.ndarray, texts: Sequence[np.ndarray]) -> intervals.Estimate:
+    """The mean over runs, its interval from each text's own mean."""
+    of_texts = intervals.share(np.array([float(values[text].mean()) for text in texts]))
+    return replace(of_texts, value=float(values.mean()))
 
 
 def needed(measured: pa.Table, chance: float = _ENOUGH) -> pa.Table:
@@ -102,30 +111,44 @@ def needed(measured: pa.Table, chance: float = _ENOUGH) -> pa.Table:
 
     Returns:
         One row a method and criterion: method, criterion ("right", "near" or "largest"), chance, n_samples (null: not
-        within the largest measured), within (the largest measured), runs (at each number), reached (the share of
-        successes at n_samples, or at the largest measured).
+        within the largest measured), n_samples_low and n_samples_high (its interval: the number from which on the
+        interval of the share reaches up to `chance`, and that from which on it lies above it), within (the largest
+        measured), runs (at each number), reached (the share of successes at n_samples, or at the largest measured, with
+        its interval over texts).
     """
     rows = []
     for key, of in groups(summary(measured), "method"):
         order = np.argsort(of["n_samples"])
         sizes = of["n_samples"][order]
         for criterion in ("right", "near", "largest"):
-            share = of[criterion][order]
-            short = np.flatnonzero(share < chance)
-            first = int(short[-1]) + 1 if len(short) else 0
+            share, low, high = (of[f"{criterion}{end}"][order] for end in ("", "_low", "_high"))
+            first = _for_good(share >= chance)
             at = min(first, len(sizes) - 1)
+            # an end that is unknown excludes nothing
+            ends = _for_good(~(high < chance)), _for_good(low >= chance)
+            least, most = (int(sizes[end]) if end < len(sizes) else None for end in ends)
+            reached = {"": share[at], "_low": low[at], "_high": high[at]}
             rows.append(
                 key
                 | {
                     "criterion": criterion,
                     "chance": chance,
                     "n_samples": int(sizes[first]) if first == at else None,
+                    "n_samples_low": least,
+                    "n_samples_high": most,
                     "within": int(sizes[-1]),
                     "runs": int(of["runs"][order][at]),
-                    "reached": float(share[at]),
                 }
+                | {f"reached{end}": float(value) for end, value in reached.items()}
+                | {"reached_n": int(of[f"{criterion}_n"][order][at])}
             )
     return report(rows)
+
+
+def _for_good(reached: np.ndarray) -> int:
+    """The first place from which on all is reached; behind the last one if it is not there."""
+    short = np.flatnonzero(~reached)
+    return int(short[-1]) + 1 if len(short) else 0
 
 
 def _lime(game: RatioGame, sizes: Sequence[int], seed: int) -> list[Vector | None]:

@@ -6,11 +6,16 @@ from typing import Any
 
 from heedful.render import html
 from heedful.runs.tables import Tables
-from heedful.studies.attention_meets_post_hoc.figures import MASKED, PARTS
+from heedful.studies.attention_meets_post_hoc.figures import PARTS
+from heedful.studies.attention_meets_post_hoc.paper_figures import MASKED
 from heedful.studies.attention_meets_post_hoc.samples import NEAR
 from heedful.studies.attention_meets_post_hoc.sentence import AUTHORS_SCORE, AUTHORS_SOURCE, restored
+from heedful.studies.verdicts import CONFIRMED, NOT_SETTLED, REFUTED
+from heedful.support import intervals
 
 DEEPER, AUTHORS_DEEPER = "6-layer transformer", 0.8222  # layers and heads of the paper's appendix; its test accuracy
+COMPARED = {"kendall_size": "tau-b with size", "kendall": "tau-b with value", "against": "most attended speaks against"}
+CHANGED = {CONFIRMED: "unchanged", REFUTED: "changed", NOT_SETTLED: NOT_SETTLED}
 
 
 def words(tables: Tables) -> dict[str, Any]:
@@ -21,10 +26,16 @@ def words(tables: Tables) -> dict[str, Any]:
         "authors": authors(tables),
         "authors_source": AUTHORS_SOURCE,
         "authors_score": AUTHORS_SCORE,
-        "masked": MASKED,
+        "nearer": MASKED | {NOT_SETTLED: NOT_SETTLED},
         "parts": PARTS,
         "near": 1 - NEAR,
         "deeper": AUTHORS_DEEPER if any(row["variant"] == DEEPER for row in tables.rows("variants.summary")) else None,
+        "trainings": {row["figure"]: row for row in tables.rows("seeds.overall.summary")},
+        "compared": COMPARED,
+        "changed": CHANGED,
+        "level": intervals.LEVEL,
+        "few": intervals.FEW,
+        "resamples": intervals.RESAMPLES,
         "widest": max(row["width"] for row in tables.rows("formulas.summary")),
     }
 

@@ -13,7 +13,9 @@ from heedful.models.builtin import REVIEW
 from heedful.models.presets import PRESETS
 from heedful.models.training import Sizes
 from heedful.studies.attention_meets_post_hoc import variants
+from heedful.studies.attention_meets_post_hoc.claims import claims
 from heedful.studies.study import Recipe, Settings
+from heedful.studies.verdicts import Claim
 
 SENTENCE = "attention based explanations are popular but questionable"  # Figure 1 of the paper
 HOW = (
@@ -60,9 +62,15 @@ class Numbers(Settings):
         sample_sizes: numbers of samples tried.
         sample_runs: runs a text and method.
         attention: texts for attention against Shapley.
+        seeds: trainings behind the headline, of this seed and the next ones.
+        seed_texts: texts for attention against Shapley in each of them.
         variants: other classifiers, the first one the standard they are compared with.
         variant_texts: texts for each of them where Shapley values are exact.
         sampled_variant_texts: texts where they are sampled.
+        margins: by figure, the difference to the standard from which on a variant changes the answer.
+        most_noise: mean standard error of sampled Shapley values, as a share of the largest, with which such a
+            difference is still judged.
+        claims: what the report confirms or refutes.
         control: planted reviews to explain.
         training_reviews: planted reviews to train on.
     """
@@ -83,9 +91,14 @@ class Numbers(Settings):
     sample_sizes: tuple[int, ...]
     sample_runs: int
     attention: int | None
+    seeds: int
+    seed_texts: int
     variants: tuple[variants.Variant, ...]
     variant_texts: int
     sampled_variant_texts: int
+    margins: tuple[tuple[str, float], ...]
+    most_noise: float
+    claims: tuple[Claim, ...]
     control: int
     training_reviews: int
 
@@ -104,13 +117,18 @@ FULL = Numbers(
     affine=2000,
     widths=1000,
     kernel_widths=(0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, math.inf),
-    samples=100,
-    sample_sizes=tuple(250 * 2**k for k in range(8)),
-    sample_runs=2,
+    samples=300,
+    sample_sizes=tuple(250 * 2**k for k in range(9)),
+    sample_runs=1,  # a second run on the same text tells less than a run on another
     attention=None,
+    seeds=3,
+    seed_texts=10_000,
     variants=variants.FULL,
     variant_texts=1000,
     sampled_variant_texts=100,
+    margins=(("kendall_size", 0.05), ("kendall", 0.05), ("against", 0.05)),
+    most_noise=0.1,
+    claims=claims(4000),
     control=1000,
     training_reviews=4000,
 )
@@ -144,9 +162,11 @@ QUICK = replace(
     sample_sizes=(250, 500, 1000),
     sample_runs=2,
     attention=200,
+    seed_texts=100,
     variants=variants.QUICK,
     variant_texts=200,
     sampled_variant_texts=10,
+    claims=claims(1000),
     control=200,
     training_reviews=2000,
 )

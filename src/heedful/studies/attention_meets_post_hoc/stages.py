@@ -11,20 +11,24 @@ from types import ModuleType
 import pyarrow as pa
 
 from heedful.data import planted
+from heedful.studies import verdicts
 from heedful.studies.attention_meets_post_hoc import (
     affine,
     attention,
     control,
+    differences,
     formulas,
     gradients,
     measuring,
     samples,
+    seeds,
     sentence,
     variants,
     widths,
 )
 from heedful.studies.attention_meets_post_hoc.settings import Numbers
 from heedful.studies.study import Run, Stage
+from heedful.support import intervals
 
 _Run = Run[Numbers]
 _Tables = Mapping[str, pa.Table]
@@ -45,10 +49,23 @@ def stages(settings: Numbers) -> list[Stage[Numbers]]:
         _measured("attention", _attention, ("attention",), attention),
         _measured("control", _control, ("control",), control),
     ]
+    measured = [*own, *_seed_stages(settings), *_variant_stages(settings)]
+    summed = ("gradients", "formulas", "sampled", "affine", "widths", "samples", "attention", "seeds")
+    return [*measured, Stage("claims", _claims, ("claims",), summed, (verdicts,))]
+
+
+def _seed_stages(settings: Numbers) -> list[Stage[Numbers]]:
+    code = (seeds, attention, variants, measuring)
+    others = [Stage(f"seed-{k}", partial(_seed, k), ("seed_texts",), code=code) for k in range(1, settings.seeds)]
+    needs, reads = ("train", "attention", *(stage.name for stage in others)), ("seeds", "seed_texts", "attention")
+    return [*others, Stage("seeds", _seeds, reads, needs, code)]
+
+
+def _variant_stages(settings: Numbers) -> list[Stage[Numbers]]:
     code, texts = (variants, attention, measuring), ("variant_texts", "sampled_variant_texts")
     trained = [Stage(_table_of(variant), partial(_variant, variant), texts, code=code) for variant in settings.variants]
-    together = Stage("variants", _variants, ("variants",), tuple(stage.name for stage in trained), code)
-    return [*own, *trained, together]
+    needs, reads = tuple(stage.name for stage in trained), ("variants", "margins", "most_noise")
+    return [*trained, Stage("variants", _variants, reads, needs, (*code, differences, verdicts))]
 
 
 def _measured(name: str, run: Callable[[_Run], _Tables], reads: tuple[str, ...], *code: ModuleType) -> Stage[Numbers]:
@@ -59,6 +76,7 @@ def _train(run: _Run) -> _Tables:
     rows = []
     for recipe in run.settings.recipes:
         metrics = run.training(recipe.name)
+        n, accuracy = metrics["test"]["n"], metrics["test"]["accuracy"]
         rows.append(
             {
                 "classifier": recipe.name,
@@ -66,9 +84,9 @@ def _train(run: _Run) -> _Tables:
                 "validation": metrics["n_validation"],
                 "epochs": len(metrics["history"]),
                 "heads": recipe.sizes.heads,
-                "test": metrics["test"]["n"],
-                "accuracy": metrics["test"]["accuracy"],
+                "test": n,
             }
+            | intervals.columns({"accuracy": intervals.proportion(round(accuracy * n), n)})
         )
     return {"train.summary": measuring.table(rows)}
 
@@ -151,8 +169,28 @@ def _attention(run: _Run) -> _Tables:
 def _control(run: _Run) -> _Tables:
     reviews = planted.generate(run.settings.control, 2 * run.seed + 1)  # the test part of the planted reviews
     found = control.measure(run.classifier("planted"), reviews, seed=run.seed, track=run.track)
-    accuracy = measuring.table([{"accuracy": control.accuracy(found), "reviews": len(reviews)}])
+    accuracy = measuring.table([intervals.columns({"accuracy": control.accuracy(found)}) | {"reviews": len(reviews)}])
     return {"control": found, "control.summary": control.summary(found), "control.accuracy.summary": accuracy}
+
+
+def _seed(k: int, run: _Run) -> _Tables:
+    """The paper's classifier trained once more, and its attention, as `_attention` has it."""
+    recipe = next(recipe for recipe in run.settings.recipes if recipe.name == "paper")
+    seed, again = run.seed + k, variants.Pooling(recipe.name, recipe.preset, recipe.sizes)
+    folder = run.folder / "models" / f"paper-seed-{seed}"
+    classifier = variants.trained(again, run.data[recipe.data], folder, seed=seed)
+    measured = attention.measure(classifier, run.texts(run.settings.seed_texts), (seeds.OUTPUT,), track=run.track)
+    accuracy, n_test = variants.accuracy(folder)
+    return {f"seed-{k}": seeds.labelled(measured, seed, round(accuracy * n_test), n_test)}
+
+
+def _seeds(run: _Run) -> _Tables:
+    """This seed's training, on the texts of the others, and the others."""
+    numbers, paper = run.settings, run.training("paper")["test"]
+    first = seeds.chosen(run.table("attention"), run.sample(numbers.attention), run.sample(numbers.seed_texts))
+    every = [seeds.labelled(first, run.seed, round(paper["accuracy"] * paper["n"]), paper["n"])]
+    found = seeds.summary(pa.concat_tables([*every, *(run.table(f"seed-{k}") for k in range(1, numbers.seeds))]))
+    return {"seeds.summary": found, "seeds.overall.summary": seeds.overall(found)}
 
 
 def _table_of(variant: variants.Variant) -> str:
@@ -177,4 +215,14 @@ def _variant(variant: variants.Variant, run: _Run) -> _Tables:
 
 def _variants(run: _Run) -> _Tables:
     every = pa.concat_tables([run.table(_table_of(variant)) for variant in run.settings.variants])
-    return {"variants": every, "variants.summary": variants.summary(every)}
+    apart = differences.summary(every, dict(run.settings.margins), run.settings.most_noise)
+    return {
+        "variants": every,
+        "variants.summary": variants.summary(every),
+        "differences.summary": apart,
+        "differences.overall.summary": differences.overall(apart),
+    }
+
+
+def _claims(run: _Run) -> _Tables:
+    return {"claims.summary": measuring.report(verdicts.judged(run.settings.claims, run.tables))}

@@ -36,12 +36,12 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     attention_of,
     batches,
     groups,
-    mean,
     report,
     seed_of,
     silent,
     table,
 )
+from heedful.support import intervals
 from heedful.support.files import write_whole
 from heedful.support.progress import quiet_transformers
 
@@ -228,16 +228,18 @@ def summary(measured: pa.Table) -> pa.Table:
         (mean), n_effective (mean), `attention.means`, and how far kendall_size and against may be off because these
         texts were drawn and not others: kendall_size_error, against_error (one standard error). Then unknown_same
         (share of texts that get their class with every word unknown, too), and against in these texts and in the
-        others: against_same, against_other (null without any).
+        others: against_same, against_other (null without any). Accuracy and means with their intervals over texts.
     """
     found = list(groups(measured, "variant", "source", "accuracy", "n_test"))
     sampled = {key["variant"]: of["text"] for key, of in found if key["source"] == SAMPLED}
     rows = []
     for key, of in found:
-        rows.append(key | _means(of))
+        right = intervals.proportion(round(key["accuracy"] * key["n_test"]), key["n_test"])
+        known = key | intervals.columns({"accuracy": right})
+        rows.append(known | _means(of))
         if key["source"] == EXACT and key["variant"] in sampled:
             same = np.isin(of["text"], sampled[key["variant"]])
-            rows.append(key | {"source": SAME} | _means({name: column[same] for name, column in of.items()}))
+            rows.append(known | {"source": SAME} | _means({name: column[same] for name, column in of.items()}))
     return report(rows)
 
 
@@ -246,14 +248,17 @@ def _means(of: dict[str, np.ndarray]) -> Row:
     size = of["kendall_size"][~np.isnan(of["kendall_size"])]
     return {
         "texts": n,
-        "std_error": mean(of["std_error"]),
-        "n_effective": mean(of["n_effective"]),
+        **intervals.columns({name: intervals.mean(of[name]) for name in ("std_error", "n_effective")}),
         **found,
         "kendall_size_error": float(size.std(ddof=1) / np.sqrt(len(size))) if len(size) > 1 else float("nan"),
         "against_error": float(np.sqrt(found["against"] * (1 - found["against"]) / n)),
-        "unknown_same": float(same.mean()),
-        "against_same": mean(of["against"][same].astype(np.float64)),
-        "against_other": mean(of["against"][~same].astype(np.float64)),
+        **intervals.columns(
+            {
+                "unknown_same": intervals.share(same),
+                "against_same": intervals.share(of["against"][same]),
+                "against_other": intervals.share(of["against"][~same]),
+            }
+        ),
     }
 
 

@@ -18,13 +18,12 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     Vector,
     batches,
     groups,
-    mean,
-    median,
     most,
     report,
     silent,
     table,
 )
+from heedful.support import intervals
 
 WIDTHS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, math.inf)
 
@@ -70,20 +69,20 @@ def summary(measured: pa.Table) -> pa.Table:
     """One row a width.
 
     Returns:
-        width, texts, kendall, kendall_5 (below it in 5 % of texts), spearman, sign, top5, same5, first (means).
+        width, texts, kendall, kendall_5 (below it in 5 % of texts), spearman, sign, top5, same5, first (means); each
+        of these figures with its interval over texts.
     """
     return report(
         key
-        | {
-            "texts": len(of["text"]),
-            "kendall": mean(of["kendall"]),
-            "kendall_5": median(of["kendall"], 0.05),
-            "spearman": mean(of["spearman"]),
-            "sign": mean(of["sign"]),
-            "top5": mean(of["top5"]),
-            "same5": float(of["same5"].mean()),
-            "first": float(of["first"].mean()),
-        }
+        | {"texts": len(of["text"])}
+        | intervals.columns(
+            {
+                "kendall": intervals.mean(of["kendall"]),
+                "kendall_5": intervals.quantile(of["kendall"], 0.05),
+                "spearman": intervals.mean(of["spearman"]),
+            }
+            | {name: intervals.share(of[name]) for name in ("sign", "top5", "same5", "first")}
+        )
         for key, of in groups(measured, "width")
     )
 
