@@ -7,120 +7,26 @@ trained attention spreads over more orders of magnitude than a float64 has room 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int
+from jaxtyping import Bool, Float64
 
 from heedful.errors import SettingError
 from heedful.games.bridge import ForOthers
+from heedful.games.terms import Array, Numbers, Terms, floats
+
+__all__ = ["Array", "Number", "RatioGame", "Terms"]
 
 _UNDERFLOW = 1e-280  # below this share of a head's largest weight, terms lost to underflow could matter
 _BLOCK = 1 << 20  # masks x units handled at once
-_MOST_LOG = 1e6  # size of a log weight; of a larger one too few digits are left of the weight itself
-_MOST = 1e250  # size of a value; beyond, sums of products leave the range of float64
 
-Array = Float64[np.ndarray, "..."]
+_NO_FIXED = Terms.none(0)  # stands for `Terms.none(heads)`
+
 Number = float | int
-
-
-@dataclass(frozen=True, eq=False)
-class Terms:
-    """Weights and values that enter a softmax-pooled sum.
-
-    Attributes:
-        log_weight: natural logarithm of the weights, (heads, units), or (heads,) for the fixed part; minus infinity
-            where there is no such term.
-        value: what is pooled: the same shape, or one more axis for several outputs. Ignored where there is no term.
-
-    Raises:
-        SettingError: the shapes do not match, or a log weight or a value is not a number, infinite or far too large.
-    """
-
-    log_weight: Float64[np.ndarray, "heads ..."]
-    value: Float64[np.ndarray, "heads ..."]
-
-    def __post_init__(self) -> None:
-        log_weight = np.array(self.log_weight, dtype=np.float64)
-        value = np.array(self.value, dtype=np.float64)
-        axes = log_weight.ndim
-        if axes not in (1, 2) or value.shape[:axes] != log_weight.shape or value.ndim > axes + 1:
-            raise SettingError(
-                f"log_weight {log_weight.shape} must be (heads, units) or (heads,), "
-                f"and value {value.shape} the same shape, or with one more axis for the outputs"
-            )
-        there = ~np.isneginf(log_weight)
-        if not (abs(log_weight[there]) <= _MOST_LOG).all():
-            raise SettingError(
-                f"log_weight must be finite, at most {_MOST_LOG:.0e} in size, or minus infinity where there is no term"
-            )
-        value[~there] = 0.0
-        if not (abs(value) <= _MOST).all():
-            raise SettingError(f"value must be finite, at most {_MOST:.0e} in size, wherever there is a term")
-        for name, array in (("log_weight", log_weight), ("value", value)):
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
-
-    @classmethod
-    def none(cls, *shape: int) -> Terms:
-        """No terms at all, e.g. `Terms.none(heads, units)` for units that vanish when they are removed.
-
-        Example:
-            >>> Terms.none(1, 2).log_weight
-            array([[-inf, -inf]])
-        """
-        return cls(np.full(shape, -np.inf), np.zeros(shape))
-
-    @property
-    def outputs(self) -> tuple[int, ...]:
-        """Shape of one value: () for a single output, (outputs,) for several at once."""
-        return self.value.shape[self.log_weight.ndim :]
-
-    def grouped(self, owner: Int[np.ndarray, " units"], n_groups: int) -> Terms:
-        """One term a group of units: the logarithm of the summed weight, and the weighted mean of the values.
-
-        Args:
-            owner: group of each unit; -1 leaves the unit out.
-            n_groups: number of groups; one without members has no term.
-
-        Raises:
-            SettingError: `owner` does not name one group a unit.
-
-        Example:
-            >>> tokens = Terms(np.log([[1.0, 3.0, 5.0]]), np.array([[0.0, 4.0, 7.0]]))
-            >>> words = tokens.grouped(np.array([0, 0, 1]), 2)
-            >>> np.exp(words.log_weight).round(9), words.value
-            (array([[4., 5.]]), array([[3., 7.]]))
-        """
-        if self.log_weight.ndim != 2 or owner.shape != self.log_weight.shape[1:]:
-            raise SettingError(f"owner {owner.shape} must name a group for each unit of {self.log_weight.shape}")
-        if owner.size and not -1 <= owner.min() <= owner.max() < n_groups:
-            raise SettingError(f"owner must lie in -1..{n_groups - 1}, got {owner.min()}..{owner.max()}")
-        order = np.argsort(owner, kind="stable")
-        order = order[np.searchsorted(owner[order], 0) :]
-        groups, starts = np.unique(owner[order], return_index=True)
-        log_weight = np.full((len(self.log_weight), n_groups), -np.inf)
-        value = np.zeros((*log_weight.shape, *self.outputs))
-        if groups.size:
-            log_weight[:, groups], value[:, groups] = _pool(self.log_weight[:, order], self.value[:, order], starts)
-        return Terms(log_weight, value)
-
-
-def _pool(log_weight: Array, value: Array, starts: Int[np.ndarray, " groups"]) -> tuple[Array, Array]:
-    """Pool runs of neighbouring terms, the k-th starting at starts[k], each relative to its own largest weight."""
-    top = np.maximum.reduceat(log_weight, starts, axis=1)
-    top = np.where(np.isneginf(top), 0.0, top)
-    weight = np.exp(log_weight - np.repeat(top, np.diff(starts, append=log_weight.shape[1]), axis=1))
-    total = np.add.reduceat(weight, starts, axis=1)
-    with np.errstate(divide="ignore"):
-        log_total = top + np.log(total)
-    outputs = (1,) * (value.ndim - 2)
-    share = weight.reshape(*weight.shape, *outputs) * value
-    return log_total, np.add.reduceat(share, starts, axis=1) / np.where(total > 0, total, 1.0).reshape(
-        *total.shape, *outputs
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,11 +39,11 @@ class RatioGame(ForOthers):
     Attributes:
         kept: terms of the units while they stay, (heads, units).
         removed: terms that stand in for removed units, (heads, units); `Terms.none(heads, units)` if they vanish.
-        fixed: terms that always stay, (heads,); `Terms.none(heads)` if there are none.
+        fixed: terms that always stay, (heads,); none by default.
         empty: value of a head in which no term is left; None refuses to evaluate such a mask.
 
     Raises:
-        SettingError: the three parts differ in heads, units or outputs, or there is no unit.
+        SettingError: the three parts are no `Terms`, differ in heads, units or outputs, or there is no unit.
 
     Example:
         >>> kept = Terms(np.log([[1.0, 3.0]]), np.array([[2.0, -2.0]]))
@@ -148,10 +54,16 @@ class RatioGame(ForOthers):
 
     kept: Terms
     removed: Terms
-    fixed: Terms
+    fixed: Terms = _NO_FIXED
     empty: Number | Float64[np.ndarray, " outputs"] | None = None
 
     def __post_init__(self) -> None:
+        parts = (self.kept, self.removed, self.fixed)
+        if not all(isinstance(part, Terms) for part in parts):
+            kinds = ", ".join(type(part).__name__ for part in parts)
+            raise SettingError(f"kept, removed, fixed must be Terms, got {kinds}: arrays go to RatioGame.from_weights")
+        if self.fixed.log_weight.shape == (0,):
+            object.__setattr__(self, "fixed", Terms.none(len(self.kept.log_weight)))
         shapes = [terms.log_weight.shape for terms in (self.kept, self.removed, self.fixed)]
         if len(shapes[0]) != 2 or 0 in shapes[0] or shapes[1:] != [shapes[0], shapes[0][:1]]:
             found = ", ".join(str(shape) for shape in shapes)
@@ -163,10 +75,64 @@ class RatioGame(ForOthers):
             if np.isfinite(terms.log_weight).any():
                 raise SettingError(f"kept has outputs {self.outputs}, {name} has {terms.outputs}: they must agree")
             object.__setattr__(self, name, Terms(terms.log_weight, np.zeros(terms.log_weight.shape + self.outputs)))
-        if self.empty is not None and (
-            np.shape(self.empty) not in ((), self.outputs) or not np.isfinite(self.empty).all()
-        ):
-            raise SettingError(f"empty must be one finite number, or one for each output {self.outputs}")
+        if self.empty is not None:
+            empty = floats("empty", self.empty)
+            if empty.shape not in ((), self.outputs) or not np.isfinite(empty).all():
+                raise SettingError(f"empty must be one finite number, or one for each output {self.outputs}")
+            object.__setattr__(self, "empty", empty if empty.ndim else float(empty))
+
+    @classmethod
+    def from_weights(
+        cls,
+        weights: Numbers,
+        values: Numbers,
+        *,
+        fixed: tuple[Numbers, Numbers] | None = None,
+        empty: Numbers | None = None,
+    ) -> RatioGame:
+        """Return the game of a weighted mean, as softmax pooling takes it, in which a removed unit drops out.
+
+        The value of a set of units is `sum(weights * values) / sum(weights)` over its members, and the mean over heads
+        if there are several. Attention weights and what they pool make such a game.
+
+        Args:
+            weights: (units,) or (heads, units), none negative; they need not add up to 1. A unit of weight 0 counts for
+                nothing.
+            values: the same shape, or one more axis for several outputs.
+            fixed: weight and value of a part that always stays: numbers, or (heads,) and (heads, ...).
+            empty: value of the empty set, which without a fixed part is 0 / 0: a number, or one an output.
+
+        Raises:
+            SettingError: the shapes do not match, a weight is negative or a number not finite, or neither `fixed` nor
+                `empty` says what the empty set is worth.
+
+        Example:
+            >>> game = RatioGame.from_weights([1.0, 3.0], [2.0, -2.0], empty=0.0)
+            >>> game(np.array([[False, False], [True, False], [True, True]]))
+            array([ 0.,  2., -1.])
+            >>> from heedful.games import exact
+            >>> exact.shapley(game).values.round(9)
+            array([ 1.5, -2.5])
+            >>> exact.shapley(RatioGame.from_weights([1.0, 3.0], [2.0, -2.0], fixed=(1.0, 1.0))).values.round(9)
+            array([ 0.575, -2.175])
+        """
+        weight, value = floats("weights", weights), floats("values", values)
+        if weight.ndim == 1:
+            weight, value = weight[None], value[None]
+        if weight.ndim != 2 or value.shape[:2] != weight.shape or value.ndim > 3:
+            raise SettingError(
+                f"weights {np.shape(weights)} must be (units,) or (heads, units), "
+                f"and values {np.shape(values)} the same shape, or with one more axis for the outputs"
+            )
+        kept = _terms(weight, value)
+        shape = len(weight), *kept.outputs
+        always = Terms.none(len(weight)) if fixed is None else _terms(*_pair(fixed, shape))
+        if empty is None and np.isneginf(always.log_weight).any():
+            raise SettingError(
+                "without units the value is 0 / 0: give `empty`, what that counts as, or `fixed`, a weight and a value"
+            )
+        known = empty if empty is None else floats("empty", empty)
+        return cls(kept, Terms.none(*weight.shape), always, known if known is None or known.ndim else float(known))
 
     @classmethod
     def from_text(  # the choices of `heedful.explain`
@@ -235,6 +201,7 @@ class RatioGame(ForOthers):
             SettingError: `masks` is not boolean of shape (n, units), or it leaves a head without any term while the
                 game has no `empty` value.
         """
+        masks = np.asarray(masks)
         if masks.ndim != 2 or masks.dtype != np.bool_ or masks.shape[1] != self.n_units:
             raise SettingError(f"masks must be boolean (n, {self.n_units}), got {masks.dtype} {masks.shape}")
         size = max(1, _BLOCK // self.n_units)
@@ -267,6 +234,12 @@ class RatioGame(ForOthers):
         return np.asarray(nothing), np.asarray(everything)
 
     @cached_property
+    def _scale(self) -> float:
+        """The largest value, as a power of two: sums are relative to it, or products of tiny numbers would vanish."""
+        largest = max(float(np.abs(terms.value).max()) for terms in (self.kept, self.removed, self.fixed))
+        return 2.0 ** math.frexp(largest)[1]
+
+    @cached_property
     def _columns(self) -> tuple[Array, Array, Array]:
         """Kept, removed, fixed: columns (weight, weight * values) head by head, relative to a head's largest weight."""
         tops = [self.kept.log_weight.max(1), self.removed.log_weight.max(1), self.fixed.log_weight]
@@ -275,7 +248,7 @@ class RatioGame(ForOthers):
 
         def columns(log_weight: Array, value: Array) -> Array:
             weight = np.exp(log_weight - top[:, None])
-            value = value.reshape(*weight.shape, -1)
+            value = value.reshape(*weight.shape, -1) / self._scale
             both = np.concatenate([weight[..., None], weight[..., None] * value], axis=-1)
             return np.ascontiguousarray(np.moveaxis(both, 0, 1).reshape(weight.shape[1], -1))
 
@@ -293,7 +266,7 @@ class RatioGame(ForOthers):
         lost = sums[..., 0] < _UNDERFLOW
         for head in np.flatnonzero(lost.any(0)).tolist():
             sums[lost[:, head], head] = self._sums_in_logs(masks[lost[:, head]], head)
-        values: Array = (sums[..., 1:] / sums[..., :1]).mean(1)
+        values: Array = (sums[..., 1:] / sums[..., :1]).mean(1) * self._scale
         return values.reshape(len(masks), *self.outputs)
 
     def _sums_in_logs(self, masks: Bool[np.ndarray, "n units"], head: int) -> Float64[np.ndarray, "n sums"]:
@@ -309,6 +282,23 @@ class RatioGame(ForOthers):
         of_kept, of_removed = (terms.value[head].reshape(self.n_units, -1) for terms in (kept, removed))
         numerators = (weight * masks) @ of_kept + (weight * ~masks) @ of_removed
         numerators += fixed_weight[:, None] * fixed.value[head].reshape(1, -1)
-        sums = np.column_stack([weight.sum(1) + fixed_weight, numerators])
-        sums[gone, 0], sums[gone, 1:] = 1.0, 0.0 if self.empty is None else self.empty
+        sums = np.column_stack([weight.sum(1) + fixed_weight, numerators / self._scale])
+        sums[gone, 0], sums[gone, 1:] = 1.0, 0.0 if self.empty is None else np.asarray(self.empty) / self._scale
         return sums
+
+
+def _terms(weight: Array, value: Array) -> Terms:
+    """Return terms of weights that are not logarithms."""
+    if not ((weight >= 0) & (weight < np.inf)).all():
+        raise SettingError("weights must be finite, and none negative")
+    with np.errstate(divide="ignore"):
+        return Terms(np.log(weight), value)
+
+
+def _pair(fixed: tuple[Numbers, Numbers], shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return weight and value of the fixed part, (heads,) and (heads, ...)."""
+    try:
+        weight, value = fixed
+        return np.broadcast_to(floats("fixed", weight), shape[:1]), np.broadcast_to(floats("fixed", value), shape)
+    except (TypeError, ValueError):
+        raise SettingError(f"fixed must be a weight and a value, numbers or arrays {shape[:1]} and {shape}") from None

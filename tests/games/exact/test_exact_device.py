@@ -356,4 +356,4 @@ def half_bare() -> RatioGame:
 def disturb(monkeypatch: pytest.MonkeyPatch, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
     """Change the slopes that blocks of nodes give."""
     right = tensors._marginals
-    monkeypatch.setattr(tensors, "_marginals", lambda *of: (change(right(*of)[0]), right(*of)[1]))
+    monkeypatch.setattr(tensors, "_marginals", lambda *of: (change(right(*of)[0]), *right(*of)[1:]))

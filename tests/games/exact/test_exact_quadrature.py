@@ -130,9 +130,9 @@ class TestRules:
         for part in split(all_nodes(game, exponential_sum(1e-10)), game):
             block = tables(game, part)
             rule = rules.uniform(block, allow)
-            slope, _ = kernels.marginals(block.arrays, rule.arrays)
-            expected, _ = kernels.marginals(block.arrays, complete(units, len(part)))
-            error = np.abs(slope - expected).max(1)
+            slope, _ = kernels.marginals(block.arrays, rule.arrays, 1)
+            expected, _ = kernels.marginals(block.arrays, complete(units, len(part)), 1)
+            error = np.abs(slope - expected).max((1, 2))
             assert (error <= rule.missed + 1e-13).all()
             assert (rule.missed <= 1.2 * share * len(part) * allow.difference + 1e-300).all()
 
@@ -149,8 +149,8 @@ class TestRules:
         game = prepare(make_game(1, 100, 2, 3.0))
         block = tables(game, all_nodes(game, exponential_sum(1e-10))[:100])
         rule = rules.uniform(block, Allowance(first_scale(game), first_scale(game), 1e-3))
-        expected, _ = kernels.marginals(block.arrays, complete(100, 100))
-        error = np.abs(kernels.marginals(block.arrays, rule.arrays)[0] - expected).max()
+        expected, _ = kernels.marginals(block.arrays, complete(100, 100), 1)
+        error = np.abs(kernels.marginals(block.arrays, rule.arrays, 1)[0] - expected).max()
         assert 1e-9 < error <= rule.missed.max()
 
     @given(recipes)
@@ -164,31 +164,46 @@ class TestRules:
         for part in split(all_nodes(game, exponential_sum(1e-10)), game):
             block = tables(game, part)
             some, all_ = rules.mixed(block, allow, chances), rules.mixed(block, everything, chances)
-            slopes, means = zip(*(kernels.marginals(block.arrays, rule.arrays) for rule in (some, all_)), strict=True)
-            assert (np.abs(slopes[0] - slopes[1]).max(1) <= some.missed + 1e-14).all()
-            assert (np.abs(means[0] - means[1]).max(1) <= some.missed_mean + 1e-14).all()
+            slopes, means = zip(
+                *(kernels.marginals(block.arrays, rule.arrays, 1) for rule in (some, all_)), strict=True
+            )
+            assert (np.abs(slopes[0] - slopes[1]).max((1, 2)) <= some.missed + 1e-14).all()
+            of_means = rules.support(block, allow)[2] @ block.mass
+            assert (np.abs(means[0] - means[1]).max(1) <= of_means + 1e-14).all()
+
+    @given(recipes)
+    @relaxed
+    def test_chances_by_themselves_are_parts_of_the_whole(self, recipe: dict[str, object]) -> None:
+        game = prepare(make_game(**(recipe | {"units": 20})))  # type: ignore[arg-type]
+        chances = rules.Chances(np.array([0.1, 0.3, 0.4, 0.9]), np.array([1.0, -2.0, 0.5, 3.0]))
+        block = tables(game, all_nodes(game, exponential_sum(1e-6)))
+        rule = rules.mixed(block, Allowance(first_scale(game), game.bounds.swing.mean(0), 1e-5), chances)
+        whole, means = kernels.marginals(block.arrays, rule.arrays, 1)
+        parts = [kernels.marginals(block.arrays, rule.part(some), 2) for some in (slice(0, 2), slice(2, 4))]
+        rows = np.concatenate([rows for rows, _ in parts], axis=1)
+        assert np.einsum("i,cij->cj", chances.weight, rows) == pytest.approx(whole[:, 0], rel=1e-12, abs=1e-13)
+        assert (np.concatenate([mean for _, mean in parts], axis=1) == means).all()
 
 
 @pytest.mark.parametrize(
-    ("rule", "part", "method"),
+    ("rule", "method"),
     [
-        ("uniform", "missed", exact.shapley),
-        ("uniform", "missed", exact.shapley_interactions),
-        ("mixed", "missed", exact.banzhaf),
-        ("mixed", "missed", exact.banzhaf_interactions),
-        ("mixed", "missed", partial(exact.semivalue, density=Beta(2, 3))),
-        ("mixed", "missed", exact.lime),
-        ("mixed", "missed_mean", exact.lime),
+        ("uniform", exact.shapley),
+        ("uniform", exact.shapley_interactions),
+        ("mixed", exact.banzhaf),
+        ("mixed", exact.banzhaf_interactions),
+        ("mixed", partial(exact.semivalue, density=Beta(2, 3))),
+        ("mixed", exact.lime),
     ],
 )
 def test_what_rules_miss_is_part_of_the_bound(
-    rule: str, part: str, method: partial[exact.Semivalue], monkeypatch: pytest.MonkeyPatch
+    rule: str, method: partial[exact.Semivalue], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = getattr(rules, rule)
 
     def worse(*args: object, **kwargs: object) -> rules.Rule:
         found = right(*args, **kwargs)
-        return replace(found, **{part: getattr(found, part) + 1.0})
+        return replace(found, missed=found.missed + 1.0)
 
     monkeypatch.setattr(rules, rule, worse)
     assert method(make_game(), tolerance=1e6).error_bound > 0.9

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from heedful.games.exact.checks import check_batch
 from heedful.support.parallel import in_parallel
 
 In = TypeVar("In")
@@ -34,6 +35,7 @@ def batch(function: Callable[[In], Out], games: Iterable[In], device: str | None
         >>> [round(float(r.values.sum()), 9) for r in exact.batch(exact.shapley, [game], device="cpu")]
         [0.333333333]
     """
+    check_batch(function, games)
     if device is None:
         return in_parallel(function, list(games))
     from heedful.games.exact.device import on_device  # late: it brings torch, which games do without

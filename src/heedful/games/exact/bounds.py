@@ -18,9 +18,11 @@ PerOutput = Float64[AnyArray, "*games outputs"]
 
 
 def of_values(game: Prepared, recipe: ExponentialSum) -> tuple[PerOutput, PerOutput]:
-    """Errors (quadrature, rounding) of any average of f - f(all)."""
-    swing = game.bounds.swing.mean(-2)
-    return recipe.relative * swing, _rounding_factor(game) * swing
+    """Errors (quadrature, rounding) of any average of f - f(all).
+
+    What is summed are terms, not changes by units: they may cancel, so rounding goes by what they are without that.
+    """
+    return recipe.relative * game.bounds.swing.mean(-2), _rounding_factor(game) * game.bounds.deviation.mean(-2)
 
 
 def of_differences(game: Prepared, recipe: ExponentialSum) -> tuple[PerOutput, PerOutput]:

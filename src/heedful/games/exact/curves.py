@@ -7,18 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from heedful.errors import PrecisionError, SettingError
 from heedful.games.exact import bounds, engine, kernels
+from heedful.games.exact.checks import check_game
 from heedful.games.exact.laplace import exponential_sum
-from heedful.games.exact.prepared import EPS, Prepared, prepare
+from heedful.games.exact.prepared import EPS, prepare
 from heedful.games.exact.tables import Tables, all_nodes, split, tables
 from heedful.games.ratio import Array, Number, RatioGame
+from heedful.games.terms import Terms, floats
 from heedful.support.parallel import in_parallel
 
 Scores = Float64[np.ndarray, " units"]
 Points = Float64[np.ndarray, "outputs points"]
+Units = Bool[np.ndarray, " units"]
+
+_FURTHEST = 650.0  # how far below a head's largest weight, in logarithms, `RatioGame` still sums relative to it
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +58,12 @@ def expected_value(game: RatioGame, p: Number | Scores, tolerance: Number = 1e-9
         >>> float(expected_value(game, 0.5).values.round(9))  # of 1, 1.5, -1.25 and -0.6
         0.1625
     """
-    chance = np.broadcast_to(np.asarray(p, dtype=np.float64), game.n_units)
+    check_game(game)
+    engine.first_target(tolerance)  # refuses senseless ones
+    chance = floats("p", p)
+    if chance.shape not in ((), (game.n_units,)):
+        raise SettingError(f"p must be one chance, or {game.n_units}, one a unit, got {chance.shape}")
+    chance = np.broadcast_to(chance, game.n_units)
     if not ((chance >= 0) & (chance <= 1)).all():
         raise SettingError("p must lie between 0 and 1")
     free = (chance > 0) & (chance < 1)
@@ -68,7 +78,7 @@ def expected_value(game: RatioGame, p: Number | Scores, tolerance: Number = 1e-9
         total: Points = (scale * M.prod(1)) @ (base + shares.sum(2))
         return total[:, None]
 
-    values, bound = _integrate(prepare(game.restricted(free, chance > 0)), one, tolerance)
+    values, bound = _integrate(game, (free, chance > 0), one, tolerance)
     return Expectation(values[:, 0].reshape(game.outputs), bound)
 
 
@@ -113,6 +123,9 @@ def insertion_curve(game: RatioGame, scores: Scores, tolerance: Number = 1e-9) -
 
 
 def _curve(game: RatioGame, scores: Scores, tolerance: Number, *, insertion: bool) -> Expectation:
+    check_game(game)
+    engine.first_target(tolerance)  # refuses senseless ones
+    scores = floats("scores", scores)
     if scores.shape != (game.n_units,) or np.isnan(scores).any():
         raise SettingError(f"scores must be {game.n_units} numbers, one a unit, got {scores.shape}")
     level, size = np.unique(-scores, return_inverse=True, return_counts=True)[1:]
@@ -122,7 +135,7 @@ def _curve(game: RatioGame, scores: Scores, tolerance: Number, *, insertion: boo
     values, bound = game(moved == insertion), _evaluation_error(game)
     for tie in np.flatnonzero(size > 1):
         start, free = int(size[:tie].sum()), level == tie
-        means, error = _integrate(prepare(game.restricted(free, moved[start] == insertion)), _size_means, tolerance)
+        means, error = _integrate(game, (free, moved[start] == insertion), _size_means, tolerance)
         steps = means if insertion else means[:, ::-1]
         values[start + 1 : start + size[tie]] = steps[:, 1:-1].T.reshape(-1, *game.outputs)
         bound = max(bound, error)
@@ -134,25 +147,57 @@ def _size_means(block: Tables) -> Points:
     return means
 
 
-def _integrate(game: Prepared, integrand: Callable[[Tables], Points], tolerance: Number) -> tuple[Points, float]:
-    """Sum of an integrand over all nodes, with its error bound."""
-    if not 0.0 < tolerance < np.inf:
-        raise SettingError(f"tolerance must be a positive number, got {tolerance}")
-    recipe = exponential_sum(max(1e-17, min(engine.FIRST, 0.1 * tolerance)))
+def _integrate(
+    whole: RatioGame, choice: tuple[Units, Units], integrand: Callable[[Tables], Points], tolerance: Number
+) -> tuple[Points, float]:
+    """Return the sum of an integrand over all nodes, with its error bound.
+
+    Args:
+        whole: the game.
+        choice: which units are free, and which of the others are kept.
+        integrand: of the game of the free units.
+        tolerance: as for `expected_value`.
+    """
+    restricted = whole.restricted(*choice)
+    game, recipe = prepare(restricted), exponential_sum(max(1e-17, engine.first_target(tolerance)))
     blocks = split(all_nodes(game, recipe), game)
     values: Points = np.sum(
         in_parallel(lambda nodes: integrand(tables(game, nodes)), blocks, least=engine.MANY), axis=0
     )
     centre, swing = game.values.centre.mean(0), game.bounds.swing.mean(0)
     values += centre[:, None]
-    bound = np.add(*bounds.of_values(game, recipe)) + 4.0 * EPS * np.abs(centre)
-    scale = np.maximum(np.abs(values).max(1), swing)
-    if (bound > tolerance * scale).any():
+    bound = np.add(*bounds.of_values(game, recipe)) + 4.0 * EPS * np.abs(game.values.centre).mean(0)
+    if not choice[0].all():
+        bound += _pooling_error(whole, restricted.fixed)
+    largest = np.abs(values).max(1)
+    scale = np.maximum(largest, swing)
+    # values that cannot be told from zero are returned with their bound
+    if ((bound > tolerance * scale) & (bound < largest)).any():
         raise PrecisionError(f"cannot certify {tolerance:.1e} of the values, only {(bound / scale).max():.1e}")
     return values, float(bound.max())
 
 
 def _evaluation_error(game: RatioGame) -> float:
-    """Rounding error of plain evaluations."""
+    """Rounding error of plain evaluations.
+
+    Weights are relative to a head's largest one: a mask whose own weights are far below it has their rounding, too.
+    """
+    kept, removed, fixed = (terms.log_weight for terms in (game.kept, game.removed, game.fixed))
+    larger, smaller = np.maximum(kept, removed), np.minimum(kept, removed)
+    heaviest = np.maximum(larger.max(1), fixed)
+    always = np.maximum(smaller.max(1), fixed)  # what every mask has at least
+    alone = np.where(np.isfinite(larger), larger, heaviest[:, None]).min(1)
+    lightest = np.where(np.isneginf(always), alone, always)
+    below = np.where(np.isneginf(heaviest), 0.0, heaviest) - np.where(np.isneginf(heaviest), 0.0, lightest)
+    return EPS * (16.0 + 2.0 * math.sqrt(game.n_units) + min(float(below.max()), _FURTHEST)) * _largest(game)
+
+
+def _pooling_error(game: RatioGame, pooled: Terms) -> float:
+    """Rounding error of pooling the units that are not free with the fixed part: logarithms are rounded as they are."""
+    there = pooled.log_weight[np.isfinite(pooled.log_weight)]
+    return _evaluation_error(game) + 2.0 * EPS * float(np.abs(there).max(initial=0.0)) * _largest(game)
+
+
+def _largest(game: RatioGame) -> float:
     largest = max(float(np.abs(terms.value).max()) for terms in (game.kept, game.removed, game.fixed))
-    return EPS * (16.0 + 2.0 * math.sqrt(game.n_units)) * largest
+    return largest if game.empty is None else max(largest, float(np.abs(game.empty).max()))

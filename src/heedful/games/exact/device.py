@@ -21,6 +21,7 @@ from jaxtyping import Float64
 
 from heedful.errors import SettingError
 from heedful.games.exact import semivalues
+from heedful.games.exact.checks import check_game, check_number
 from heedful.games.exact.engine import Attempt, Pass, first_target
 from heedful.games.exact.lime import Equations, LimeFit, equations, lime, penalty_of, solved
 from heedful.games.exact.prepared import Parts, Prepared, arranged
@@ -62,6 +63,8 @@ def on_device(function: Callable[[Any], Any], games: Sequence[Any], device: str)
         PrecisionError: as the function itself.
     """
     method, settings = _method(function)
+    for game in games:
+        check_game(game)
     place, target = _usable(device), first_target(settings["tolerance"])
     found: list[Any] = [None] * len(games)
     for group in _groups(games, cells(place)):
@@ -178,6 +181,7 @@ def _semivalue(group: Group, target: float, settings: Settings) -> Attempt:
 
 
 def _lime(group: Group, target: float, settings: Settings) -> Attempt:
+    check_number("kernel_width", settings["kernel_width"])
     penalty = penalty_of(settings["n_samples"], settings["ridge"])
 
     def of_size(d: int) -> OfSize:
@@ -207,6 +211,6 @@ def _mixed(
         tensors = [torch.from_numpy(row) for row in rows]
         return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=with_).to(row.device)
 
-    p, weight = padded((each.p for each in chances), math.inf), padded(each.weight for each in chances)
+    p, weight = padded((each.p for each in chances), math.inf), padded(each.weights for each in chances)
     done = run(group.game, target, Mixed(p, weight, padded(columns), row))
     return done, padded(numbers)[row].T[..., None]

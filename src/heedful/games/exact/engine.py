@@ -12,6 +12,7 @@ from jaxtyping import Float64
 from heedful.errors import PrecisionError, SettingError
 from heedful.games.exact import bounds, kernels
 from heedful.games.exact.arrays import AnyArray
+from heedful.games.exact.checks import check_number
 from heedful.games.exact.laplace import ExponentialSum, exponential_sum
 from heedful.games.exact.prepared import Prepared
 from heedful.games.exact.rules import Allowance, Rule
@@ -22,10 +23,12 @@ from heedful.support.parallel import in_parallel
 _FINEST = 1e-18
 FIRST = 2e-13  # first target: costs little more than 1e-9 would, and mostly meets tolerances of 1e-12
 MANY = 4  # blocks of nodes from which on threads pay
+_ROWS = 1 << 15  # numbers in the rows that chances have by themselves: what a core's cache holds
 
 Values = Float64[AnyArray, "..."]
 PerOutput = Float64[AnyArray, "*games outputs"]
 RuleOf = Callable[[Tables, Allowance], Rule]
+Sums = tuple[Values, Values, Values]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +63,18 @@ class Pass:
 
     Attributes:
         slope: weighted derivatives by each unit's chance, (outputs, units).
+        together: weighted derivatives by the chance that all units share, see `rules.Chances`.
         mean: expected values for every column of the rule, or their weighted sums, (outputs, columns), relative to the
             heads' centres.
-        missed, missed_mean: what the rules miss of either.
+        missed: what the rules miss of a sum of differences whose weights add up to 1.
         recipe: the exponential sum used.
         points: nodes (u, p) evaluated.
     """
 
     slope: Float64[AnyArray, "*games outputs units"]
+    together: PerOutput
     mean: Float64[AnyArray, "*games outputs columns"]
     missed: PerOutput
-    missed_mean: PerOutput
     recipe: ExponentialSum
     points: Any
 
@@ -79,26 +83,34 @@ def run(game: Prepared, target: float, rule_of: RuleOf) -> Pass:
     """Integrate the first derivatives of a game, each node's rule chosen by `rule_of`."""
     recipe, nodes, allow = plan(game, target)
 
-    def one(part: Nodes) -> tuple[np.ndarray, np.ndarray, Rule]:
+    def one(part: Nodes) -> tuple[Sums, Rule]:
         block = tables(game, part)
         rule = rule_of(block, allow)
-        slope, mean = kernels.marginals(block.arrays, rule.arrays)
-        return slope, mean, rule
+        return _sums(block, rule), rule
 
-    results = in_parallel(one, split(nodes, game), least=MANY)
-    rules = [rule for _, _, rule in results]
-    columns = max(mean.shape[1] for _, mean, _ in results)
-    mean = np.zeros((game.n_outputs, columns))
-    for _, part, _ in results:
+    sums, rules = zip(*in_parallel(one, split(nodes, game), least=MANY), strict=True)
+    slope, together = (np.sum([each[i] for each in sums], axis=0) for i in range(2))
+    mean = np.zeros((game.n_outputs, max(each[2].shape[1] for each in sums)))
+    for _, _, part in sums:
         mean[:, : part.shape[1]] += part
-    return Pass(
-        np.sum([slope for slope, _, _ in results], axis=0),
-        mean,
-        np.sum([rule.missed for rule in rules], axis=0),
-        np.sum([rule.missed_mean for rule in rules], axis=0),
-        recipe,
-        sum(rule.points for rule in rules),
-    )
+    missed = np.sum([rule.missed for rule in rules], axis=0)
+    return Pass(slope, together, mean, missed, recipe, sum(rule.points for rule in rules))
+
+
+def _sums(block: Tables, rule: Rule) -> Sums:
+    """Return `slope`, `together` and `mean` of one block."""
+    if rule.together is None:
+        slope, mean = kernels.marginals(block.arrays, rule.arrays, 1)
+        return slope[:, 0], slope[:, 0].sum(1), mean
+    outputs, columns = block.mass.shape[1], len(rule.together)
+    slope, together, mean = np.zeros((outputs, block.n_units)), np.zeros(outputs), np.zeros((outputs, columns))
+    size = max(1, _ROWS // slope.size)
+    for start in range(0, columns, size):
+        some = slice(start, start + size)
+        rows, mean[:, some] = kernels.marginals(block.arrays, rule.part(some), min(size, columns - start))
+        slope += np.einsum("i,cij->cj", rule.weight[0, some], rows)
+        together += rows.sum(2) @ rule.together[some]
+    return slope, together, mean
 
 
 def plan(game: Prepared, target: float, order: int = 1) -> tuple[ExponentialSum, Nodes, Allowance]:
@@ -129,7 +141,8 @@ def refine(attempt: Callable[[float], Attempt], tolerance: Number) -> Attempt:
         if target <= _FINEST:
             break
         # negative where rounding alone exceeds the tolerance: then the finest target settles it
-        room = ((allowed - result.rounding)[short] / np.maximum(result.quadrature[short], 1e-300)).min()
+        with np.errstate(over="ignore"):
+            room = ((allowed - result.rounding)[short] / np.maximum(result.quadrature[short], 1e-300)).min()
         target = max(_FINEST, target * min(0.1, 0.3 * room))
     if (np.isfinite(result.bound) & (largest <= result.bound))[short].all():
         return result
@@ -145,6 +158,7 @@ def first_target(tolerance: Number) -> float:
     Raises:
         SettingError: the tolerance is not a positive number.
     """
+    check_number("tolerance", tolerance)
     if not 0.0 < tolerance < np.inf:
         raise SettingError(f"tolerance must be a positive number, got {tolerance}")
     return min(FIRST, 0.05 * tolerance)

@@ -61,9 +61,10 @@ def banzhaf_interactions(game: RatioGame, tolerance: Number = 1e-9) -> Interacti
 
 
 def _solve(game: RatioGame, rule_of: engine.RuleOf, tolerance: Number) -> Interactions:
+    prepared = prepare(game)
     if game.n_units == 1:
         return Interactions(np.zeros((1, 1, *game.outputs)), 0.0, 0)
-    result = engine.refine(partial(_attempt, prepare(game), rule_of), tolerance)
+    result = engine.refine(partial(_attempt, prepared, rule_of), tolerance)
     values = np.moveaxis(result.values, 0, -1).reshape(game.n_units, game.n_units, *game.outputs)
     return Interactions(values, float(result.bound.max()), result.nodes)
 

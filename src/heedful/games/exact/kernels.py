@@ -88,14 +88,16 @@ def _losses(kept_high, loss):
 
 @compiled(error_model="numpy")
 def _parts(kept_high, weights, values, part, part_step, cross):
-    high, light, decay = weights
+    high, light, decay, loss = weights
     heavy_value, light_value, excess = values
     for j in range(len(part)):
         heavy = high[j] * decay[j]
         more, less = heavy * heavy_value[j], light[j] * light_value[j]
+        change = heavy * excess[j]
+        step = change - loss[j] * less  # more - less, with the digits of a small difference
         part[j] = less if kept_high[j] else more
-        part_step[j] = more - less if kept_high[j] else less - more
-        cross[j] = heavy * excess[j] if kept_high[j] else -heavy * excess[j]
+        part_step[j] = step if kept_high[j] else -step
+        cross[j] = change if kept_high[j] else -change
 
 
 @compiled(error_model="numpy", fastmath=_SUM)
@@ -140,7 +142,7 @@ def fill(nodes, weights, values):
         stats[k, 0], stats[k, 1], stats[k, 2], stats[k, 3], stats[k, 4] = _losses(kept_high[h], loss)
         for c in range(outputs):
             of_head = (heavy_value[h, c], light_value[h, c], excess[h, c])
-            _parts(kept_high[h], (high, light, decay), of_head, part[k, c], part_step[k, c], cross[k, c])
+            _parts(kept_high[h], (high, light, decay, loss), of_head, part[k, c], part_step[k, c], cross[k, c])
             sums[k, c, 0], sums[k, c, 1], sums[k, c, 2] = _masses(part[k, c], part_step[k, c])
     return (factor, factor_step, part, part_step, cross), stats, sums
 
@@ -175,12 +177,15 @@ def _add_slope(slope, tilt, inverse, cross, factor_step, total):
 
 
 @compiled(error_model="numpy")
-def marginals(tables, rule):
-    """Sums of weight * derivative, (outputs, units), and the expected values per column of p, (outputs, columns)."""
+def marginals(tables, rule, rows):
+    """Sums of weight * derivative, (outputs, rows, units), and the expected values per column of p, (outputs, columns).
+
+    Columns have a row each, and those beyond the last share it: with one row the sums are over all columns.
+    """
     factor, factor_step, part, part_step, cross, base, scale = tables
     chance, weight, start, stop = rule
     units, outputs = factor.shape[1], base.shape[1]
-    slope, mean = np.zeros((outputs, units)), np.zeros((outputs, chance.shape[1]))
+    slope, mean = np.zeros((outputs, rows, units)), np.zeros((outputs, chance.shape[1]))
     inverse = np.empty(units)
     for k in range(len(scale)):
         for i in range(start[k], stop[k]):
@@ -190,7 +195,8 @@ def marginals(tables, rule):
             for c in range(outputs):
                 total = base[k, c] + _total(part[k, c], part_step[k, c], p, inverse)
                 mean[c, i] += product * total
-                _add_slope(slope[c], product * weight[k, i], inverse, cross[k, c], factor_step[k], total)
+                row = slope[c, min(i, rows - 1)]
+                _add_slope(row, product * weight[k, i], inverse, cross[k, c], factor_step[k], total)
     return slope, mean
 
 

@@ -4,6 +4,9 @@ LIME draws the number of removed units uniformly from 1..d, then which ones; a s
 alone. So the normal equations need the sums of weight * f and weight * z_j * f over all masks by size: with the size
 weights written as a mixture of binomials these are product expectations. The matrix of the equations has one value on
 its diagonal and one off it, which gives the solution in closed form (Mardaoui and Garreau, AISTATS 2021).
+
+Both parts of a coefficient, the mean over the units and a unit's difference from it, are formed from changes of f by
+single units, never from values of f: a game that hardly changes has coefficients as small, with all their digits.
 """
 
 from __future__ import annotations
@@ -19,10 +22,14 @@ from jaxtyping import Float64
 from heedful.errors import SettingError
 from heedful.games.exact import bounds, engine, rules
 from heedful.games.exact.arrays import AnyArray
-from heedful.games.exact.laplace import exponential_sum
+from heedful.games.exact.checks import check_number
 from heedful.games.exact.prepared import Prepared, prepare
-from heedful.games.exact.sizes import Mixture, mixture
+from heedful.games.exact.semivalues import certified
+from heedful.games.exact.sizes import Mixture, mixtures
 from heedful.games.ratio import Array, Number, RatioGame
+from heedful.support.settings import check_whole
+
+_NARROWEST = 1e-150  # narrower kernels, too, leave weight to masks of one size only; their exponents overflow
 
 PerGame = Float64[AnyArray, "*games 1"]
 
@@ -56,6 +63,8 @@ class Weights:
         mean: mean number of kept units.
         between: weight of the differences between units, sum of q(k) k (d - k) / (d (d - 1)).
         along: weight of the number of kept units, sum of q(k) (k - mean)^2 / d.
+        steps: weights of the mean changes of f from k to k + 1 kept units, k = 0..d-1: sums of q(i) (i - mean) / d over
+            i > k. None is negative, and their sum is `along`.
     """
 
     sizes: Float64[np.ndarray, "sizes 2"]
@@ -64,6 +73,7 @@ class Weights:
     mean: float
     between: float
     along: float
+    steps: Float64[np.ndarray, " changes"]
 
 
 @lru_cache(maxsize=4096)
@@ -76,23 +86,36 @@ def weights(d: int, kernel_width: float) -> Weights:
     if not kernel_width > 0:
         raise SettingError(f"kernel_width must be positive, or infinite, got {kernel_width}")
     k = np.arange(d + 1.0)
-    log_weight = -((1.0 - np.sqrt(k / d)) ** 2) / (2.0 * kernel_width**2)
-    log_scale = float(log_weight[:d].max())
-    q = np.append(np.exp(log_weight[:d] - log_scale) / d, 0.0)
+    distance = (d - k) / d / (1.0 + np.sqrt(k / d))  # 1 - sqrt(k / d), which would cancel
+    log_weight = -0.5 * (distance[:d] / max(kernel_width, _NARROWEST)) ** 2
+    log_scale = float(log_weight.max())
+    q = np.append(np.exp(log_weight - log_scale) / d, 0.0)
     total = float(q.sum())
     # k minus its mean, as sums of positive terms: where one size has nearly all the weight the difference would cancel
-    below, above = (np.append(0.0, np.cumsum(np.cumsum(row))[:-1]) for row in (q, q[::-1]))
+    below, above = (np.append(0.0, _sums(_sums(row))[:-1]) for row in (q, q[::-1]))
     off_mean = (below - above[::-1]) / total
-    along = float(q @ off_mean**2) / d
+    tilt = q * off_mean / d
+    along = float(tilt @ off_mean)
     if d > 1 and along < 1e-280:
         raise SettingError(f"kernel_width {kernel_width} gives all weight to masks of one size: use a larger one")
     between = float(q @ (k * (d - k))) / (d * max(1, d - 1))
-    return Weights(np.column_stack([q, q * off_mean / d]), log_scale, total, float(q @ k) / total, between, along)
+    # from whichever side adds up terms of one sign
+    steps = np.where(off_mean < 0, -_sums(tilt), np.append(_sums(tilt[::-1])[::-1][1:], 0.0))[:d]
+    mean = float(q @ k) / total
+    return Weights(np.column_stack([q, tilt]), log_scale, total, mean, between, along, steps)
+
+
+def _sums(row: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Return cumulative sums, with more digits where the platform has them."""
+    return np.cumsum(row, dtype=np.longdouble).astype(np.float64)
 
 
 @lru_cache(maxsize=4096)
-def _mixture(d: int, kernel_width: float, target: float) -> Mixture:
-    return mixture(weights(d, kernel_width).sizes, target, ends=True)
+def _mixtures(d: int, kernel_width: float, target: float) -> tuple[Mixture, Mixture]:
+    """Mixtures on the same chances: of the size weights, and of the weights of changes between sizes."""
+    of = weights(d, kernel_width)
+    whole, steps = mixtures([(of.sizes[:, :1], True), (of.steps[:, None], False)], target)
+    return whole, steps
 
 
 def lime(
@@ -129,6 +152,7 @@ def lime(
         (array([ 0.456461, -1.722584, -0.086775]), array([ 0.459219, -1.715924, -0.083044]))
     """
     prepared = prepare(game)
+    check_number("kernel_width", kernel_width)
     result = engine.refine(partial(_attempt, prepared, float(kernel_width), penalty_of(n_samples, ridge)), tolerance)
     values = result.values.T.reshape(game.n_units, *game.outputs)
     return LimeFit(values, result.offset.reshape(game.outputs), float(result.bound.max()), result.nodes)
@@ -140,8 +164,9 @@ def penalty_of(n_samples: int | None, ridge: Number) -> float:
     Raises:
         SettingError: a setting is out of range.
     """
-    if n_samples is not None and n_samples < 1:
-        raise SettingError(f"n_samples must be at least 1, or None for the limit, got {n_samples}")
+    if n_samples is not None:
+        check_whole("n_samples", n_samples, 1)
+    check_number("ridge", ridge)
     if not 0.0 <= ridge < math.inf:
         raise SettingError(f"ridge must be finite and not negative, got {ridge}")
     return 0.0 if n_samples is None else float(ridge) / n_samples
@@ -154,9 +179,9 @@ class Equations(NamedTuple):
         units: number of units.
         total, mean: of the size weights, see `Weights`.
         along, between: the two pivots, `Weights` and ridge.
-        nothing, nothing_tilt: weights of the empty mask on top of the mixtures of the two columns of size weights.
-        sum, sum_tilt: sums of these mixtures' absolute weights.
-        missed, missed_tilt: what the mixtures miss.
+        nothing: weight of the empty mask on top of the mixture of the size weights.
+        sum, sum_steps: of the absolute weights of the derivatives by each unit's chance, and by that of all together.
+        missed, missed_steps: what the mixtures of the size weights and of `Weights.steps` miss.
     """
 
     units: PerGame
@@ -165,56 +190,55 @@ class Equations(NamedTuple):
     along: PerGame
     between: PerGame
     nothing: PerGame
-    nothing_tilt: PerGame
     sum: PerGame
-    sum_tilt: PerGame
+    sum_steps: PerGame
     missed: PerGame
-    missed_tilt: PerGame
+    missed_steps: PerGame
 
 
 def equations(
     d: int, kernel_width: float, penalty: float, target: float
-) -> tuple[Float64[np.ndarray, " numbers"], rules.Chances, Float64[np.ndarray, "columns 2"]]:
+) -> tuple[Float64[np.ndarray, " numbers"], rules.Chances, Float64[np.ndarray, "columns 1"]]:
     """For d units: the numbers of `Equations`, chances and weights of the slopes, weights of the expected values."""
-    of, found = weights(d, kernel_width), _mixture(d, kernel_width, 0.1 * target)
+    of, (whole, steps) = weights(d, kernel_width), _mixtures(d, kernel_width, 0.1 * target)
     ridge = penalty * math.exp(min(-of.log_scale, 700.0))
-    numbers = [d, of.total, of.mean, of.along + ridge, of.between + ridge, *found.ends[0], *found.total, *found.missed]
-    chances = rules.Chances(found.p, found.weight[:, 0] * found.p * (1.0 - found.p))
-    return np.array(numbers), chances, found.weight
+    chances = rules.Chances(whole.p, whole.weight[:, 0] * whole.p * (1.0 - whole.p), steps.weight[:, 0])
+    pivots, sums = [of.along + ridge, of.between + ridge], abs(chances.weights).sum(0)
+    numbers = [d, of.total, of.mean, *pivots, whole.ends[0, 0], *sums, *whole.missed, *steps.missed]
+    return np.array(numbers), chances, whole.weight
 
 
 def _attempt(game: Prepared, kernel_width: float, penalty: float, target: float) -> engine.Attempt:
-    d = game.n_units
-    if d == 1:
-        weights(d, kernel_width)  # refuses senseless widths
-        nothing, centre = game.values.nothing.mean(0), game.values.centre.mean(0)
-        quadrature, rounding = np.zeros_like(nothing), bounds.of_values(game, exponential_sum(target))[1]
-        slope = -nothing if penalty == 0 else 0.0 * nothing
-        return engine.Attempt(slope[:, None], quadrature, rounding, 0, nothing + centre)
-    numbers, chances, columns = equations(d, kernel_width, penalty, target)
+    if game.n_units == 1:
+        weights(1, kernel_width)  # refuses senseless widths
+        line = certified(game, engine.run(game, target, partial(rules.mixed, chances=rules.HALF)))
+        if penalty == 0:
+            return line
+        nothing = np.zeros_like(line.rounding)
+        return replace(line, values=0.0 * line.values, quadrature=nothing, rounding=nothing)
+    numbers, chances, columns = equations(game.n_units, kernel_width, penalty, target)
     done = engine.run(game, target, partial(rules.mixed, chances=chances))
     return solved(game, replace(done, mean=done.mean @ columns), Equations(*numbers[:, None]))
 
 
 def solved(game: Prepared, done: engine.Pass, of: Equations) -> engine.Attempt:
-    """Coefficients and intercepts of one game or many, `done.mean` holding both weighted sums of expected values."""
+    """Coefficients and intercepts of one game or many, `done.mean` holding the weighted sum of expected values."""
     nothing, centre = game.values.nothing.mean(-2), game.values.centre.mean(-2)
-    # sums over all masks of q f and of q (k - mean) / d f; the whole text has value 0 here
-    average = done.mean[..., 0] + nothing * of.nothing
-    tilt = done.mean[..., 1] + nothing * of.nothing_tilt
+    common = done.together / of.units / of.along
     own = done.slope - (done.slope.sum(-1) / of.units)[..., None]
-    coefficients = (tilt / of.along)[..., None] + own / of.between[..., None]
-    intercept = average / of.total - of.mean * tilt / of.along + centre
+    coefficients = common[..., None] + own / of.between[..., None]
+    # the sum over all masks of q f; the whole text has value 0 here
+    average = done.mean[..., 0] + nothing * of.nothing
+    intercept = average / of.total - of.mean * common + centre
     return engine.Attempt(coefficients, *_bounds(game, done, of), done.points, intercept)
 
 
 def _bounds(game: Prepared, done: engine.Pass, of: Equations) -> tuple[engine.PerOutput, engine.PerOutput]:
     """Error of the common slope, and of each unit's difference from it, divided by their pivots."""
-    swing, reach = game.bounds.swing.mean(-2), bounds.first_scale(game)
-    value, value_noise = bounds.of_values(game, done.recipe)
-    difference, difference_noise = bounds.of_differences(game, done.recipe)
-    common = of.sum_tilt * (value + done.missed_mean) + of.missed_tilt * swing
-    # a difference between two units is one of first differences; k (d - k) / d^2 and p (1 - p) are at most 1/4
-    own = 0.5 * (of.sum * (difference + done.missed) + of.missed * reach)
-    noise = of.sum_tilt * value_noise / of.along + 0.5 * of.sum * difference_noise / of.between
+    reach = bounds.first_scale(game)
+    quadrature, rounding = bounds.of_differences(game, done.recipe)
+    common = of.sum_steps * (quadrature + done.missed) + of.missed_steps * reach
+    # a difference from the mean over units is one of first differences; k (d - k) / d^2 is at most 1/4
+    own = 2.0 * of.sum * (quadrature + done.missed) + 0.5 * of.missed * reach
+    noise = of.sum_steps * rounding / of.along + 2.0 * of.sum * rounding / of.between
     return common / of.along + own / of.between, noise

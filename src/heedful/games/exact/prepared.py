@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float64
 
 from heedful.errors import SettingError
 from heedful.games.exact.arrays import AnyArray, namespace, reordered
+from heedful.games.exact.checks import check_game
 from heedful.games.ratio import RatioGame
 
 EPS = float(np.finfo(np.float64).eps)
@@ -76,6 +77,7 @@ class Values:
         fixed: value of the fixed part.
         empty: value of a head without any term.
         nothing: value of a head with every unit removed.
+        everything: size of a head's value with every unit kept, which rounding leaves a little above 0.
         centre: value of a head with every unit kept, itself not relative to anything.
     """
 
@@ -85,6 +87,7 @@ class Values:
     fixed: HeadsOutputs
     empty: HeadsOutputs
     nothing: HeadsOutputs
+    everything: HeadsOutputs
     centre: HeadsOutputs
 
 
@@ -95,7 +98,7 @@ class Bounds:
     Attributes:
         reach: change of a head's value by one unit.
         stretch: change of the logarithm of a head's total weight by one unit.
-        deviation: of a head's value from that of the whole text, also if no terms cancelled.
+        deviation: a head's value, relative to that of the whole text, also if no terms cancelled.
         swing: the same, with what is known of the units' changes: no larger.
     """
 
@@ -132,8 +135,10 @@ def prepare(game: RatioGame) -> Prepared:
     """Orient, centre and bound a game; once, however many methods ask.
 
     Raises:
-        SettingError: some mask leaves a head without any term, and the game has no `empty` value.
+        SettingError: this is no ratio game, or some mask leaves a head without any term, and the game has no `empty`
+            value.
     """
+    check_game(game)
     if game not in _PREPARED:
         _PREPARED[game] = _prepared(game)
     return _PREPARED[game]
@@ -210,13 +215,19 @@ def _values(parts: Parts, weights: Weights, logs: tuple[HeadsUnits, HeadsUnits, 
     heavy, light = xp.where(kept_high, kept, removed), xp.where(kept_high, removed, kept)
     heavy = xp.where(xp.isfinite(weights.high)[..., None, :], heavy, 0.0)
     light = xp.where(lighter, light, 0.0)
-    excess = xp.where(lighter, difference + weights.gap[..., None, :] * light, heavy)
+    gap, ratio = weights.gap[..., None, :], weights.ratio[..., None, :]
+    # of two ways the one in which nothing larger than the result cancels
+    excess = xp.where(gap > 0.5, heavy - ratio * light, difference + gap * light)
+    excess = xp.where(lighter, excess, heavy)
     fixed = xp.where(xp.isfinite(log_fixed)[..., None], fixed, 0.0)
     can_be_empty = xp.isneginf(weights.floor)[..., None]
     empty = xp.where(can_be_empty, empty, 0.0)
     removed = xp.where(xp.isfinite(log_removed)[..., None, :], removed, 0.0)
     nothing = xp.where(can_be_empty, empty, _pooled(log_removed, removed, log_fixed, fixed))
-    return Values(heavy, light, excess, fixed, empty, nothing, centre)
+    kept = xp.where(xp.isfinite(log_kept)[..., None, :], kept, 0.0)
+    size = _pooled(log_kept, abs(kept), log_fixed, abs(fixed))
+    everything = abs(_pooled(log_kept, kept, log_fixed, fixed)) + 4.0 * EPS * size
+    return Values(heavy, light, excess, fixed, empty, nothing, everything, centre)
 
 
 def _pooled(log_weight: HeadsUnits, value: HeadsOutputsUnits, log_fixed: PerHead, fixed: HeadsOutputs) -> HeadsOutputs:
@@ -246,7 +257,7 @@ def _bounds(weights: Weights, values: Values) -> Bounds:
     reach = xp.where((xp.isneginf(floor) & (gap > 0))[..., None, :], np.inf, reach)
     reach = xp.minimum(reach, 2.0 * deviation)
     deviation = deviation[..., 0]
-    return Bounds(reach, stretch, deviation, xp.minimum(deviation, reach.sum(-1)))
+    return Bounds(reach, stretch, deviation, xp.minimum(deviation, values.everything + reach.sum(-1)))
 
 
 def _deviation(weights: Weights, values: Values, part: HeadsOutputsUnits) -> HeadsOutputs:

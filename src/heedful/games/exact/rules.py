@@ -48,10 +48,22 @@ class Allowance:
 
 @dataclass(frozen=True, eq=False)
 class Chances:
-    """Chances of being kept, ascending, strictly between 0 and 1, and their weights."""
+    """Chances of being kept, ascending, strictly between 0 and 1.
+
+    Attributes:
+        p: the chances.
+        weight: weights of the derivatives by each unit's chance.
+        together: weights of the derivatives by the chance that all units share, if others than those of each unit.
+    """
 
     p: Float64[np.ndarray, " columns"]
     weight: Float64[np.ndarray, " columns"]
+    together: Float64[np.ndarray, " columns"] | None = None
+
+    @property
+    def weights(self) -> Float64[np.ndarray, "columns sums"]:
+        """Both kinds of weights side by side, or the only kind."""
+        return np.column_stack([self.weight] if self.together is None else [self.weight, self.together])
 
 
 HALF = Chances(np.array([0.5]), np.ones(1))
@@ -61,8 +73,8 @@ HALF = Chances(np.array([0.5]), np.ones(1))
 class Rule:
     """Columns start..stop of each node's row of (p, weight).
 
-    Over these nodes, `missed` bounds the error of a sum of differences whose weights add up to 1, and `missed_mean`
-    that of an expected value at a single p.
+    Over these nodes, `missed` bounds the error of a sum of differences whose weights add up to 1; `together` is that of
+    the chances.
     """
 
     p: Float64[np.ndarray, "nodes columns"]
@@ -70,7 +82,7 @@ class Rule:
     start: Int[np.ndarray, " nodes"]
     stop: Int[np.ndarray, " nodes"]
     missed: PerOutput
-    missed_mean: PerOutput
+    together: Float64[np.ndarray, " columns"] | None = None
 
     @property
     def points(self) -> int:
@@ -82,6 +94,12 @@ class Rule:
         """What the compiled loops read."""
         return self.p, self.weight, self.start, self.stop
 
+    def part(self, columns: slice) -> tuple[NodesColumns, NodesColumns, PerNodeInt, PerNodeInt]:
+        """Return the same of some columns alone, all with weight 1."""
+        p = self.p[:, columns]
+        start, stop = (np.clip(edge - columns.start, 0, p.shape[1]) for edge in (self.start, self.stop))
+        return p, np.ones_like(p), start, stop
+
 
 def uniform(block: Tables, allow: Allowance) -> Rule:
     """The integral over p from 0 to 1 by Gauss and Legendre, on the part where a node's product is not negligible."""
@@ -91,7 +109,7 @@ def uniform(block: Tables, allow: Allowance) -> Rule:
     columns = max(1, int(count.max()))
     p = middle[:, None] + half[:, None] * nodes[count, :columns]
     missed = relative @ (allow.order * block.steepest)
-    return Rule(p, half[:, None] * weights[count, :columns], np.zeros_like(count), count, missed, missed)
+    return Rule(p, half[:, None] * weights[count, :columns], np.zeros_like(count), count, missed)
 
 
 def interval(block: Tables, allow: Allowance) -> tuple[PerNode, PerNode, PerNode, PerNode]:
@@ -118,8 +136,7 @@ def mixed(block: Tables, allow: Allowance, chances: Chances) -> Rule:
     start = np.asarray(np.searchsorted(chances.p, low))
     stop = np.maximum(start, np.searchsorted(chances.p, high, side="right"))
     p, weight = (np.repeat(row[None], len(low), axis=0) for row in (chances.p, chances.weight))
-    missed, missed_mean = relative @ (allow.order * block.steepest), relative @ block.mass
-    return Rule(p, weight, start, stop, missed, missed_mean)
+    return Rule(p, weight, start, stop, relative @ (allow.order * block.steepest), chances.together)
 
 
 def support(block: Tables, allow: Allowance) -> tuple[PerNode, PerNode, PerNode]:

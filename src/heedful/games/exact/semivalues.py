@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from heedful.errors import PrecisionError
+from heedful.errors import PrecisionError, SettingError
 from heedful.games.exact import bounds, engine, rules
 from heedful.games.exact.prepared import Prepared, prepare
 from heedful.games.exact.sizes import Beta, Density, Mixture, density_sizes, mixture
@@ -136,6 +136,8 @@ def mixture_of(density: Density | Beta, others: int, target: float) -> Mixture:
     """The mixture whose semivalues miss about `target` of their scale, for so many other units."""
     if isinstance(density, Beta):
         return _beta_mixture(density, others, target)
+    if not callable(density):
+        raise SettingError(f"density must be Beta(a, b) or a function of chances, got {type(density).__name__}")
     return _density_mixture(density, others, target)
 
 

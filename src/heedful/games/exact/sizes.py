@@ -16,8 +16,10 @@ from jaxtyping import Float64
 
 from heedful.errors import PrecisionError, SettingError
 from heedful.games.exact import kernels
+from heedful.games.exact.checks import check_number
 from heedful.games.exact.prepared import EPS
-from heedful.games.ratio import Number
+from heedful.games.ratio import Array, Number
+from heedful.games.terms import floats
 
 Vector = Float64[np.ndarray, " sizes"]
 Density = Callable[[Float64[np.ndarray, " n"]], Float64[np.ndarray, " n"]]
@@ -45,6 +47,8 @@ class Beta:
     b: Number
 
     def __post_init__(self) -> None:
+        check_number("a", self.a)
+        check_number("b", self.b)
         if not (0 < self.a < math.inf and 0 < self.b < math.inf):
             raise SettingError(f"Beta needs two positive numbers, got a={self.a}, b={self.b}")
 
@@ -110,7 +114,9 @@ def density_sizes(density: Density, n: int, target: float = 1e-13) -> tuple[Vect
 def _panel(density: Density, n: int, low: float, high: float) -> Vector:
     x, weight = np.polynomial.legendre.leggauss(_PANEL)
     p = 0.5 * (low + high) + 0.5 * (high - low) * x
-    value = np.broadcast_to(np.asarray(density(p), dtype=np.float64), p.shape)
+    value = floats("what a density returns", density(p))
+    if value.shape not in ((), p.shape):
+        raise SettingError(f"a density must return one value for each of {p.size} chances, got {value.shape}")
     if not (np.isfinite(value).all() and (value >= 0).all()):
         raise SettingError("a density must be finite and non-negative between 0 and 1")
     sizes: Vector = kernels.binomial(n, p) @ (0.5 * (high - low) * weight * value)
@@ -118,22 +124,37 @@ def _panel(density: Density, n: int, low: float, high: float) -> Vector:
 
 
 def mixture(sizes: Float64[np.ndarray, "sizes columns"], target: float, *, ends: bool = False) -> Mixture:
-    """The smallest mixture tried that misses at most `target` times the sum of each column, or the best one.
+    """Return the smallest mixture tried that misses at most `target` times the sum of each column, or the best one.
 
     The nodes are those of Gauss and Legendre, the weights the least-squares solution of smallest norm. About
     4 sqrt(n) to 8 sqrt(n) nodes are needed: the width of a binomial is sqrt(n) / 2 sizes.
     """
-    n = len(sizes) - 1
-    scale = np.abs(sizes).sum(0)
+    return mixtures([(sizes, ends)], target)[0]
+
+
+def mixtures(wanted: list[tuple[Array, bool]], target: float) -> list[Mixture]:
+    """Return mixtures on the same nodes, as `mixture` does, for each (sizes, ends); numbers of sizes may differ."""
+    n = max(len(sizes) for sizes, _ in wanted) - 1
+    scales = [np.abs(sizes).sum(0) for sizes, _ in wanted]
+
+    def fit(count: int) -> list[Mixture]:
+        return [_fit(sizes / scale, count, ends) for (sizes, ends), scale in zip(wanted, scales, strict=True)]
+
+    def missed(fits: list[Mixture]) -> float:
+        return max(float(one.missed.max()) for one in fits)
+
     count, most = math.ceil(4.0 * math.sqrt(n)) + 2, 10.0 * math.sqrt(n) + 16
-    best = _fit(sizes / scale, count, ends)
-    while best.missed.max() > target and count <= most:
+    best = fit(count)
+    while missed(best) > target and count <= most:
         count = math.ceil(1.15 * count)
-        tried = _fit(sizes / scale, count, ends)
-        if 1e-10 > tried.missed.max() > 0.5 * best.missed.max():
+        tried = fit(count)
+        if 1e-10 > missed(tried) > 0.5 * missed(best):
             break  # rounding is all that is left
-        best = min(best, tried, key=lambda fit: float(fit.missed.max()))
-    return Mixture(best.p, best.weight * scale, best.ends * scale, best.missed * scale)
+        best = min(best, tried, key=missed)
+    return [
+        Mixture(one.p, one.weight * scale, one.ends * scale, one.missed * scale)
+        for one, scale in zip(best, scales, strict=True)
+    ]
 
 
 def _fit(sizes: Float64[np.ndarray, "sizes columns"], count: int, ends: bool) -> Mixture:

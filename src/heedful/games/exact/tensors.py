@@ -25,8 +25,10 @@ _CELLS_ELSEWHERE = 1 << 23
 
 PerNode = Float64[torch.Tensor, " nodes"]
 WholePerNode = Int64[torch.Tensor, " nodes"]
+NodesOutputs = Float64[torch.Tensor, "nodes outputs"]
+PerUnit = Float64[torch.Tensor, "nodes outputs units"]
 PerPoint = Float64[torch.Tensor, "nodes chances"]
-Points = tuple[PerPoint, PerPoint, Float64[torch.Tensor, "nodes chances columns"]]
+Points = tuple[PerPoint, Float64[torch.Tensor, "nodes chances sums"], Float64[torch.Tensor, "nodes chances columns"]]
 
 
 def cells(device: torch.device) -> int:
@@ -56,8 +58,8 @@ class Chosen:
     Attributes:
         count: how many each node takes.
         relative: what they miss, relative to the node's sizes, see `rules`.
-        points: for given nodes, that all take the given number: chances, weights of the slopes, and weights of the
-            expected values in each of their weighted sums.
+        points: for given nodes, that all take the given number: chances, weights of the slopes, of each unit and (the
+            last, if there are two) of all units together, and weights of the expected values in each weighted sum.
     """
 
     count: WholePerNode
@@ -76,8 +78,8 @@ class Uniform:
 
         def points(at: WholePerNode, count: int) -> Points:
             nodes, weights = (half.new_tensor(table[count, :count]) for table in gauss_legendre())
-            weight = half[at, None] * weights
-            return middle[at, None] + half[at, None] * nodes, weight, weight[..., None]
+            weight = (half[at, None] * weights)[..., None]
+            return middle[at, None] + half[at, None] * nodes, weight, weight
 
         return Chosen(wanted.long(), relative, points)
 
@@ -87,12 +89,13 @@ class Mixed:
     """The same chances at every node of a game.
 
     Attributes:
-        p, weight, of_values: chances, padded by infinity, weights of the slopes, and of the expected values.
+        p, weight, of_values: chances, padded by infinity, weights of the slopes, see `Chosen`, and of the expected
+            values.
         row: the row of these tables that belongs to each game.
     """
 
     p: Float64[torch.Tensor, "rows chances"]
-    weight: Float64[torch.Tensor, "rows chances"]
+    weight: Float64[torch.Tensor, "rows chances sums"]
     of_values: Float64[torch.Tensor, "rows chances columns"]
     row: Int64[torch.Tensor, " games"]
 
@@ -132,13 +135,13 @@ def run(game: Prepared, target: float, rule: Uniform | Mixed) -> Pass:
     for part in nodes.split(max(1, most // max(n_units * game.n_outputs, rule.width))):
         block = _tables(game, part)
         chosen = rule(block, Allowance(difference[part.game], mean[part.game], share[part.game]), part.game)
-        missed = (chosen.relative[:, None] * size for size in (block.steepest, block.mass))
-        found = (*_marginals(block, chosen, rule.columns, most), *missed, chosen.count.double())
+        missed = chosen.relative[:, None] * block.steepest
+        found = (*_marginals(block, chosen, rule.columns, most), missed, chosen.count.double())
         lengths = part.game.bincount(minlength=n_games)
         of_games = [torch.segment_reduce(rows, "sum", lengths=lengths) for rows in found]
         sums = [total + more for total, more in zip(sums, of_games, strict=True)] if sums else of_games
-    slope, value, missed_slope, missed_value, points = sums
-    return Pass(slope, value, missed_slope, missed_value, recipe, points)
+    slope, together, value, missed, points = sums
+    return Pass(slope, together, value, missed, recipe, points)
 
 
 def _all_nodes(game: Prepared, recipe: ExponentialSum) -> Nodes:
@@ -169,7 +172,8 @@ def _tables(game: Prepared, nodes: Nodes) -> Tables:
     on = torch.where(kept_high, loss, 0.0)
     off = loss - on
     mass = abs(base) + abs(removed).sum(-1) + abs(kept).sum(-1)
-    steepest = abs(kept - removed).amax(-1) + loss.amax(-1)[:, None] * mass
+    # |kept - removed|, bounded without cancellation
+    steepest = (abs(cross) + loss[:, None] * abs(less)).amax(-1) + loss.amax(-1)[:, None] * mass
     losses = (on.sum(-1), on.square().sum(-1), off.sum(-1), off.square().sum(-1))
     arrays = (factor, step, removed, kept, cross, base, scale)
     return Tables(arrays, *losses, scale[:, None] * mass, scale[:, None] * steepest)
@@ -192,28 +196,30 @@ def _at_nodes(of: Weights, head: tuple[WholePerNode, WholePerNode], log_u: PerNo
 
 def _marginals(
     block: Tables, chosen: Chosen, columns: int, most: int
-) -> tuple[Float64[torch.Tensor, "nodes outputs units"], Float64[torch.Tensor, "nodes outputs columns"]]:
-    """What `kernels.marginals` sums, node by node, and the expected values summed with their weights.
+) -> tuple[PerUnit, NodesOutputs, Float64[torch.Tensor, "nodes outputs columns"]]:
+    """Return what `engine._sums` does, node by node, but the expected values summed with their weights.
 
     For equal numbers of chances, sums over units and over chances are matrix products with 1 / M.
     """
     factor, step, removed, kept, cross, base, scale = block.arrays
     outputs = base.shape[1]
-    slope, value = torch.zeros_like(cross), cross.new_zeros(len(scale), outputs, columns)
+    slope, together, value = (cross.new_zeros(len(scale), outputs, n) for n in (block.n_units, 1, columns))
     numerators = torch.cat([removed, kept], 1).mT
     order = chosen.count.argsort(stable=True)
     counts, lengths = torch.unique_consecutive(chosen.count[order], return_counts=True)
     for count, rows in zip(counts.tolist(), torch.split(order, lengths.tolist()), strict=True):
         for at in torch.split(rows, max(1, most // (count * block.n_units))) if count else ():
-            p, weight, weights = chosen.points(at, count)
+            p, weight, of_values = chosen.points(at, count)
             M = torch.addcmul(factor[at, None], p[..., None], step[at, None])
             product = scale[at, None] * M.prod(-1)
             inverse = M.reciprocal_()
             gone, stay = torch.split(inverse @ numerators[at], outputs, -1)
             # (1 - p) m B + p n A, not m B + p (n A - m B): nothing cancels
             total = base[at, None] + (1.0 - p)[..., None] * gone + p[..., None] * stay
-            value[at] = (product[..., None] * total).mT @ weights
-            product *= weight
-            along = (product[..., None] * total).mT @ inverse
-            slope[at] = step[at, None] * along + cross[at] * (product[:, None] @ inverse.square_())
-    return slope, value
+            value[at] = (product[..., None] * total).mT @ of_values
+            weight = product[..., None] * weight
+            along = (weight[..., None] * total[:, :, None]).flatten(2).mT @ inverse
+            slopes = step[at, None, None] * along.unflatten(1, (-1, outputs))
+            slopes += cross[at, None] * (weight.mT @ inverse.square_())[:, :, None]
+            slope[at], together[at] = slopes[:, 0], slopes[:, -1].sum(-1, keepdim=True)
+    return slope, together[..., 0], value
