@@ -4,11 +4,11 @@ import unicodedata
 
 import numpy as np
 import pytest
-from explanations import make
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from explanations import make
 from heedful.explanation import Comparison
 from heedful.render import view
 from heedful.render.colour import HUES
@@ -113,7 +113,7 @@ def test_long_texts_show_leading_units_only():
     one = make(text, scores=scores)
     written = shown(both(one), coloured=False)
     assert "15 of 60 units" in written
-    table = written[written.index("Largest scores") : written.index("Agreement")]
+    table = written[written.index("Largest scores") : written.index("Signed agreement")]
     assert re.findall(r"^word\d+", table, re.MULTILINE)[0] in {"word0", "word59"}
     assert len(re.findall(r"^word\d+", table, re.MULTILINE)) == 15
 

@@ -2,18 +2,24 @@ import math
 
 import numpy as np
 import pytest
-from explanations import make
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heedful.methods import METHODS
+from explanations import make
 from heedful.render import view
 
-SPANS = st.lists(st.lists(st.tuples(st.integers(-2, 14), st.integers(-2, 14)), min_size=1, max_size=3), max_size=5)
+
+@st.composite
+def texts_with_spans(draw):
+    text = draw(st.text(max_size=12))
+    place = st.integers(0, len(text))
+    span = st.tuples(place, place).map(sorted).map(tuple)
+    return text, draw(st.lists(st.lists(span, min_size=1, max_size=3), max_size=5)), draw(st.lists(span, max_size=2))
 
 
-@given(st.text(max_size=12), SPANS, st.lists(st.tuples(st.integers(-2, 14), st.integers(-2, 14)), max_size=2))
-def test_pieces_are_the_text_and_every_character_knows_its_units(text, spans, cut):
+@given(texts_with_spans())
+def test_pieces_are_the_text_and_every_character_knows_its_units(drawn):
+    text, spans, cut = drawn
     found = view.pieces(make(text, spans, cut=tuple(cut)))
     assert "".join(piece.text for piece in found) == text
     owners = [piece.units for piece in found for _ in piece.text]
@@ -31,9 +37,42 @@ def test_labels_tell_settings_apart():
     assert view.columns([make(method="attention-mean"), make()]) == ["alpha-avg", "lime"]
 
 
-def test_paper_names_are_the_aliases_of_the_registry():
-    aliases = {m.card.name: m.card.aliases for m in METHODS if "Lopardo" in m.card.source}
-    assert {name: names[0] for name, names in aliases.items() if names} == view.PAPER_NAMES
+def test_paper_names_are_those_of_its_table():
+    assert view.PAPER_NAMES == {
+        "attention-mean": "alpha-avg",
+        "attention-max": "alpha-max",
+        "gradient-mean": "G-avg",
+        "gradient-l1": "G-l1",
+        "gradient-l2": "G-l2",
+        "gradient-x-input": "GxI",
+    }
+
+
+def test_the_middle_of_a_very_long_text_is_left_out_and_counted():
+    gap, unit = "x" * 10_000_000, "y" * 30_000
+    text = f"good {gap} bad {unit}"
+    spans = [[(0, 4)], [(len(gap) + 6, len(gap) + 9)], [(len(gap) + 10, len(text))]]
+    shown = [view.shown(piece) for piece in view.pieces(make(text, spans))]
+    assert shown[0::2] == ["good", "bad", "y" * 10_000 + "[… 10,000 characters left out …]" + "y" * 10_000]
+    assert shown[1] == f" {'x' * 999}[… 9,998,002 characters left out …]{'x' * 999} "
+    assert view.shown(view.Piece("z" * 2_000, (), False)) == "z" * 2_000
+
+
+def test_of_very_many_pieces_those_in_the_middle_are_left_out_and_counted():
+    one = make("a b c d e f")  # eleven pieces
+    assert [piece.text for piece in view.pieces(one, 4)] == [
+        "a", " ", "[… 7 characters with 4 scores left out …]", " ", "f"
+    ]  # fmt: skip
+    assert view.pieces(one, 11) == view.pieces(one)
+
+
+def test_agreement_goes_by_name():
+    weights, signed = make("a b c", scores=[3, 2, 1], signed=False), make("a b c", scores=[-3, 2, -1])
+    mixed = {table.name: table.values[0, 1] for table in view.agreements([weights, signed])}
+    assert mixed == {"Signed agreement": pytest.approx(-1 / 3), "Unsigned agreement": 1}
+    assert [table.name for table in view.agreements([signed, signed])] == ["Signed agreement"]
+    assert [table.name for table in view.agreements([weights, weights])] == ["Unsigned agreement"]
+    assert view.agreements([signed]) == []
 
 
 @pytest.mark.parametrize(
@@ -66,7 +105,8 @@ def test_facts_say_where_a_second_text_begins_and_what_windows_were_combined():
     assert dict(view.facts([pair]))["second text"] == "from “one two” on"
     windows = {"windows": 5, "window_size": 64, "stride": 31, "combine": "max"}
     assert dict(view.facts([make(settings=windows)]))["windows"] == "5 of 64 tokens, one every 31; max of their outputs"
-    assert not {"second text", "windows"} & set(dict(view.facts([make()])))
+    assert not {"second text", "windows", "not in the vocabulary"} & set(dict(view.facts([make()])))
+    assert dict(view.facts([make("a b", unknown=1)]))["not in the vocabulary"] == "1 of 2"
 
 
 def test_ranking_is_by_size_with_undefined_last():

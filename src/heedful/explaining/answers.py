@@ -11,6 +11,7 @@ from itertools import islice
 import numpy as np
 
 from heedful.errors import ModelError
+from heedful.explaining.prediction import prediction
 from heedful.explaining.windows import Asked, Part
 from heedful.explanation import Explanation
 from heedful.methods.base import Answer, Method
@@ -94,6 +95,7 @@ def _explanation(asked: Asked, method: Method, answer: Answer, seconds: float) -
         model=question.classifier.name,
         cut=question.encoded.cut,
         details=answer.details,
+        **prediction(asked),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -101,43 +102,52 @@ def sign_agreement(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " un
     return float(np.mean(np.sign(a[both]) == np.sign(b[both]))) if both.any() else math.nan
 
 
-def pairwise(explanations: Sequence[Explanation], measure: str = "kendall") -> Float64[np.ndarray, "methods methods"]:
-    """Agreement of every two explanations over the same units.
+def pairwise(
+    explanations: Sequence[Explanation], measure: str = "kendall", *, signed: bool | None = None
+) -> Float64[np.ndarray, "methods methods"]:
+    """Compare every two explanations over the same units.
 
-    When either of two methods is unsigned (`Explanation.signed`), their absolute scores are compared, else the signed
-    scores. Two consequences: "top5" looks at absolute scores in either case, and "sign" is undefined unless both
-    methods are signed.
+    Two methods agree on signs, or on sizes alone: attention that gives most weight to the word that speaks most against
+    the prediction agrees with its Shapley value in size, and disagrees with its sign. `signed` says which is meant. By
+    default each two are compared with their signs if both have any (`Explanation.signed`), else by absolute score.
+    "top5" looks at absolute scores in any case, "sign" is undefined without signs.
 
     Args:
         explanations: explanations of one prediction, over the same units.
         measure: "kendall" (tau-b), "spearman", "top5" (or any "top" and a number of units) or "sign".
+        signed: True compares scores as they are, weights without a sign as positive numbers; False compares absolute
+            scores; None chooses for every two.
 
     Returns:
         Symmetric float64 array (methods, methods): 1 on the diagonal, not-a-number where the measure is undefined,
         as it is for constant scores.
 
     Raises:
-        SettingError: unknown measure.
+        SettingError: unknown measure, or `signed` is neither True, False nor None.
         InputError: the explanations differ in their number of units.
     """
     compare = _measure(measure)
+    if signed is not None and not isinstance(signed, bool):
+        raise SettingError(f"signed must be True, False or None, got {signed!r}")
     if len({len(e) for e in explanations}) > 1:
         raise InputError("agreement needs explanations over the same units, but their numbers of units differ")
     table = np.eye(len(explanations))
     for i, one in enumerate(explanations):
         for j, other in enumerate(explanations[:i]):
-            signed = one.signed and other.signed
-            a, b = (one.scores, other.scores) if signed else (np.abs(one.scores), np.abs(other.scores))
-            table[i, j] = table[j, i] = math.nan if measure == "sign" and not signed else compare(a, b)
+            signs = one.signed and other.signed if signed is None else signed
+            a, b = (one.scores, other.scores) if signs else (np.abs(one.scores), np.abs(other.scores))
+            table[i, j] = table[j, i] = math.nan if measure == "sign" and not signs else compare(a, b)
     return table
 
 
 def _measure(name: str) -> Callable[[np.ndarray, np.ndarray], float]:
     named = {"kendall": kendall_tau_b, "spearman": spearman, "sign": sign_agreement}
+    if not isinstance(name, str):
+        raise SettingError(f"a measure is given by its name, such as 'kendall', got {name!r}")
     if name in named:
         return named[name]
     k = name.removeprefix("top")
-    if name.startswith("top") and k.isdecimal() and int(k) > 0:
+    if name.startswith("top") and re.fullmatch("0*[1-9][0-9]{0,17}", k):
         return lambda a, b: top_k_overlap(a, b, int(k))
     raise SettingError(f"unknown measure {name!r}: use one of {', '.join(MEASURES)} (or top with another number)")
 

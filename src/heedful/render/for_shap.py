@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from heedful.errors import MissingExtraError
+from heedful.errors import InputError, MissingExtraError
 from heedful.explanation import Explanation
 
 
 def to_shap(explanation: Explanation) -> Any:
     """A `shap.Explanation` of the same scores; see `Explanation.to_shap`."""
+    if not len(explanation):
+        raise InputError("to_shap() needs a unit with a score: this explanation has no unit")
     try:
         import shap
     except ImportError:

@@ -6,7 +6,7 @@ Jinja2 escapes everything that comes out of an explanation; characters that act 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,13 +14,16 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from heedful.explanation import Explanation
-from heedful.metrics.agreement import pairwise
 from heedful.render import view
-from heedful.render.colour import AGREEMENT, HUES, HUES_ON_DARK, Shade, full_scale, shade
-from heedful.support.visible import visible
+from heedful.render.colour import AGREEMENT, HUES, HUES_ON_DARK, Shade, shade
+from heedful.render.finding import Sentence, faintness, findings
+from heedful.render.reaction import full_scale
+from heedful.support.visible import shortened
 
 _TOP = 10
+_PIECES, _UNITS = 10_000, 5_000  # pieces of a text, and lines of the table of all scores, that are shown
 _LONG = 400  # characters from which a row is a paragraph and not a line
+_NAME, _VALUE = 200, 2_000  # characters of a name, and of another value, that are shown
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -44,10 +47,20 @@ class Row:
     kinds: tuple[str, str]
     scale: tuple[str, str]
     base: str | None
+    faint: str | None
     sentence: list[Mark]
     scores: list[Mark]
     top: list[tuple[str, Mark]]
     notes: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Agreement of every two methods."""
+
+    name: str
+    of: str
+    lines: list[list[Mark]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,9 @@ class Section:
     long: bool
     rows: list[Row]
     units: list[str]
-    agreement: list[list[Mark]]
+    left_out: int
+    findings: list[Sentence]
+    agreement: list[Matrix]
 
 
 def page(explanations: Sequence[Explanation]) -> str:
@@ -113,14 +128,16 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["visible"] = visible
+    environment.filters |= {"name": lambda text: shortened(text, _NAME), "value": lambda text: shortened(text, _VALUE)}
+    environment.filters["minus"] = lambda text: text.replace("-", _MINUS)
     return environment
 
 
 def _section(explanations: list[Explanation]) -> Section:
     first = explanations[0]
-    labels = [visible(label) for label in view.labels(explanations)]
-    columns = [visible(column) for column in view.columns(explanations)]
+    labels = [shortened(label, _NAME) for label in view.labels(explanations)]
+    columns = [shortened(column, _NAME) for column in view.columns(explanations)]
+    units = range(len(first)) if len(first) <= _UNITS else sorted(view.leading(explanations, _UNITS))
     return Section(
         target=first.target_name,
         output=view.words(first.output),
@@ -129,17 +146,19 @@ def _section(explanations: list[Explanation]) -> Section:
         signed=any(e.signed for e in explanations),
         unsigned=not all(e.signed for e in explanations),
         long=len(first.text) > _LONG,
-        rows=[_row(*named) for named in zip(explanations, labels, columns, strict=True)],
-        units=list(first.units),
-        agreement=_agreement(explanations, labels) if len(explanations) > 1 else [],
+        rows=[_row(*named, units) for named in zip(explanations, labels, columns, strict=True)],
+        units=[first.units[unit] for unit in units],
+        left_out=len(first) - len(units),
+        findings=findings(explanations),
+        agreement=_agreement(explanations, labels),
     )
 
 
-def _row(explanation: Explanation, label: str, column: str) -> Row:
-    scale = full_scale(explanation.scores)
+def _row(explanation: Explanation, label: str, column: str, units: Sequence[int]) -> Row:
+    scale = full_scale(explanation)
     order = view.ranking(explanation)
     places = {unit: place for place, unit in enumerate(order, 1)}
-    scores = [_score(explanation, unit, places[unit], scale) for unit in range(len(explanation))]
+    score = cache(lambda unit: _score(explanation, unit, places[unit], scale))
     return Row(
         label=label,
         column=column,
@@ -147,9 +166,10 @@ def _row(explanation: Explanation, label: str, column: str) -> Row:
         kinds=view.kinds(explanation),
         scale=(_number(-scale) if explanation.signed else "0", _number(scale, signed=explanation.signed)),
         base=None if explanation.base_value is None else _number(explanation.base_value),
-        sentence=[_piece(explanation, piece, scores, scale) for piece in view.pieces(explanation)],
-        scores=scores,
-        top=[(explanation.units[unit], scores[unit]) for unit in order[:_TOP]],
+        faint=faintness(explanation),
+        sentence=[_piece(explanation, piece, score, scale) for piece in view.pieces(explanation, _PIECES)],
+        scores=[score(unit) for unit in units],
+        top=[(explanation.units[unit], score(unit)) for unit in order[:_TOP]],
         notes=_notes(explanation),
     )
 
@@ -162,15 +182,15 @@ def _score(explanation: Explanation, unit: int, place: int, scale: float) -> Mar
     return Mark(text, shade(value, scale, view.kinds(explanation)), hover)
 
 
-def _piece(explanation: Explanation, piece: view.Piece, scores: list[Mark], scale: float) -> Mark:
-    text = visible(piece.text, keep_newlines=True)
+def _piece(explanation: Explanation, piece: view.Piece, score: Callable[[int], Mark], scale: float) -> Mark:
+    text = view.shown(piece)
     if not piece.units:
         return Mark(text, None, cut=piece.cut)
     if len(piece.units) == 1:
-        only = scores[piece.units[0]]
+        only = score(piece.units[0])
         return Mark(text, only.shade, only.hover)
     total = sum(float(explanation.scores[unit]) for unit in piece.units)
-    parts = " and ".join(scores[unit].text for unit in piece.units)
+    parts = " and ".join(score(unit).text for unit in piece.units)
     hover = f"{_number(total, signed=explanation.signed)}: {len(piece.units)} units overlap here, {parts}"
     return Mark(text, shade(total, scale, view.kinds(explanation)), hover)
 
@@ -195,12 +215,15 @@ def _pairs(mapping: Any, sign: str = " = ") -> str:
     return ", ".join(f"{key}{sign}{value}" for key, value in mapping.items())
 
 
-def _agreement(explanations: list[Explanation], labels: list[str]) -> list[list[Mark]]:
-    table = pairwise(explanations, "kendall").tolist()
-    return [
-        [_tau(tau, f"{one} and {other}") for other, tau in zip(labels, line, strict=True)]
-        for one, line in zip(labels, table, strict=True)
-    ]
+def _agreement(explanations: list[Explanation], labels: list[str]) -> list[Matrix]:
+    matrices = []
+    for table in view.agreements(explanations):
+        lines = [
+            [_tau(tau, f"{one} and {other}") for other, tau in zip(labels, line, strict=True)]
+            for one, line in zip(labels, table.values.tolist(), strict=True)
+        ]
+        matrices.append(Matrix(table.name, table.of, lines))
+    return matrices
 
 
 def _tau(tau: float, pair: str) -> Mark:

@@ -19,17 +19,20 @@ from rich.table import Table
 from rich.text import Text
 
 from heedful.explanation import Comparison, Explanation
-from heedful.metrics.agreement import pairwise
 from heedful.render import view
-from heedful.render.colour import AGREEMENT, BLACK, WHITE, Shade, full_scale, shade
-from heedful.support.visible import visible
+from heedful.render.colour import AGREEMENT, BLACK, WHITE, Shade, shade
+from heedful.render.finding import Sentence, faintness, findings
+from heedful.render.reaction import full_scale
+from heedful.support.visible import shortened, visible
 
 _ALL_UNITS = 40  # up to so many units the table has them all
 _SOME_UNITS = 15  # and beyond, the leading ones
+_PIECES = 4_000  # of the text, with a score or between two, that are shown
 _NAMED = 4  # units named in a line where there are no colours
 _NAME_WIDTH, _HEAD_WIDTH = 24, 14  # of a table's first column, of the heading of another
 _GAP = 2  # between columns: one space of padding, one of the box
 _FAINT = 0.05  # strengths below are not underlined
+_NAME = 200  # characters of a name or a value that are shown
 _DIM = Style(dim=True)
 _BOLD = Style(bold=True)
 
@@ -51,6 +54,7 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
         >>> print_explanation(explanation, Console(no_color=True, width=80))
         What speaks for positive?  logit +1.25
         explained: logit of class 1  unit: word (2)  masking: unk  model: demo
+        By occlusion, “not” speaks most for positive (+0.9), “bad” most against it (-0.35).
         <BLANKLINE>
         not bad
         <BLANKLINE>
@@ -66,7 +70,7 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print explanations side by side: the coloured text once a method, a table of scores, Kendall's tau-b of any two.
+    """Print explanations side by side: what they say, the coloured text once a method, all scores, their agreement.
 
     On a console without colours as in `print_explanation`, which has an example.
     """
@@ -82,7 +86,8 @@ class _Safe:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         coloured = _coloured(console)
         for text, style, _ in console.render(self.content, options):
-            writable = text.encode(options.encoding, "backslashreplace").decode(options.encoding)
+            safe = visible(text, keep_newlines=True)  # nothing gets past here, whatever is shown above
+            writable = safe.encode(options.encoding, "backslashreplace").decode(options.encoding)
             yield Segment(writable, style if coloured else None)
 
 
@@ -93,31 +98,49 @@ def _coloured(console: Console) -> bool:
 def _print(explanations: list[Explanation], console: Console) -> None:
     coloured = _coloured(console)
     rows = _coloured_rows(explanations, console.width) if coloured else _plain_rows(explanations)
-    parts = [*_header(explanations, coloured), Text(), *rows, Text(), *_scores(explanations, console.width)]
+    heard = [_said(sentence) for sentence in findings(explanations)]
+    parts = [*_header(explanations), *heard, *_legend(explanations, coloured), Text(), *rows, *_notes(explanations)]
+    parts += [Text(), *_scores(explanations, console.width)]
     if len(explanations) > 1:
-        parts += [Text(), *_agreement(explanations, console.width)]
+        parts += _agreement(explanations, console.width)
     console.print(_Safe(Group(*parts)))
 
 
-def _header(explanations: list[Explanation], coloured: bool) -> list[ConsoleRenderable]:
+def _header(explanations: list[Explanation]) -> list[ConsoleRenderable]:
     first = explanations[0]
-    target = visible(first.target_name)
-    title = Text.assemble(
-        "What speaks for ", (target, _BOLD), f"?  {view.words(first.output)} ", (view.number(first.prediction), _BOLD)
-    )
-    facts = Text("  ".join(f"{name}: {visible(value)}" for name, value in view.facts(explanations)), _DIM)
+    output, target = (shortened(name, _NAME) for name in (view.words(first.output), first.target_name))
+    title = Text.assemble("What speaks for ", (target, _BOLD), f"?  {output} ", (view.number(first.prediction), _BOLD))
+    return [
+        title,
+        Text("  ".join(f"{name}: {shortened(value, _NAME)}" for name, value in view.facts(explanations)), _DIM),
+    ]
+
+
+def _legend(explanations: list[Explanation], coloured: bool) -> list[ConsoleRenderable]:
     legend = Text()
     if any(e.signed for e in explanations):
+        target = shortened(explanations[0].target_name, _NAME)
         legend.append_text(Text.assemble((" red ", _style(Shade("for", 0.9))), f" speaks for {target}  "))
         legend.append_text(Text.assemble((" blue, underlined ", _marked(Shade("against", 0.9))), " against  "))
     if not all(e.signed for e in explanations):
         legend.append_text(Text.assemble((" purple ", _style(Shade("weight", 0.9))), " weight, no sign"))
-    return [title, facts, *([legend] if coloured else [])]
+    return [legend] if coloured else []
+
+
+def _said(sentence: Sentence) -> Text:
+    return Text.assemble(*((shortened(piece.text, _NAME), _BOLD if piece.kind == "word" else "") for piece in sentence))
+
+
+def _notes(explanations: list[Explanation]) -> list[ConsoleRenderable]:
+    """A line for every method whose scores are too small to rank words by; the findings have it of one alone."""
+    named = zip(view.labels(explanations), map(faintness, explanations), strict=True)
+    notes = [Text(f"{shortened(name, _NAME)}: {shortened(note, _NAME)}") for name, note in named if note]
+    return [Text(), *notes] if notes and len(explanations) > 1 else []
 
 
 def _coloured_rows(explanations: list[Explanation], width: int) -> list[ConsoleRenderable]:
     """Every method the same text: beside its name if that fits on one line, else below."""
-    names = [Text(visible(label), _BOLD) for label in view.labels(explanations)]
+    names = [Text(shortened(label, _NAME), _BOLD) for label in view.labels(explanations)]
     scales = [Text(_scale(e), _DIM) for e in explanations]
     sentences = [_sentence(e) for e in explanations]
     beside = max(name.cell_len for name in names) + max(scale.cell_len for scale in scales) + 6
@@ -136,34 +159,34 @@ def _coloured_rows(explanations: list[Explanation], width: int) -> list[ConsoleR
 
 def _plain_rows(explanations: list[Explanation]) -> list[ConsoleRenderable]:
     """The text once, then every method's largest scores in words."""
-    names = [visible(label) for label in view.labels(explanations)]
+    names = [shortened(label, _NAME) for label in view.labels(explanations)]
     grid = Table.grid(padding=(0, 2, 0, 0))
     for name, explanation in zip(names, explanations, strict=True):
         best = [
-            f"{visible(explanation.units[unit])} {_number(explanation, unit)}"
+            f"{shortened(explanation.units[unit], _NAME)} {_number(explanation, unit)}"
             for unit in view.ranking(explanation)[:_NAMED]
         ]
         grid.add_row(Text(name), Text(", ".join(best) + _base(explanation)))
     text = Text()
-    for piece in view.pieces(explanations[0]):
-        shown = visible(piece.text, keep_newlines=True)
+    for piece in view.pieces(explanations[0], _PIECES):
+        shown = view.shown(piece)
         text.append(f"[never seen: {shown}]" if piece.cut else shown)
     return [text, Text(), grid]
 
 
 def _sentence(explanation: Explanation) -> Text:
-    scale, kinds = full_scale(explanation.scores), view.kinds(explanation)
+    scale, kinds = full_scale(explanation), view.kinds(explanation)
     text = Text()
-    for piece in view.pieces(explanation):
+    for piece in view.pieces(explanation, _PIECES):
         style = _CUT if piece.cut else _PAPER
         if piece.units:
             style = _marked(shade(sum(float(explanation.scores[unit]) for unit in piece.units), scale, kinds))
-        text.append(visible(piece.text, keep_newlines=True), style)
+        text.append(view.shown(piece), style)
     return text
 
 
 def _scale(explanation: Explanation) -> str:
-    scale = full_scale(explanation.scores)
+    scale = full_scale(explanation)
     low = view.number(-scale) if explanation.signed else "0"
     return f"{low} to {view.number(scale, signed=explanation.signed)}{_base(explanation)}"
 
@@ -182,7 +205,7 @@ def _scores(explanations: list[Explanation], width: int) -> list[ConsoleRenderab
         title = f"Largest scores ({len(units)} of {n_units} units, {order})"
     columns = []
     for label, explanation in zip(view.columns(explanations), explanations, strict=True):
-        scale, kinds = full_scale(explanation.scores), view.kinds(explanation)
+        scale, kinds = full_scale(explanation), view.kinds(explanation)
         styles = [_style(shade(float(explanation.scores[unit]), scale, kinds)) for unit in units]
         columns.append(
             (label, [Text(_number(explanation, unit), style) for unit, style in zip(units, styles, strict=True)])
@@ -194,25 +217,25 @@ def _scores(explanations: list[Explanation], width: int) -> list[ConsoleRenderab
 
 
 def _agreement(explanations: list[Explanation], width: int) -> list[ConsoleRenderable]:
-    table = pairwise(explanations, "kendall").tolist()
-    cells = [
-        [Text("n/a" if math.isnan(tau) else f"{tau:+.2f}", _style(shade(tau, 1.0, AGREEMENT))) for tau in line]
-        for line in table
-    ]
-    columns = list(zip(view.columns(explanations), cells, strict=True))  # symmetric: lines are columns
-    return _tables(
-        "Agreement (Kendall's tau-b; of absolute scores where one has no sign)",
-        view.labels(explanations),
-        columns,
-        width,
-    )
+    parts: list[ConsoleRenderable] = []
+    for table in view.agreements(explanations):
+        cells = [
+            [Text("n/a" if math.isnan(tau) else f"{tau:+.2f}", _style(shade(tau, 1.0, AGREEMENT))) for tau in line]
+            for line in table.values.tolist()
+        ]
+        columns = list(zip(view.columns(explanations), cells, strict=True))  # symmetric: lines are columns
+        parts += [
+            Text(),
+            *_tables(f"{table.name} (Kendall's tau-b {table.of})", view.labels(explanations), columns, width),
+        ]
+    return parts
 
 
 def _tables(
     title: str, heads: Sequence[str], columns: list[tuple[str, list[Text]]], width: int
 ) -> list[ConsoleRenderable]:
     """A table, broken into several where the console is too narrow: a number is never cut short."""
-    names = [Text(visible(head), overflow="ellipsis", no_wrap=True) for head in heads]
+    names = [Text(shortened(head, _NAME), overflow="ellipsis", no_wrap=True) for head in heads]
     left = min(max((name.cell_len for name in names), default=0), _NAME_WIDTH)
     tables: list[ConsoleRenderable] = [Text(title, _BOLD)]
     bank: list[_Column] = []
@@ -233,7 +256,7 @@ class _Column:
 
     @classmethod
     def of(cls, label: str, numbers: list[Text]) -> _Column:
-        head = Text(visible(label), overflow="fold")
+        head = Text(shortened(label, _NAME), overflow="fold")
         return cls(head, numbers, max([min(head.cell_len, _HEAD_WIDTH), *(number.cell_len for number in numbers)]))
 
 

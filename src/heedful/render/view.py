@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
+from itertools import pairwise as neighbours
 from textwrap import shorten
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float64
 
 from heedful.explanation import Explanation
+from heedful.methods.registry import REGISTRY
+from heedful.metrics.agreement import pairwise
 from heedful.render.colour import SIGNED, UNSIGNED
+from heedful.support.visible import visible
 
 # Names of the methods in Lopardo, Precioso, Garreau 2024.
 PAPER_NAMES = {
-    "attention-mean": "alpha-avg",
-    "attention-max": "alpha-max",
-    "gradient-mean": "G-avg",
-    "gradient-l1": "G-l1",
-    "gradient-l2": "G-l2",
-    "gradient-x-input": "GxI",
+    card.name: card.aliases[0] for card in REGISTRY.built_in if card.aliases and card.source.startswith("Lopardo")
 }
+_CUT = -1  # in place of a unit
+_LONGEST_GAP, _LONGEST_UNIT = 2_000, 20_000  # characters of text without a score, or of one unit, that are shown
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch of the text.
 
     Attributes:
@@ -40,25 +44,46 @@ class Piece:
     cut: bool
 
 
-def pieces(explanation: Explanation) -> list[Piece]:
-    """The whole text from left to right, split wherever a unit or a cut part starts or ends."""
-    length = len(explanation.text)
+def pieces(explanation: Explanation, most: int = sys.maxsize) -> list[Piece]:
+    """The whole text from left to right, split wherever a unit or a cut part starts or ends.
+
+    Of more pieces than `most`, those in the middle are left out, and one in their place says how many.
+    """
     starting: dict[int, list[int]] = defaultdict(list)
     ending: dict[int, list[int]] = defaultdict(list)
     owners = [(span, unit) for unit, spans in enumerate(explanation.spans) for span in spans]
-    for (start, end), unit in [*owners, *((span, -1) for span in explanation.cut)]:
-        first, last = max(start, 0), min(end, length)
-        if first < last:
-            starting[first].append(unit)
-            ending[last].append(unit)
-    current: Counter[int] = Counter()
-    found = []
-    for start, end in pairwise(sorted({0, length, *starting, *ending})):
-        current.update(starting[start])
-        current.subtract(ending[start])
-        units = tuple(sorted(unit for unit, count in current.items() if count > 0 and unit >= 0))
-        found.append(Piece(explanation.text[start:end], units, current[-1] > 0 and not units))
-    return found
+    for (start, end), unit in [*owners, *((span, _CUT) for span in explanation.cut)]:
+        if start < end:
+            starting[start].append(unit)
+            ending[end].append(unit)
+    open_: dict[int, int] = {}  # spans that have begun and not ended, by unit; plain, since it takes most of the time
+    split = []
+    for start, end in neighbours(sorted({0, len(explanation.text), *starting, *ending})):
+        for unit in starting.get(start, ()):
+            open_[unit] = open_.get(unit, 0) + 1
+        for unit in ending.get(start, ()):
+            open_[unit] -= 1
+            if not open_[unit]:
+                del open_[unit]
+        units = tuple(sorted(unit for unit in open_ if unit != _CUT))
+        split.append(Piece(explanation.text[start:end], units, _CUT in open_ and not units))
+    if len(split) <= most:
+        return split
+    first, last = most // 2, len(split) - most // 2
+    characters, scored = sum(len(p.text) for p in split[first:last]), sum(bool(p.units) for p in split[first:last])
+    middle = Piece(f"[… {characters:,} characters with {scored:,} scores left out …]", (), False)
+    return [*split[:first], middle, *split[last:]]
+
+
+def shown(piece: Piece) -> str:
+    """A piece's text, visible; the middle of a very long one is left out, and its length said."""
+    limit = _LONGEST_UNIT if piece.units else _LONGEST_GAP
+    left_out = len(piece.text) - limit
+    if left_out <= 0:
+        return visible(piece.text, keep_newlines=True)
+    start, end = piece.text[: limit // 2], piece.text[-limit // 2 :]
+    head, tail = visible(start, keep_newlines=True), visible(end, keep_newlines=True)
+    return f"{head}[… {left_out:,} characters left out …]{tail}"
 
 
 def labels(explanations: Sequence[Explanation]) -> list[str]:
@@ -78,6 +103,30 @@ def _label(explanation: Explanation, alike: list[Explanation]) -> str:
         if any(other.settings.get(key) != value for other in alike)
     ]
     return f"{explanation.method} ({', '.join(differing)})" if differing else explanation.method
+
+
+def find(explanations: Sequence[Explanation], name: str) -> Explanation | None:
+    """The first explanation of that name: its label, or its method's name or alias, with settings after a colon."""
+    for explanation, label in zip(explanations, labels(explanations), strict=True):
+        if name in (explanation.method, label):
+            return explanation
+    method, _, settings = name.partition(":")
+    card = REGISTRY.card_of(method)
+    wanted = {method.casefold()} | ({card.name.casefold()} if card else set())
+    return next((e for e in explanations if e.method.casefold() in wanted and _has(e, settings)), None)
+
+
+def _has(explanation: Explanation, settings: str) -> bool:
+    """Whether it has all settings of a text such as "n_samples=100,ridge=1"."""
+    wanted = [setting.partition("=")[::2] for setting in settings.split(",") if setting]
+    return all(key in explanation.settings and _says(value, explanation.settings[key]) for key, value in wanted)
+
+
+def _says(text: str, setting: object) -> bool:
+    if isinstance(setting, (int, float)) and not isinstance(setting, bool):
+        with suppress(ValueError):
+            return float(text) == setting
+    return text.casefold() == str(setting).casefold()
 
 
 def columns(explanations: Sequence[Explanation]) -> list[str]:
@@ -134,13 +183,15 @@ def facts(explanations: Sequence[Explanation]) -> list[tuple[str, str]]:
         ("masking", ", ".join(maskings) or "none: nothing is removed"),
         ("model", first.model),
     ]
+    if first.unknown:
+        found.append(("not in the vocabulary", f"{first.unknown:,} of {len(first.units):,}"))
     second, windows = first.settings.get("second_text_from"), first.settings.get("windows")
     if second is not None:
-        found.append(("second text", f"from “{shorten(first.text[second:], 30, placeholder='…')}” on"))
+        found.append(("second text", f"from “{shorten(first.text[second:][:200], 30, placeholder='…')}” on"))
     if windows is not None:
         size, stride, combine = (first.settings[name] for name in ("window_size", "stride", "combine"))
         found.append(("windows", f"{windows:,} of {size:,} tokens, one every {stride:,}; {combine} of their outputs"))
-    hidden = sum(len(piece.text) for piece in pieces(first) if piece.cut)
+    hidden = sum(len(piece.text) for piece in pieces(first) if piece.cut) if first.cut else 0
     if hidden:
         found.append(("cut", f"{hidden:,} of {len(first.text):,} characters, which the classifier never saw"))
     return found
@@ -163,3 +214,24 @@ def leading(explanations: Sequence[Explanation], limit: int) -> list[int]:
     """The units with the best mean rank over the explanations, best first."""
     places = np.mean([np.argsort(ranking(e)) for e in explanations], axis=0)
     return [int(unit) for unit in np.argsort(places, kind="stable")[:limit]]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A table of Kendall's tau-b, and what it is of."""
+
+    name: str
+    of: str
+    values: Float64[np.ndarray, "methods methods"]
+
+
+def agreements(explanations: Sequence[Explanation]) -> list[Agreement]:
+    """How far methods agree: with signs, without them, or both ways where some have none; nothing of one method."""
+    signed = {e.signed for e in explanations}
+    ways = [True, False] if len(signed) == 2 else list(signed)
+    return [
+        Agreement("Signed agreement", "of the scores as they are", pairwise(explanations, signed=True))
+        if way
+        else Agreement("Unsigned agreement", "of absolute scores", pairwise(explanations, signed=False))
+        for way in (ways if len(explanations) > 1 else [])
+    ]

@@ -65,6 +65,12 @@ class Registry(Generic[C]):
                 warnings.warn(str(error), stacklevel=2)
         return cards
 
+    def card_of(self, name: str) -> C | None:
+        """Look up a card by any of its names without importing anything; None if no class here has that name."""
+        wanted = name.casefold()
+        known = [*self._cards.values(), *(own.card for own in self._own.values())]
+        return next((c for c in known if wanted in (other.casefold() for other in (c.name, *c.aliases))), None)
+
     def home_of(self, class_name: str) -> Any:
         """Import a built-in class by its own name; None if there is no such class."""
         home = next((home for home in self._homes.values() if home.endswith(f":{class_name}")), None)

@@ -31,3 +31,13 @@ def visible(text: str, *, keep_newlines: bool = False) -> str:
         'red␛[31m[U+202E]txt.exe␊'
     """
     return text.translate(_HIDDEN_BUT_NEWLINE if keep_newlines else _HIDDEN)
+
+
+def shortened(text: str, limit: int) -> str:
+    r"""The text, visible and on one line, without what exceeds so many characters.
+
+    Example:
+        >>> shortened("a very\nlong name", 8)
+        'a very␊l…'
+    """
+    return visible(text[:limit]) + ("…" if len(text) > limit else "")
