@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import random
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,17 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
-from transformers import (
-    EarlyStoppingCallback,
-    EvalPrediction,
-    PreTrainedTokenizerBase,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-)
-from transformers.trainer_callback import PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 from heedful.data import Dataset, Splits
 from heedful.errors import DataError, SettingError
@@ -35,16 +23,16 @@ from heedful.models.configuration import AttentionPoolingConfig
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.presets import Preset
 from heedful.models.reporting import EpochReport
+from heedful.models.saving import save
 from heedful.models.tokenizer import SPECIAL, build_tokenizer
-from heedful.support.files import failing_clearly, write_whole
+from heedful.models.trainer import arguments, last_checkpoint, rows, trainer
+from heedful.runs.folder import RunFolder
+from heedful.support.memory import memory_limit, out_of_memory
 from heedful.support.progress import quiet_transformers
 from heedful.support.settings import check_seed
 
 METRICS = "metrics.json"
-_RUN = "run.json"
-_LOCK = ".lock"
 _CHECKPOINTS = "checkpoints"
-_CHECKPOINT = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 
 
 @dataclass(frozen=True)
@@ -60,6 +48,22 @@ class Sizes:
     entmax_alpha: float = 1.5
 
 
+def run_folder(out: str | Path, identity: dict[str, Any]) -> RunFolder:
+    """Return the folder of a training run, of whatever kind of model.
+
+    Args:
+        out: its path.
+        identity: what makes two runs the same.
+
+    Raises:
+        SettingError: the path is empty.
+    """
+    if out == "":
+        raise SettingError("name the folder for the model: got an empty name")
+    within = (_CHECKPOINTS,)
+    return RunFolder(Path(out), identity, METRICS, "a trained model", parts=within, temporary=within)
+
+
 def train(
     splits: Splits,
     out: str | Path,
@@ -72,22 +76,24 @@ def train(
     """Train on `splits.train`, keep the epoch that the preset says, and test it if there is a test split.
 
     Writes the model, its tokenizer and `metrics.json` into `out`. A run that was killed goes on from its last epoch
-    when called again with the same data and settings. The caller's random state is left as it was.
+    when called again with the same data and settings; one that has ended is not done again. The caller's random state
+    is left as it was.
 
     Returns:
         What stands in `metrics.json`.
 
     Raises:
-        SettingError: `out` holds a finished model, an unfinished run of other settings or anything else, another
-            process trains there, a setting is out of its range, or training diverged (nothing of it is kept).
+        SettingError: `out` holds another run's model, an unfinished run of other settings or anything else, another
+            process trains there, a setting is out of its range, the model does not fit into memory, or training
+            diverged (nothing of it is kept).
         DataError: too few texts to hold any out, or for any word to be frequent enough.
-        InputError: `out` cannot be written.
+        InputError: `out` cannot be written; what stands there already is kept to go on from.
     """
-    out = Path(out)
     check_seed(seed)
-    run = {"preset": asdict(preset), "sizes": asdict(sizes), "seed": seed, "data": fingerprint(splits)}
-    with failing_clearly(f"cannot create {out}"):
-        _refuse_what_is_taken(out, run)
+    identity = {"preset": asdict(preset), "sizes": asdict(sizes), "seed": seed, "data": fingerprint(splits)}
+    run = run_folder(out, identity)
+    if (metrics := run.finished()) is not None:
+        return metrics
     fitting, validation = splits.train, splits.validation
     if validation is None:
         fitting, validation = splits.train.split(preset.validation_share, seed)
@@ -97,40 +103,61 @@ def train(
         )
     preset = preset.lengthened(len(fitting))
     started = time.perf_counter()
-    with _seeded(seed), quiet_transformers():
-        tokenizer = build_tokenizer(
-            fitting.texts,
-            max_vocabulary=preset.max_vocabulary,
-            min_frequency=preset.min_frequency,
-            max_length=sizes.max_tokens,
-            truncation_side=preset.truncation_side,
-            pad_with_unknown=preset.attend_padding,
-        )
-        if len(tokenizer) == len(SPECIAL):
-            often = f"no word occurs {preset.min_frequency} times in the {len(fitting)} training texts"
-            raise DataError(f"{often}: more texts are needed")
-        model = AttentionPoolingForSequenceClassification(_config(tokenizer, preset, sizes, fitting.label_names))
-        with _taken(out, run), closing(EpochReport(shown=progress)) as report:
+    with _seeded(seed), quiet_transformers(), _fitting_into_memory():
+        tokenizer = _tokenizer(fitting, preset, sizes)
+        config = _config(tokenizer, preset, sizes, fitting.label_names)
+        _check_memory(config, preset.batch_size)
+        model = AttentionPoolingForSequenceClassification(config)
+        with run.claimed() as metrics, closing(EpochReport(shown=progress)) as report:
+            if metrics is not None:
+                return metrics
             callbacks = [report] if preset.keep == "last" else [EarlyStoppingCallback(preset.patience), report]
-            trainer = _trainer(model, tokenizer, fitting, validation, _arguments(out, preset, seed), callbacks)
-            checkpoint = _last_checkpoint(out / _CHECKPOINTS)
-            with _divergence_refused(out, trainer):
-                trainer.train(resume_from_checkpoint=checkpoint)
-            history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
-            metrics = run | {
+            checkpoints = run.path / _CHECKPOINTS
+            fit = trainer(model, tokenizer, fitting, validation, arguments(checkpoints, preset, seed), callbacks)
+            checkpoint = last_checkpoint(checkpoints)
+            with _divergence_refused(run, fit):
+                fit.train(resume_from_checkpoint=checkpoint)
+            history = [entry for entry in fit.state.log_history if "eval_accuracy" in entry]
+            told = {
                 "n_train": len(fitting),
                 "n_validation": len(validation),
                 "vocabulary": len(tokenizer),
                 "history": [{k: entry[k] for k in ("epoch", "eval_loss", "eval_accuracy")} for entry in history],
-                "validation": _score(trainer, tokenizer, validation),
-                "test": None if splits.test is None else _score(trainer, tokenizer, splits.test),
+                "validation": _score(fit, tokenizer, validation),
+                "test": None if splits.test is None else _score(fit, tokenizer, splits.test),
                 "seconds": time.perf_counter() - started,
                 "resumed": checkpoint is not None,
-                "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {trainer.args.device.type}",
+                "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {fit.args.device.type}",
                 "versions": {name: version(name) for name in ("heedful", "torch", "transformers", "tokenizers")},
             }
-            _finish(out, model, tokenizer, metrics)
-    return metrics
+            return finish(run, model, tokenizer, told)
+
+
+def finish(
+    run: RunFolder, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, told: dict[str, Any]
+) -> dict[str, Any]:
+    """Write a trained model, then the metrics that end its run; return these.
+
+    Raises:
+        InputError: something cannot be written.
+    """
+    save(model, tokenizer, run.path, run.path / _CHECKPOINTS / "trained")
+    return run.finish(told)
+
+
+def _tokenizer(fitting: Dataset, preset: Preset, sizes: Sizes) -> PreTrainedTokenizerBase:
+    tokenizer = build_tokenizer(
+        fitting.texts,
+        max_vocabulary=preset.max_vocabulary,
+        min_frequency=preset.min_frequency,
+        max_length=sizes.max_tokens,
+        truncation_side=preset.truncation_side,
+        pad_with_unknown=preset.attend_padding,
+    )
+    if len(tokenizer) == len(SPECIAL):
+        often = f"no word occurs {preset.min_frequency} times in the {len(fitting)} training texts"
+        raise DataError(f"{often}: more texts are needed")
+    return tokenizer
 
 
 def _config(
@@ -158,89 +185,13 @@ def _config(
     )
 
 
-def _arguments(out: Path, preset: Preset, seed: int) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(out / _CHECKPOINTS),
-        num_train_epochs=preset.epochs,
-        per_device_train_batch_size=preset.batch_size,
-        per_device_eval_batch_size=256,
-        learning_rate=preset.learning_rate,
-        weight_decay=preset.weight_decay,
-        max_grad_norm=0.0,
-        warmup_steps=preset.warmup,
-        lr_scheduler_type="linear" if preset.decay else "constant_with_warmup",
-        optim="adamw_torch_fused",
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        logging_strategy="epoch",
-        save_total_limit=1,
-        restore_callback_states_from_checkpoint=True,  # how long early stopping has been waiting
-        load_best_model_at_end=preset.keep == "best",
-        metric_for_best_model="accuracy",
-        greater_is_better=True,
-        seed=seed,
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-        remove_unused_columns=False,
-    )
-
-
-def _trainer(
-    model: AttentionPoolingForSequenceClassification,
-    tokenizer: PreTrainedTokenizerBase,
-    fitting: Dataset,
-    validation: Dataset,
-    arguments: TrainingArguments,
-    callbacks: list[TrainerCallback],
-) -> Trainer:
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        data_collator=_Collator(tokenizer.pad_token_id),
-        train_dataset=_rows(tokenizer, fitting),
-        eval_dataset=_rows(tokenizer, validation),
-        compute_metrics=_accuracy,
-        callbacks=callbacks,
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
-
-
-def _rows(tokenizer: PreTrainedTokenizerBase, data: Dataset) -> list[dict[str, Any]]:
-    ids = tokenizer(list(data.texts), truncation=True, return_attention_mask=False).input_ids
-    return [{"input_ids": row, "labels": int(label)} for row, label in zip(ids, data.labels, strict=True)]
-
-
-@dataclass(frozen=True)
-class _Collator:
-    """Rows to one right-padded batch."""
-
-    padding_id: int
-
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        lengths = np.array([len(row["input_ids"]) for row in rows])
-        mask = np.arange(lengths.max()) < lengths[:, None]
-        ids = np.full(mask.shape, self.padding_id, dtype=np.int64)
-        ids[mask] = np.concatenate([row["input_ids"] for row in rows])
-        return {
-            "input_ids": torch.from_numpy(ids),
-            "attention_mask": torch.from_numpy(mask.astype(np.int64)),
-            "labels": torch.tensor([row["labels"] for row in rows]),
-        }
-
-
-def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
-    return {"accuracy": float((prediction.predictions.argmax(-1) == prediction.label_ids).mean())}
-
-
-def _score(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> dict[str, int | float]:
-    scores = trainer.evaluate(_rows(tokenizer, data))
+def _score(fit: Trainer, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> dict[str, int | float]:
+    scores = fit.evaluate(rows(tokenizer, data))
     return {"n": len(data), "accuracy": scores["eval_accuracy"], "loss": scores["eval_loss"]}
 
 
 def fingerprint(splits: Splits) -> str:
-    """Short hash of all texts and labels, so that a run only resumes on its own data."""
+    """Return a short hash of all texts and labels, so that a run only resumes on its own data."""
     digest = hashlib.sha256()
     for data in (splits.train, splits.validation, splits.test):
         if data is not None:
@@ -251,87 +202,46 @@ def fingerprint(splits: Splits) -> str:
     return digest.hexdigest()[:16]
 
 
-def _refuse_what_is_taken(out: Path, run: dict[str, Any]) -> None:
-    """Let a run only into a new or empty folder, or back into its own unfinished one."""
-    if (out / METRICS).exists():
-        raise SettingError(f"{out} already holds a trained model: choose another folder or delete it")
-    if (out / _RUN).exists():
-        try:
-            same = json.loads((out / _RUN).read_text("utf-8")) == json.loads(json.dumps(run))
-        except ValueError:
-            same = False
-        if not same:
-            raise SettingError(
-                f"{out} holds an unfinished run with other data or settings: choose another folder or delete it"
-            )
-    elif out.exists() and (not out.is_dir() or any(path.name != _LOCK for path in out.iterdir())):
-        raise SettingError(f"{out} is not an empty folder: choose another")
+def _check_memory(config: AttentionPoolingConfig, batch_size: int) -> None:
+    """Refuse a model whose weights, gradients, AdamW's two moments and one batch do not fit, before it is made."""
+    heads, d_e = config.num_attention_heads, config.hidden_size
+    weights = config.vocab_size * d_e + heads * (2 * config.key_size + config.value_size) * d_e
+    scores = batch_size * config.max_position_embeddings * heads * (1 + config.num_labels)  # of one batch
+    needed = 4 * (4 * weights + config.max_position_embeddings * d_e + 4 * scores)  # in single precision
+    if needed > (limit := memory_limit()):
+        raise SettingError(
+            f"training {heads} heads of these sizes takes {needed / 2**30:,.0f} GiB of memory, and there are "
+            f"{limit / 2**30:,.0f}: use fewer heads, or a smaller model or batch"
+        )
 
 
 @contextmanager
-def _taken(out: Path, run: dict[str, Any]) -> Iterator[None]:
-    """Make the folder, keep other processes out of it and write down whose it is; a kill lets them in again."""
-    lock = FileLock(out / _LOCK, timeout=0)
-    with failing_clearly(f"cannot create {out}"):
-        out.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise SettingError(f"another process trains in {out}: wait for it, or choose another folder") from None
+def _fitting_into_memory() -> Iterator[None]:
+    """Refuse what turns out not to fit, all the same."""
     try:
-        _refuse_what_is_taken(out, run)  # by now another process may have finished
-        write_whole(out / _RUN, json.dumps(run, indent=2))
         yield
-    finally:
-        lock.release()
-        if not (out / _RUN).exists():  # nothing to go on from
-            (out / _LOCK).unlink(missing_ok=True)
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """The last checkpoint that was written to its end; what a kill has left half-written is deleted."""
-    for checkpoint in folder.glob("checkpoint-*"):
-        try:
-            json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))  # the last file to be written
-            complete = all((checkpoint / name).exists() for name in _CHECKPOINT)
-        except (OSError, ValueError):
-            complete = False
-        if not complete:
-            shutil.rmtree(checkpoint)
-    return get_last_checkpoint(str(folder))
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not out_of_memory(error):
+            raise
+        raise SettingError("training does not fit into memory: use fewer heads, or a smaller model or batch") from None
 
 
 @contextmanager
-def _divergence_refused(out: Path, trainer: Trainer) -> Iterator[None]:
+def _divergence_refused(run: RunFolder, fit: Trainer) -> Iterator[None]:
     """Drop a run that has left the finite numbers: there is nothing in it to go on from."""
     try:
         yield
     except RuntimeError:  # of normalisers that cannot sort NaN
-        if _is_finite(trainer):
+        if _is_finite(fit):
             raise
-    if not _is_finite(trainer):
-        shutil.rmtree(out / _CHECKPOINTS, ignore_errors=True)
-        (out / _RUN).unlink()
-        raise SettingError(f"training diverged at learning rate {trainer.args.learning_rate:g}: use a smaller one")
+    if not _is_finite(fit):
+        run.abandon()
+        raise SettingError(f"training diverged at learning rate {fit.args.learning_rate:g}: use a smaller one")
 
 
-def _is_finite(trainer: Trainer) -> bool:
-    losses = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
-    return bool(np.isfinite(losses).all()) and all(weights.isfinite().all() for weights in trainer.model.parameters())
-
-
-def _finish(
-    out: Path,
-    model: AttentionPoolingForSequenceClassification,
-    tokenizer: PreTrainedTokenizerBase,
-    metrics: dict[str, Any],
-) -> None:
-    """Write the model, then the metrics that mark it as finished, then drop what was only needed to resume."""
-    model.eval().save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    write_whole(out / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    shutil.rmtree(out / _CHECKPOINTS, ignore_errors=True)
-    (out / _RUN).unlink()
+def _is_finite(fit: Trainer) -> bool:
+    losses = [entry["eval_loss"] for entry in fit.state.log_history if "eval_loss" in entry]
+    return bool(np.isfinite(losses).all()) and all(weights.isfinite().all() for weights in fit.model.parameters())
 
 
 @contextmanager

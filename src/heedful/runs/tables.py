@@ -1,4 +1,4 @@
-"""Tables of a study's run: Parquet files in a folder, and the small ones as JSON beside them."""
+"""The tables of a run: Parquet files in a folder, and the small ones as JSON beside them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from heedful.errors import SettingError
-from heedful.support.files import write_whole
+from heedful.support.files import open_whole, write_whole
 
 SUMMARY = ".summary"  # tables whose names end so are small, go into the report, and lie beside as JSON
 
@@ -36,7 +36,7 @@ class Tables:
         return pq.read_table(self._path(name))
 
     def rows(self, name: str, **where: Any) -> list[dict[str, Any]]:
-        """Rows as dictionaries, in order: all, or those that have these values.
+        """Return rows as dictionaries, in order: all, or those that have these values.
 
         Raises:
             SettingError: there is no such table.
@@ -44,21 +44,24 @@ class Tables:
         return [row for row in self[name].to_pylist() if all(row[key] == value for key, value in where.items())]
 
     def one(self, name: str, **where: Any) -> dict[str, Any]:
-        """The only row that has these values.
+        """Return the only row that has these values.
 
         Raises:
             SettingError: there is no such table, or not exactly one such row.
         """
-        found = self.rows(name, **where)
-        if len(found) != 1:
-            raise SettingError(f"{len(found)} rows of {name} have {where}, where one was expected")
-        return found[0]
+        rows = self.rows(name, **where)
+        if len(rows) != 1:
+            raise SettingError(f"{len(rows)} rows of {name} have {where}, where one was expected")
+        return rows[0]
 
     def write(self, name: str, table: pa.Table) -> None:
-        """Write a table whole or not at all; a summary also as JSON."""
-        scratch = self._path(f".{name}.part")
-        pq.write_table(table, scratch)
-        scratch.replace(self._path(name))
+        """Write a table whole or not at all; a summary also as JSON.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        with open_whole(self._path(name)) as file:
+            pq.write_table(table, file)
         if name.endswith(SUMMARY):
             rows = [{key: _plain(value) for key, value in row.items()} for row in table.to_pylist()]
             write_whole(self.folder / f"{name}.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")

@@ -2,22 +2,61 @@
 
 from __future__ import annotations
 
+import os
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from heedful.errors import InputError
 
+_SCRATCH = re.compile(r"\.(heedful-[0-9a-f]{16}|run\.json)\.part")  # the latter is what earlier versions left behind
 
-def write_whole(path: Path, content: str) -> None:
-    """Write a text file so that a reader finds the old content or the new one, never half of it."""
-    scratch = path.with_name(f".{path.name}.part")
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader sees the old content or the new one, never half of it; text as UTF-8.
+
+    Raises:
+        InputError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_whole(Path(folder) / "note.txt", "read me")
+        ...     [(path.name, path.read_text()) for path in Path(folder).iterdir()]
+        [('note.txt', 'read me')]
+    """
+    with open_whole(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextmanager
+def open_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that gets its name once it is complete and on the disk; after an error nothing of it remains.
+
+    It is written beside the target under a random name: concurrent writers do not meet, the last one wins, and a
+    target's name may be as long as the file system allows.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     with failing_clearly(f"cannot write {path}"):
+        scratch = path.with_name(f".heedful-{secrets.token_hex(8)}.part")
         try:
-            scratch.write_text(content, encoding="utf-8")
+            with scratch.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())  # the rename must not reach the disk before the content
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)
+
+
+def is_scratch(path: Path) -> bool:
+    """Tell whether a file is one that `open_whole` left behind when its process was killed."""
+    return _SCRATCH.fullmatch(path.name) is not None
 
 
 @contextmanager

@@ -1,4 +1,10 @@
-"""Whether memory has run out: an error of its own only with CUDA."""
+"""How much memory there is, and whether it has run out: an error of its own only with CUDA."""
+
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 
 import torch
 
@@ -9,3 +15,22 @@ _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 def out_of_memory(error: RuntimeError) -> bool:
     """True if that is what the error says: only CUDA has a class of its own for it."""
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY)
+
+
+def memory_limit() -> int:
+    """Return how many bytes of memory this process can have: the machine's, or what it is limited to if that is less.
+
+    Example:
+        >>> memory_limit() > 2**20
+        True
+    """
+    limits = [sys.maxsize]
+    with suppress(AttributeError, OSError, ValueError):  # not on Windows
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with suppress(ImportError):  # likewise
+        resource = import_module("resource")
+        limits += [limit for limit in resource.getrlimit(resource.RLIMIT_AS) if limit != resource.RLIM_INFINITY]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):  # of a container
+        with suppress(OSError, ValueError):  # a ValueError: it says "max"
+            limits.append(int(Path(path).read_text("ascii")))
+    return min(limits)
