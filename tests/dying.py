@@ -1,4 +1,4 @@
-"""A process that dies between two operations on files, played in this one: from there on, no operation does anything."""
+"""A process that dies between two operations on files, played in this one: from then on no operation does anything."""
 
 import builtins
 import io
@@ -20,9 +20,13 @@ class Dying:
         for name in ("mkdir", "rename", "replace", "unlink", "remove", "rmdir", "symlink", "link"):
             patch.setattr(os, name, self._dying(getattr(os, name), lambda *_, **__: True))
         patch.setattr(os, "fsync", self._dying(lambda _: None, lambda _: True))  # the machine stays up, and it is slow
-        patch.setattr(os, "open", self._dying(os.open, lambda _path, flags, *_, **__: flags & (os.O_CREAT | os.O_TRUNC)))
+        patch.setattr(
+            os, "open", self._dying(os.open, lambda _path, flags, *_, **__: flags & (os.O_CREAT | os.O_TRUNC))
+        )
         for module in (builtins, io):
-            patch.setattr(module, "open", self._dying(io.open, lambda _path, mode="r", *_, **__: set(mode) & set("wxa")))
+            patch.setattr(
+                module, "open", self._dying(io.open, lambda _path, mode="r", *_, **__: set(mode) & set("wxa"))
+            )
 
     def _dying(self, operation: Callable, changes: Callable) -> Callable:
         def operate(*arguments: object, **options: object) -> object:

@@ -9,10 +9,9 @@ from typing import TypeAlias, overload
 from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 
 from heedful import methods as registry
-from heedful import models
 from heedful.classifier import Classifier
-from heedful.classifier.load import from_pretrained
-from heedful.errors import ModelError, SettingError, TextError
+from heedful.classifier.load import load as classifier_of
+from heedful.errors import SettingError, TextError
 from heedful.explaining.answers import explain_questions
 from heedful.explaining.windows import Windows, ask_each, ask_long
 from heedful.explanation import Comparison, Explanation
@@ -33,43 +32,26 @@ def load(
     *,
     device: str | None = None,
 ) -> Classifier:
-    """A classifier from a hub id, a local folder, "demo", a text-classification pipeline, or a model and tokenizer.
+    """Load a classifier from a hub id, a local folder, "demo", a pipeline, or a model and tokenizer.
 
-    A model or pipeline is used as it is: never moved, retyped or switched for good.
+    A model or pipeline is used as it is: never moved, retyped or switched for good. Weights are loaded from safetensors
+    only, and no code that comes with a model runs.
 
     Args:
-        source: where the model comes from; "demo" builds the small built-in model once and caches it.
+        source: where the model comes from; "demo" builds the small built-in model once and caches it. Of a
+            text-classification pipeline, the settings are taken over that change what it reads and gives.
         tokenizer: needed with a model object, and only then.
         device: where to put a model that is loaded here, such as "cuda".
 
     Raises:
         ModelError: not a text classifier, or a broken one.
-        SettingError: arguments that do not go together.
+        SettingError: arguments that do not go together, or a pipeline's setting that cannot be taken over.
 
     Example:
         >>> load("demo").labels
         ('negative', 'positive')
     """
-    if isinstance(source, (str, Path)):
-        if tokenizer is not None:
-            raise SettingError("a tokenizer goes with a model object; a folder or hub id brings its own")
-        if source == "demo":
-            return from_pretrained(models.builtin.demo_folder(), device, name="demo")
-        return from_pretrained(source, device)
-    if hasattr(source, "merge_and_unload"):
-        raise ModelError("a PEFT model: call its merge_and_unload(), and load what that returns with its tokenizer")
-    if device is not None:
-        raise SettingError("a model object stays on its device: move it yourself, or give a folder or hub id")
-    if isinstance(source, PreTrainedModel):
-        if tokenizer is None:
-            raise ModelError("a model object needs its tokenizer: load(model, tokenizer)")
-        return Classifier(source, tokenizer, _name(source))
-    model, own = getattr(source, "model", None), getattr(source, "tokenizer", None)
-    if not isinstance(model, PreTrainedModel) or own is None:
-        raise ModelError(
-            f"cannot load a {type(source).__name__}: give a hub id, a folder, a pipeline, or a model and tokenizer"
-        )
-    return Classifier(model, own, _name(model))
+    return classifier_of(source, tokenizer, device=device)
 
 
 @overload
@@ -185,7 +167,3 @@ def _checked(clf: Classifier, texts: Iterable[object], unit: str) -> list[Text]:
             raise TextError(f"text {place} (counted from 0): {error}") from None
         checked.append(text)
     return checked
-
-
-def _name(model: PreTrainedModel) -> str:
-    return model.config.name_or_path or type(model).__name__

@@ -1,24 +1,22 @@
 """Loading from folders, damaged ones among them, and from objects; the built-in model and its cache."""
 
-import inspect
 import json
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import BertModel, pipeline
+from huggingface_hub import constants
+from safetensors.torch import load_file, save_file
+from transformers import BertModel
 from transformers.utils import logging
 
 from factory import make_bert, make_classifier
 from heedful import api as app
 from heedful.classifier import inside
 from heedful.classifier import load as loading
-from heedful.data import planted
-from heedful.errors import InputError, ModelError, SettingError
-from heedful.models import builtin as demo
+from heedful.errors import ModelError
 from heedful.support.progress import quiet_transformers
 
 TEXT = "The plot was not good, but the acting was very good!"
@@ -113,7 +111,130 @@ def with_nan(folder):
     save(classifier, folder)
 
 
+def sharded(folder, **names):
+    """The weights in two files and an index; `names` stands for what the index says of each."""
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    keys = sorted(weights)
+    parts = {"one": keys[::2], "two": keys[1::2]}
+    index = {}
+    for part, keys_of_part in parts.items():
+        save_file({key: weights[key] for key in keys_of_part}, folder / f"{part}.safetensors", {"format": "pt"})
+        index |= dict.fromkeys(keys_of_part, names.get(part, f"{part}.safetensors"))
+    content = json.dumps({"metadata": {"total_size": 1}, "weight_map": index})
+    (folder / "model.safetensors.index.json").write_text(content, "utf-8")
+
+
+def pickled_shard(folder):
+    sharded(folder, two="pytorch_model.bin")
+    torch.save(load_file(folder / "two.safetensors"), folder / "pytorch_model.bin")
+
+
+def elsewhere(name):
+    def damage(folder):
+        sharded(folder, two=name.format(folder.parent))
+        shutil.move(folder / "two.safetensors", folder.parent / "two.safetensors")
+
+    return damage
+
+
+def linked_shard(folder):
+    elsewhere("link.safetensors")(folder)
+    (folder / "link.safetensors").symlink_to(folder.parent / "two.safetensors")
+
+
+def linked_folder(folder):
+    sharded(folder, two="inner/two.safetensors")
+    shutil.move(folder / "two.safetensors", folder.parent / "two.safetensors")
+    (folder / "inner").symlink_to(folder.parent)
+
+
+def pickle_by_another_name(folder):
+    sharded(folder)
+    torch.save(load_file(folder / "two.safetensors"), folder / "pickle")
+    (folder / "pickle").replace(folder / "two.safetensors")
+
+
+def named_in_the_configuration(name, index=None):
+    def damage(folder):
+        sharded(folder, **(index or {}))
+        (folder / "model.safetensors.index.json").rename(folder / "other.safetensors.index.json")
+        torch.save(load_file(folder / "one.safetensors"), folder / "adapter_model.bin")
+        shutil.copy(folder / "one.safetensors", folder.parent / "one.safetensors")
+        configured(transformers_weights=name)(folder)
+
+    return damage
+
+
+def indexed(content):
+    def damage(folder):
+        (folder / "model.safetensors").unlink()
+        (folder / "model.safetensors.index.json").write_bytes(content)
+
+    return damage
+
+
+def tokenised(**changes):
+    def damage(folder):
+        settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings | changes), "utf-8")
+
+    return damage
+
+
+def templates(single, pair):
+    """A post-processor that puts texts together in another way."""
+
+    def damage(folder):
+        tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+        template = {
+            kind: [{"Sequence": {"id": text, "type_id": 0}} for text in texts.split()]
+            for kind, texts in (("single", single), ("pair", pair))
+        }
+        processor = {"type": "TemplateProcessing", **template, "special_tokens": {}}
+        tokenizer["post_processor"] = {"type": "Sequence", "processors": [processor]}
+        (folder / "tokenizer.json").write_text(json.dumps(tokenizer), "utf-8")
+
+    return damage
+
+
 DAMAGE = {
+    "a pickle in the index": (pickled_shard, "weights in pytorch_model.bin: .* from safetensors, never a pickle"),
+    "a parent in the index": (elsewhere("../two.safetensors"), r"\.\./two.safetensors, outside its folder"),
+    "a parent further in": (elsewhere("x/../../two.safetensors"), "two.safetensors, outside its folder"),
+    "a path in the index": (elsewhere("{}/two.safetensors"), "two.safetensors, outside its folder"),
+    "a path of Windows": (elsewhere("..\\two.safetensors"), "two.safetensors, outside its folder"),
+    "a drive of Windows": (elsewhere("C:\\two.safetensors"), "two.safetensors, outside its folder"),
+    "a link in the index": (linked_shard, "link.safetensors, a link to outside its folder"),
+    "a linked folder in the index": (linked_folder, "inner/two.safetensors, a link to outside its folder"),
+    "a pickle called safetensors": (pickle_by_another_name, "cannot load a text classifier"),
+    "a pickle in the configuration": (named_in_the_configuration("adapter_model.bin"), "never a pickle"),
+    "a pickle in another index": (
+        named_in_the_configuration("other.safetensors.index.json", {"two": "adapter_model.bin"}),
+        "never a pickle",
+    ),
+    "a parent in the configuration": (named_in_the_configuration("../one.safetensors"), "outside its folder"),
+    "a number in the configuration": (named_in_the_configuration(3), "weights in 3: "),
+    "index cut short": (indexed(b'{"weight_map": {'), "index.json does not say which file holds which weights"),
+    "index a list": (indexed(b"[]"), "index.json does not say"),
+    "index of lists": (indexed(b'{"metadata": {}, "weight_map": {"a": []}}'), "index.json does not say"),
+    "index of numbers": (indexed(b'{"metadata": {}, "weight_map": {"a": 3}}'), "keeps its weights in 3"),
+    "index without files": (indexed(b'{"metadata": {}, "weight_map": {"a": "a.safetensors"}}'), "cannot load"),
+    "endless index": (indexed(b"[" * 100_000), "index.json does not say"),
+    "labels beyond number": (configured(num_labels=10**9), "its config.json has num_labels 1e\\+09"),
+    "labels beyond all bounds": (configured(num_labels=10**30), "its config.json has num_labels 1e\\+30"),
+    "layers beyond number": (configured(num_hidden_layers=10**9), "has num_hidden_layers 1e\\+09"),
+    "heads beyond number": (configured(num_attention_heads=10**9), "has num_attention_heads 1e\\+09"),
+    "layers beyond number, inside": (configured(text_config={"n_layer": 10**9}), "has n_layer 1e\\+09"),
+    "padding no number": (configured(pad_token_id="x"), "pad_token_id"),  # noqa: S106 - no secret
+    "padding a list": (configured(pad_token_id=[]), "pad_token_id"),
+    "limit no number": (tokenised(model_max_length="x"), "model_max_length is no number: 'x'"),
+    "limit a list": (tokenised(model_max_length=[1]), r"model_max_length is no number: \[1\]"),
+    "text repeated": (templates("A A", "A B"), "post-processor repeats or drops a text"),
+    "text repeated in a pair": (templates("A", "A A B"), "post-processor repeats or drops a text"),
+    "text left out": (templates("", "A B"), "post-processor repeats or drops a text"),
+    "second text left out": (templates("A", "A"), "post-processor repeats or drops a text"),
+    "a second text that is not there": (templates("A B", "A B"), "post-processor repeats or drops a text"),
     "no config": (lambda folder: (folder / "config.json").unlink(), "is not a model folder: it has no config.json"),
     "config cut short": (written("config.json", b'{"a":'), "not a valid JSON file"),
     "config not text": (written("config.json", b"\xff\xfe\x00"), "not a valid JSON file"),
@@ -192,148 +313,80 @@ def test_devices_that_cannot_be_used_are_refused_in_one_line(saved):
         assert "\n" not in str(raised.value)
 
 
-def test_objects_are_used_as_they_are():
-    original = make_classifier()
-    model, tokenizer = original.model, original.tokenizer
-    model.train()
-    by_parts = app.load(model, tokenizer)
-    with quiet_transformers():
-        by_pipeline = app.load(pipeline("text-classification", model=model, tokenizer=tokenizer, device="cpu"))
-    for found in (by_parts, by_pipeline):
-        assert found.model is model
-        assert found.tokenizer is tokenizer
-        assert found.name == "AttentionPoolingForSequenceClassification"
-        np.testing.assert_array_equal(logits_of(found), logits_of(make_classifier()))
-
-
-@pytest.mark.parametrize("source", [None, 3, {}, torch.nn.Linear(2, 2), make_classifier().tokenizer, make_classifier])
-def test_objects_that_are_no_model_are_refused(source):
-    with pytest.raises(ModelError, match="give a hub id, a folder, a pipeline, or a model and tokenizer"):
-        inspect.unwrap(app.load)(source)  # the shape checks of the tests would stop these before
-
-
-def test_adapters_are_to_be_merged_first(tmp_path):
-    adapted = torch.nn.Module()
-    adapted.merge_and_unload = lambda: None
-    with pytest.raises(ModelError, match=r"a PEFT model: call its merge_and_unload\(\)"):
-        inspect.unwrap(app.load)(adapted, make_classifier().tokenizer)
-    (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(ModelError, match="holds a PEFT adapter: merge it"):
-        app.load(tmp_path)
-
-
-def test_a_folder_or_a_pipeline_is_loaded_for_the_call(saved):
+def test_a_folder_is_loaded_for_the_call(saved):
     by_folder = app.explain(saved, "good film", "occlusion")
     loaded = app.load(saved)
     assert by_folder.model == loaded.name
     np.testing.assert_array_equal(by_folder.scores, app.explain(loaded, "good film", "occlusion").scores)
-    with quiet_transformers():
-        pipe = pipeline("text-classification", model=loaded.model, tokenizer=loaded.tokenizer, device="cpu")
-    assert len(app.compare(pipe, "good film", ["occlusion"]).explanations) == 1
-    with pytest.raises(ModelError, match="a model object needs its tokenizer"):
-        inspect.unwrap(app.explain)(loaded.model, "good film", "occlusion")
-
-
-def test_arguments_that_do_not_go_together_are_refused(saved):
-    classifier = make_classifier()
-    with pytest.raises(ModelError, match=r"a model object needs its tokenizer: load\(model, tokenizer\)"):
-        app.load(classifier.model)
-    with pytest.raises(SettingError, match="stays on its device"):
-        app.load(classifier.model, classifier.tokenizer, device="cpu")
-    with pytest.raises(SettingError, match="brings its own"):
-        app.load(saved, classifier.tokenizer)
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HEEDFUL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def hub(folder, tmp_path, monkeypatch):
+    """The hub's cache, as it is after a download: files are links into `blobs`. Puts a folder there as "org/name"."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    home = tmp_path / "hub" / "models--org--name"
+    snapshot = home / "snapshots" / ("0123456789" * 4)
+
+    def publish():
+        for place in (home / "refs", home / "blobs", snapshot):
+            place.mkdir(parents=True)
+        (home / "refs" / "main").write_text(snapshot.name)
+        for file in folder.iterdir():
+            shutil.copy(file, home / "blobs" / file.name[::-1])
+            (snapshot / file.name).symlink_to(Path("..", "..", "blobs", file.name[::-1]))
+        return snapshot
+
+    return publish
 
 
-@pytest.fixture
-def trainings(monkeypatch):
-    """Stands in for training: writes the file that marks a finished model, unless somebody trains at the same time."""
-    calls, overlap = [], threading.Event()
-
-    def train(_splits, out, _preset, **_):
-        calls.append(out)
-        if len(calls) > 1:
-            overlap.set()
-        overlap.wait(0.2)
-        out.mkdir(parents=True)
-        (out / demo.METRICS).write_text("{}", "utf-8")
-
-    monkeypatch.setattr(demo, "train", train)
-    monkeypatch.setattr(planted, "generate", lambda *_, **__: ())
-    return calls
+@pytest.mark.parametrize("damage", [lambda _: None, sharded], ids=["whole", "in shards"])
+def test_the_hub_and_its_cache_are_read(hub, folder, damage, saved):
+    expected = logits_of(app.load(saved))
+    damage(folder)
+    snapshot = hub()
+    for source in ("org/name", snapshot, str(snapshot)):
+        np.testing.assert_allclose(logits_of(app.load(source)), expected, rtol=1e-6)
 
 
-def test_the_built_in_model_is_trained_once(cache, trainings, monkeypatch):
-    folder = demo.demo_folder()
-    assert folder.parent == cache
-    monkeypatch.setattr(demo, "FileLock", lambda *_: pytest.fail("a finished model needs no writing"))
-    assert demo.demo_folder() == folder
-    assert trainings == [folder]
+HUB_DAMAGE = {
+    "a pickle in the index": (pickled_shard, "org/name keeps its weights in pytorch_model.bin: .* never a pickle"),
+    "a parent in the index": (elsewhere("../two.safetensors"), "two.safetensors, outside its folder"),
+    "a pickle in the configuration": (named_in_the_configuration("adapter_model.bin"), "never a pickle"),
+    "pickled weights only": (only_pickled, "org/name has no file named model.safetensors: .* never a pickle"),
+    "an adapter": (written("adapter_config.json", b"{}"), "org/name is a PEFT adapter: merge it"),
+}
 
 
-def test_one_of_many_at_the_same_time_trains_it(cache, trainings):
-    threads = [threading.Thread(target=demo.demo_folder) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(trainings) == 1
-
-
-def test_a_half_built_model_is_built_anew(cache, trainings):
-    folder = demo.demo_folder()
-    (folder / demo.METRICS).unlink()
-    (folder / "run.json").write_text("{", "utf-8")
-    assert demo.demo_folder() == folder
-    assert [path.name for path in folder.iterdir()] == [demo.METRICS]
-    assert len(trainings) == 2
-
-
-def test_a_cache_that_cannot_be_written_is_one_clear_line(cache):
-    cache.write_text("a file", "utf-8")
-    with pytest.raises(InputError, match="HEEDFUL_CACHE") as raised:
-        demo.demo_folder()
+@pytest.mark.parametrize("name", HUB_DAMAGE)
+def test_no_pickle_comes_from_the_hub(name, hub, folder, monkeypatch):
+    damage, message = HUB_DAMAGE[name]
+    damage(folder)
+    hub()
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("a pickle was loaded"))
+    with pytest.raises(ModelError, match=message) as raised:
+        app.load("org/name")
     assert "\n" not in str(raised.value)
 
 
-def test_a_cache_with_a_name_that_is_too_long_is_one_clear_line(monkeypatch):
-    monkeypatch.setenv("HEEDFUL_CACHE", "x" * 300)
-    with pytest.raises(InputError, match="set HEEDFUL_CACHE"):
-        demo.demo_folder()
+def test_no_pickle_comes_from_a_folder(folder, monkeypatch):
+    pickled_shard(folder)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("a pickle was loaded"))
+    with pytest.raises(ModelError, match="never a pickle"):
+        app.load(folder)
 
 
-def test_where_the_cache_is(monkeypatch, tmp_path):
-    monkeypatch.setenv("HEEDFUL_CACHE", "/one")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/two")
-    assert demo.cache_folder() == Path("/one")
-    monkeypatch.delenv("HEEDFUL_CACHE")
-    assert demo.cache_folder() == Path("/two/heedful")
-    monkeypatch.setenv("XDG_CACHE_HOME", "")
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    assert demo.cache_folder() == tmp_path / ".cache" / "heedful"
+def test_weights_may_be_in_shards_in_folders_within_or_linked_by_the_caller(folder, saved):
+    expected = logits_of(app.load(saved))
+    weights = folder / "model.safetensors"
+    weights.rename(folder.parent / "weights")
+    weights.symlink_to(folder.parent / "weights")
+    np.testing.assert_allclose(logits_of(app.load(folder)), expected, rtol=1e-6)
+    sharded(folder, two="inner/two.safetensors")
+    (folder / "inner").mkdir()
+    (folder / "two.safetensors").rename(folder / "inner" / "two.safetensors")
+    np.testing.assert_allclose(logits_of(app.load(folder)), expected, rtol=1e-6)
 
 
-def test_no_home_folder_is_one_clear_line(monkeypatch):
-    def homeless():
-        raise RuntimeError("Could not determine home directory.")
-
-    for name in ("HEEDFUL_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(Path, "home", homeless)
-    with pytest.raises(InputError, match=r"no home folder .* set HEEDFUL_CACHE"):
-        demo.demo_folder()
-
-
-def test_the_built_in_model_reads_planted_reviews_it_has_not_seen():
-    classifier = app.load("demo")
-    reviews = planted.generate(300, seed=1)
-    rows = [classifier.encode(review.text).input_ids for review in reviews]
-    right = classifier.logits(rows).argmax(1) == [review.label for review in reviews]
-    assert (classifier.name, classifier.labels) == ("demo", planted.LABELS)
-    # chance is 0.5, and the standard deviation of a share of 300 is below 0.02 here
-    assert right.mean() > 0.85
+def test_a_device_without_memory_is_refused(saved):
+    with pytest.raises(ModelError, match=r"cannot move .* to meta: nothing can be computed there"):
+        app.load(saved, device="meta")

@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from test_classifier import restless
 
 import heedful
 import zoo
@@ -19,7 +20,6 @@ from heedful.classifier import Classifier
 from heedful.errors import ModelError, SettingError
 from heedful.methods import attention_paths
 from heedful.question import Choices, ask
-from test_classifier import restless
 from untouched import assert_same_state, state
 
 TEXT = "the plot was not good but the acting was very good !"

@@ -1,4 +1,5 @@
 import pytest
+from huggingface_hub.errors import StrictDataclassError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig
@@ -21,6 +22,21 @@ def test_defaults_are_the_papers_sizes():
 def test_sizes_below_one_are_refused_by_name(name, size):
     with pytest.raises(SettingError, match=f"^{name} must be at least 1, got {size}$"):
         AttentionPoolingConfig(**{name: size})
+
+
+@pytest.mark.parametrize("name", ["pad_token_id", "unk_token_id", "cls_token_id", "mask_token_id"])
+@pytest.mark.parametrize("value", ["x", -1, 0.5, True, [1], {}])
+def test_ids_are_numbers_of_tokens(name, value):
+    with pytest.raises((SettingError, StrictDataclassError), match=name):
+        AttentionPoolingConfig(**{name: value})
+    assert AttentionPoolingConfig(pad_token_id=None).pad_token_id is None
+
+
+def test_the_first_token_has_a_word_vector():
+    with pytest.raises(SettingError, match="cls_token_id must lie below the 5 words, got 5"):
+        AttentionPoolingConfig(vocab_size=5, cls_token_id=5)
+    with pytest.raises(SettingError, match="cls_token_id"):
+        AttentionPoolingConfig(cls_token_id=None)
 
 
 @settings(deadline=None)

@@ -1,6 +1,9 @@
 """A run that was interrupted or killed goes on as if nothing had happened."""
 
+import json
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +15,9 @@ import torch
 from small_run import RECIPE, SIZES, SPLITS, assert_same_run, metrics_of, texts
 from transformers import Trainer, TrainerState
 
-from heedful.errors import SettingError
+from dying import kill, moments
+from heedful.data import Splits
+from heedful.errors import InputError, SettingError
 from heedful.models import training
 from heedful.models.training import train
 
@@ -82,7 +87,7 @@ def interrupt_second_checkpoint(patch):
 
 
 def interrupt_the_end(patch):
-    patch.setattr(training, "_finish", interrupt)
+    patch.setattr(training, "finish", interrupt)
 
 
 # what happens, given the last epoch; and how many epochs are not done again, given the best and the last
@@ -154,7 +159,7 @@ def test_the_unfinished_run_of_another_setting_is_refused_and_left_alone(tmp_pat
         {"sizes": replace(SIZES, heads=3)},
         {"seed": 7},
     ):
-        with pytest.raises(SettingError, match="holds an unfinished run with other data or settings"):
+        with pytest.raises(SettingError, match=r"holds a run that differs in (data|preset|sizes|seed): choose"):
             train(out=tmp_path / "run", **(arguments | changes))
     assert (tmp_path / "run" / "run.json").read_bytes() == before
 
@@ -165,7 +170,7 @@ def test_a_folder_that_another_process_trains_in_is_refused_and_left_alone(train
     class Report(training.EpochReport):
         def on_step_end(self, args, state, control, **_):
             if state.global_step == 8:  # with a checkpoint that could be taken up
-                with pytest.raises(SettingError, match=f"^another process trains in {tmp_path}: wait for it, or"):
+                with pytest.raises(SettingError, match=f"^another process works in {tmp_path}: wait for it, or"):
                     train(SPLITS, tmp_path, RECIPE, sizes=SIZES)
                 refused.append(sorted(path.name for path in tmp_path.iterdir()))
 
@@ -175,7 +180,7 @@ def test_a_folder_that_another_process_trains_in_is_refused_and_left_alone(train
     assert_same_run(tmp_path, trained)
 
 
-def test_a_run_that_another_process_has_finished_is_refused(tmp_path, monkeypatch):
+def test_a_run_that_another_process_has_finished_is_handed_back(tmp_path, monkeypatch):
     build = training.build_tokenizer
 
     def build_slowly(*arguments, **options):
@@ -184,6 +189,79 @@ def test_a_run_that_another_process_has_finished_is_refused(tmp_path, monkeypatc
         return build(*arguments, **options)
 
     monkeypatch.setattr(training, "build_tokenizer", build_slowly)
-    with pytest.raises(SettingError, match="already holds a trained model"):
-        train(SPLITS, tmp_path, RECIPE, sizes=SIZES)
+    assert train(SPLITS, tmp_path, RECIPE, sizes=SIZES) == metrics_of(tmp_path)
     assert not (tmp_path / ".lock").exists()
+
+
+def test_a_run_goes_on_after_its_folder_was_moved(trained, tmp_path, monkeypatch):
+    """The best epoch is not the last one here: its checkpoint is named by a path."""
+    with monkeypatch.context() as patch:
+        interrupt_the_end(patch)
+        with pytest.raises(Interrupted):
+            train(SPLITS, tmp_path / "here", RECIPE, sizes=SIZES)
+    (tmp_path / "here").rename(tmp_path / "there")
+    train(SPLITS, tmp_path / "there", RECIPE, sizes=SIZES)
+    assert_same_run(tmp_path / "there", trained)
+
+
+FEW = Splits(texts(60, 0), None, texts(20, 5))
+SHORT = replace(RECIPE, epochs=2, patience=2)
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """A run of two epochs, and the number of operations on files that it takes."""
+    folder = tmp_path_factory.mktemp("runs") / "short"
+    return folder, moments(lambda: train(FEW, folder, SHORT, sizes=SIZES))
+
+
+# all of them take a minute: `HEEDFUL_MOMENTS=1000 pytest tests/models/test_resuming.py`
+MOMENTS = int(os.environ.get("HEEDFUL_MOMENTS", "6"))
+
+
+@pytest.mark.parametrize("part", range(MOMENTS))
+def test_after_a_kill_between_any_two_operations_the_same_call_ends_the_run(part, short, tmp_path):
+    folder, n = short
+    moment = round(part * (n - 1) / (MOMENTS - 1))
+    if part and moment == round((part - 1) * (n - 1) / (MOMENTS - 1)):
+        return
+    kill(lambda: train(FEW, tmp_path / "run", SHORT, sizes=SIZES), moment)
+    train(FEW, tmp_path / "run", SHORT, sizes=SIZES)
+    assert_same_run(tmp_path / "run", folder)
+
+
+LEFT_BY_A_KILL = {
+    "before the first file": {".lock": "", ".run.json.part": "{"},
+    "after the metrics": {"run.json": None, "checkpoints/checkpoint-6/model.safetensors": "", ".lock": ""},
+    "while the last checkpoint was cleared away": {"run.json": None, "checkpoints/trained/config.json": "{"},
+    "before the lock was cleared away": {".lock": ""},
+}
+
+
+@pytest.mark.parametrize("name", LEFT_BY_A_KILL)
+def test_what_a_kill_leaves_is_cleared_away(name, short, tmp_path):
+    finished, _ = short
+    if name != "before the first file":
+        shutil.copytree(finished, tmp_path / "run")
+    for place, content in LEFT_BY_A_KILL[name].items():
+        (tmp_path / "run" / place).parent.mkdir(parents=True, exist_ok=True)
+        metrics = metrics_of(finished)
+        identity = {key: metrics[key] for key in ("preset", "sizes", "seed", "data")}
+        (tmp_path / "run" / place).write_text(json.dumps(identity) if content is None else content)
+    train(FEW, tmp_path / "run", SHORT, sizes=SIZES)
+    assert_same_run(tmp_path / "run", finished)
+
+
+@pytest.mark.parametrize("limit", [100, 1_000, 4_000, 9_000])
+def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_room(limit, short, tmp_path):
+    """Files that may not grow: the run's record, the model, the optimizer's state, the random state, in this order."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot write .*/run") as raised:
+            train(FEW, tmp_path / "run", SHORT, sizes=SIZES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in str(raised.value)
+    train(FEW, tmp_path / "run", SHORT, sizes=SIZES)
+    assert_same_run(tmp_path / "run", short[0])

@@ -1,6 +1,9 @@
 """Training: learns, is the same twice, refuses what it cannot do, and writes what it says."""
 
+import os
 import random
+import stat
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -13,8 +16,12 @@ from small_run import FILES, FILLERS, NAMES, RECIPE, SIGNALS, SIZES, SPLITS, ass
 from heedful.classifier.load import from_pretrained
 from heedful.data import Dataset, Splits
 from heedful.errors import DataError, InputError, SettingError
+from heedful.models import training
 from heedful.models.presets import PRESETS, Preset, preset
 from heedful.models.training import train
+
+UMASK = os.umask(0)
+os.umask(UMASK)
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +97,26 @@ def random_states():
     return random.getstate()[1][:-1], numpy, torch.get_rng_state().numpy()
 
 
-def test_a_finished_folder_is_refused_and_left_alone(trained):
-    before = {path: path.read_bytes() for path in trained.iterdir()}
-    with pytest.raises(SettingError, match="already holds a trained model: choose another folder or delete it"):
-        train(SPLITS, trained, RECIPE, sizes=SIZES)
-    assert {path: path.read_bytes() for path in trained.iterdir()} == before
+def test_a_finished_run_is_not_done_again_and_another_one_is_refused(trained):
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in trained.iterdir()}
+    assert train(SPLITS, trained, RECIPE, sizes=SIZES) == metrics_of(trained)
+    for changes, named in (({"seed": 1}, "seed"), ({"preset": replace(RECIPE, epochs=1)}, "preset")):
+        arguments = {"splits": SPLITS, "preset": RECIPE, "sizes": SIZES} | changes
+        message = f"already holds a trained model that differs in {named}: choose another folder or delete it"
+        with pytest.raises(SettingError, match=message):
+            train(out=trained, **arguments)
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in trained.iterdir()} == before
+
+
+def test_files_have_the_permissions_of_any_new_file(trained):
+    assert {stat.S_IMODE(path.stat().st_mode) for path in trained.iterdir()} == {0o666 & ~UMASK}
+
+
+def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingError, match="name the folder for the model"):
+        train(SPLITS, "", RECIPE, sizes=SIZES)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "run.json", ".hidden"])
@@ -132,6 +154,10 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
         ),
         ({"sizes": replace(SIZES, heads=0)}, SettingError, "num_attention_heads must be at least 1"),
         ({"sizes": replace(SIZES, normaliser="hardmax")}, SettingError, "softmax, sparsemax, entmax"),
+        ({"sizes": replace(SIZES, heads=10**8)}, SettingError, "training 100000000 heads of these sizes takes .* GiB"),
+        ({"sizes": replace(SIZES, hidden_size=10**30)}, SettingError, "GiB of memory"),
+        ({"sizes": replace(SIZES, max_tokens=10**12)}, SettingError, "GiB of memory"),
+        ({"preset": replace(RECIPE, batch_size=10**14)}, SettingError, "GiB of memory"),
         ({"seed": -1}, SettingError, "the seed must lie in 0..4294967295, got -1"),
         ({"seed": 2**32}, SettingError, "the seed must lie in"),
     ],
@@ -142,6 +168,25 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(changes, e
         train(out=tmp_path / "run", **arguments)
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_estimate_of_memory_is_about_what_training_takes(tmp_path, monkeypatch):
+    """Four numbers a weight of 4 bytes each, and the batch."""
+    sizes = replace(SIZES, heads=400, hidden_size=16)
+    weights = 400 * (4 + 4 + 4) * 16 * 4
+    for factor, fits in ((3.5, False), (8, True)):
+        monkeypatch.setattr(training, "memory_limit", lambda factor=factor: factor * weights)
+        with nullcontext() if fits else pytest.raises(SettingError, match="GiB of memory"):
+            train(Splits(texts(9, 0), None, None), tmp_path, replace(RECIPE, epochs=1, batch_size=1), sizes=sizes)
+
+
+def test_memory_that_runs_out_all_the_same_is_one_line(tmp_path, monkeypatch):
+    def allocate(*_):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(training, "trainer", allocate)
+    with pytest.raises(SettingError, match=r"^training does not fit into memory"):
+        train(SPLITS, tmp_path, RECIPE, sizes=SIZES)
 
 
 @pytest.mark.parametrize("normaliser", ["softmax", "entmax"])

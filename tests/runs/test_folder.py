@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import suppress
 
 import pytest
 
@@ -76,10 +77,8 @@ def test_after_two_kills_too(tmp_path):
             kill(lambda path=path: work(folder(path)), first)
             with pytest.MonkeyPatch.context() as patch:
                 Dying(patch, second)
-                try:
+                with suppress(Killed):
                     work(folder(path))
-                except Killed:
-                    pass
             work(folder(path))
             assert_done(path)
 

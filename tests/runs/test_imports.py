@@ -25,7 +25,8 @@ PACKAGE = {
     "lazy/base.py": "",
     "render/__init__.py": "",
     "render/html.py": "from pack.plain import Error",
-    "annotated.py": "import typing\nif typing.TYPE_CHECKING:\n    from pack.plain import Error\nelse:\n    from pack.unused import x",
+    "annotated.py": "import typing\nif typing.TYPE_CHECKING:\n    from pack.plain import Error\n"
+    "else:\n    from pack.unused import x",
     "late.py": "def f():\n    from pack.plain import Error\n    from pack.render import html",
     "shown.py": "from pack.render import html",
     "circle.py": "from pack.circle import x\nfrom pack.round import y",

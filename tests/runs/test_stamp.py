@@ -24,7 +24,13 @@ def test_digests_are_equal_where_the_parts_are(parts, others):
 
 def test_tables_are_made_once_under_a_stamp(tmp_path):
     tables = Tables(tmp_path)
-    assert [keep(tables, "stage", stamp, make) for stamp in ("a", "a", "b", "b", "a")] == [True, False, True, False, True]
+    assert [keep(tables, "stage", stamp, make) for stamp in ("a", "a", "b", "b", "a")] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
     assert tables.rows("one") == [{"x": 1}]
 
 

@@ -33,6 +33,9 @@ class Classifier:
         model: the caller's model; its mode, weights, hooks and device are the same after every call.
         tokenizer: its tokenizer.
         name: what results call it.
+        limit: how many tokens it is given at most, in place of the tokenizer's own limit.
+        activation: what makes probabilities of logits, "softmax" or "sigmoid", in place of what the model's
+            configuration says.
 
     Raises:
         ModelError: the tokenizer is not a fast one, the model has no labels, or a weight is not a finite number.
@@ -41,6 +44,8 @@ class Classifier:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     name: str
+    limit: int | None = None
+    activation: str | None = None
 
     def __post_init__(self) -> None:
         if not getattr(self.tokenizer, "is_fast", False):
@@ -66,12 +71,15 @@ class Classifier:
     @property
     def exclusive(self) -> bool:
         """True if exactly one class is right: probabilities are a softmax, else one sigmoid a class."""
+        if self.activation is not None:
+            return self.activation == "softmax"
         return len(self.labels) > 1 and self.model.config.problem_type != "multi_label_classification"
 
     @property
     def max_tokens(self) -> int:
         """Longest sequence the classifier takes, special tokens included; `sys.maxsize` where nothing limits it."""
-        limits = [getattr(self.model.config, "max_position_embeddings", None), self.tokenizer.model_max_length]
+        limit = self.tokenizer.model_max_length if self.limit is None else self.limit
+        limits = [getattr(self.model.config, "max_position_embeddings", None), limit]
         for name, module in self.model.named_modules():
             if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
                 limits.append(len(module.weight) - module.padding_idx - 1)  # RoBERTa counts from behind the padding

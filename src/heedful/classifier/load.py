@@ -1,75 +1,145 @@
-"""Load a classifier from a folder or hub id: safetensors only, no remote code, every failure one clear line."""
+"""Make a classifier of what a caller has: a hub id, a folder, "demo", a pipeline, a model with its tokenizer.
+
+What is taken is used whole, or refused: a pipeline's settings change the text that its model reads and the probability
+that comes out, so they are taken over, or the refusal names them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+import torch
+from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, TextClassificationPipeline
 
-import heedful.models  # noqa: F401 - registers the paper's classifier with the Auto classes
+from heedful import models
 from heedful.classifier.classifier import Classifier
-from heedful.errors import ModelError
-from heedful.support.progress import quiet_transformers
+from heedful.classifier.pretrained import check_tokenizer, from_pretrained
+from heedful.errors import ModelError, SettingError
 
-# What transformers, tokenizers and torch raise on files that are damaged or of something else, and on devices.
-_FAILURES = (
-    OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ImportError, AssertionError,
-    SafetensorError,
-)  # fmt: skip
+Device: TypeAlias = str | torch.device | int
+
+_GIVE = "give a hub id, a folder, a pipeline, or a model and tokenizer of transformers"
+_WRAPPERS = ("_orig_mod", "module", "_fsdp_wrapped_module", "model", "base_model")  # where others keep a model
+_WHICH_LABELS = ("top_k", "return_all_scores", "_legacy")  # which scores a pipeline returns, not what they are
+_PADDING = (False, None, True, "longest", "do_not_pad")  # of one text: none
+_LONGEST_FIRST = (True, "longest_first")
+_WHOLE = (False, "do_not_truncate")
 
 
-def from_pretrained(source: str | Path, device: str | None = None, *, name: str | None = None) -> Classifier:
-    """Classifier from a local folder or a hub id, in evaluation mode; `name` is for results.
+def load(source: object, tokenizer: object = None, *, device: Device | None = None) -> Classifier:
+    """Make a classifier, as `heedful.load` says, of anything that can be one.
 
     Raises:
-        ModelError: no such folder, not a model, a damaged one, weights missing, the hub cannot be reached, or the
-            device cannot be used.
+        ModelError: not a text classifier, or a broken one.
+        SettingError: arguments that do not go together, or a setting of a pipeline that cannot be taken over.
     """
-    source = str(source)
-    with _one_line(f"cannot load a text classifier from {source}"), quiet_transformers():
-        _check_folder(source)
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            source, config=config, use_safetensors=True, trust_remote_code=False, output_loading_info=True,
-            ignore_mismatched_sizes=True,
-        )  # fmt: skip
-    mismatched = sorted(name for name, *_ in report["mismatched_keys"])
-    if mismatched:
-        raise ModelError(f"{source} is damaged: its config.json does not fit the weights {', '.join(mismatched[:3])}")
-    lacking = sorted(report["missing_keys"])
-    if lacking:
-        raise ModelError(f"{source} is not a trained text classifier: it lacks the weights {', '.join(lacking[:3])}")
-    with _one_line(f"cannot load the tokenizer of {source}"), quiet_transformers():
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    if isinstance(source, PreTrainedModel):
+        return _from_model(source, tokenizer, device)
+    if tokenizer is not None and isinstance(source, (str, Path, Pipeline, Classifier)):
+        raise SettingError("a tokenizer goes with a model object; a pipeline, folder or hub id brings its own")
+    if isinstance(source, (str, Path)):
+        if source == models.builtin.NAME:
+            return from_pretrained(models.builtin.demo_folder(), device, name=models.builtin.NAME)
+        return from_pretrained(source, device)
+    if isinstance(source, (Pipeline, Classifier)) and device is not None:
+        raise SettingError("a model object stays on its device: move it yourself, or give a folder or hub id")
+    if isinstance(source, Classifier):
+        return source
+    if isinstance(source, Pipeline):
+        return _from_pipeline(source)
+    raise ModelError(_refusal(source))
+
+
+def _from_model(model: PreTrainedModel, tokenizer: object, device: Device | None) -> Classifier:
     if device is not None:
-        with _one_line(f"cannot move {source} to {device}"):
-            model = model.to(device)
-    return Classifier(model, tokenizer, name or source)
+        raise SettingError("a model object stays on its device: move it yourself, or give a folder or hub id")
+    if tokenizer is None:
+        raise ModelError("a model object needs its tokenizer: load(model, tokenizer)")
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        raise ModelError(f"the tokenizer must be one of transformers, got {type(tokenizer).__name__}")
+    check_tokenizer(tokenizer)
+    return Classifier(model, tokenizer, _name(model))
 
 
-def _check_folder(source: str) -> None:
-    """Refuse what is, or looks like, a folder without a model before it is taken for a hub id."""
-    folder = Path(source)
-    if (folder / "adapter_config.json").is_file():
-        raise ModelError(f"{source} holds a PEFT adapter: merge it into its model (merge_and_unload) and save that")
-    if folder.exists() and not (folder / "config.json").is_file():
-        raise ModelError(f"{source} is not a model folder: it has no config.json")
-    if not folder.exists() and (folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1):
-        raise ModelError(f"there is no model folder {source}")
+def _from_pipeline(pipeline: Pipeline) -> Classifier:
+    """The classifier within a text-classification pipeline, reading what that reads and giving what that gives."""
+    kind = type(pipeline)
+    if kind.__name__ == "ZeroShotClassificationPipeline":
+        raise ModelError(
+            "a zero-shot-classification pipeline has no classes of its own: it asks its model about the text together "
+            "with each label. Load the model and its tokenizer, and explain a pair: the text, and a label's sentence"
+        )
+    if kind is not TextClassificationPipeline:
+        what = f"a {pipeline.task} pipeline" if kind.__module__.startswith("transformers.") else f"a {kind.__name__}"
+        raise ModelError(f"{what} is no text-classification pipeline of transformers: {_GIVE}")
+    model, tokenizer = pipeline.model, pipeline.tokenizer
+    if not isinstance(model, PreTrainedModel) or tokenizer is None:
+        raise ModelError(f"the pipeline's model is a {type(model).__name__}, none of transformers' own: {_GIVE}")
+    read = {name: value for name, value in pipeline._preprocess_params.items() if value is not None}
+    for name in (*pipeline._forward_params, *pipeline._postprocess_params):
+        if name not in {*_WHICH_LABELS, "function_to_apply"}:
+            raise SettingError(_setting(name, {**pipeline._forward_params, **pipeline._postprocess_params}[name]))
+    check_tokenizer(tokenizer)
+    limit = _limit(read, tokenizer)
+    activation = _activation(model, pipeline._postprocess_params.get("function_to_apply"))
+    return Classifier(model, tokenizer, _name(model), limit=limit, activation=activation)
 
 
-@contextmanager
-def _one_line(what: str) -> Iterator[None]:
-    """Turn failures into one line: `what`, and the first line of the reason."""
-    try:
-        yield
-    except ModelError:
-        raise
-    except Exception as error:
-        if not isinstance(error, _FAILURES) and type(error) is not Exception:  # which tokenizers raises
-            raise
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{what}: {reason.rstrip(' :')}") from error
+def _limit(read: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> int:
+    """How many tokens the pipeline lets its model read, by how it calls its tokenizer."""
+    for name, value in read.items():
+        plain = getattr(value, "value", value)  # of an enumeration
+        taken = {
+            "truncation": plain in (*_LONGEST_FIRST, *_WHOLE),
+            "padding": plain in _PADDING,
+            "max_length": isinstance(value, int) and value > 0,
+            "add_special_tokens": value is True,
+        }
+        if not taken.get(name, name in _WHICH_LABELS):
+            raise SettingError(_setting(name, value))
+    length, truncation = read.get("max_length"), read.get("truncation")
+    if length is not None and truncation is None and not read.get("padding"):
+        truncation = True  # so transformers has it
+    if getattr(truncation, "value", truncation) not in _LONGEST_FIRST:
+        return sys.maxsize
+    return length or tokenizer.model_max_length
+
+
+def _activation(model: PreTrainedModel, given: Any) -> str | None:
+    """What turns the pipeline's logits into probabilities, where the model's configuration does not say it."""
+    if given is None and model.config.problem_type != "regression":
+        return None
+    name = "none" if given is None else str(getattr(given, "name", given)).lower()
+    if name not in {"softmax", "sigmoid"}:
+        why = "a model for regression" if given is None else f"function_to_apply {name!r}"
+        raise SettingError(f"a pipeline of {why} gives no probabilities: load its model and tokenizer, for the logits")
+    return name
+
+
+def _setting(name: str, value: object) -> str:
+    return f"the pipeline's setting {name}={value!r} cannot be taken over: load its model and tokenizer without it"
+
+
+def _refusal(source: object) -> str:
+    """What to give instead: of a wrapper, what it wraps."""
+    kind = type(source).__name__
+    if hasattr(source, "merge_and_unload"):
+        return "a PEFT model: call its merge_and_unload(), and load what that returns with its tokenizer"
+    path, inner = "", source
+    while isinstance(inner, torch.nn.Module) and not isinstance(inner, PreTrainedModel):
+        name = next((name for name in _WRAPPERS if isinstance(getattr(inner, name, None), torch.nn.Module)), None)
+        if name is None:
+            break
+        path, inner = f"{path}.{name}", getattr(inner, name)
+    if isinstance(inner, PreTrainedModel):
+        return f"this {kind} wraps a model: load that, its {path}, with the tokenizer"
+    if isinstance(source, torch.nn.Module):
+        return f"cannot load a {kind}, which is no model of transformers: {_GIVE}"
+    return f"cannot load a {kind}: {_GIVE}"
+
+
+def _name(model: PreTrainedModel) -> str:
+    return model.config.name_or_path or type(model).__name__

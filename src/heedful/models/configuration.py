@@ -30,7 +30,7 @@ class AttentionPoolingConfig(PreTrainedConfig):
         unk_token_id, cls_token_id, mask_token_id: ids of the special tokens.
 
     Raises:
-        SettingError: a size is below 1, the normaliser is unknown, or alpha is not above 1.
+        SettingError: a size is below 1, an id is none, the normaliser is unknown, or alpha is not above 1.
 
     Example:
         >>> AttentionPoolingConfig(vocab_size=100, num_labels=3).num_labels
@@ -70,6 +70,12 @@ class AttentionPoolingConfig(PreTrainedConfig):
         for name in sizes:
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("pad_token_id", "unk_token_id", "cls_token_id", "mask_token_id"):
+            token_id = getattr(self, name)
+            if (type(token_id) is not int or token_id < 0) and (token_id is not None or name != "pad_token_id"):
+                raise SettingError(f"{name} must be the number of a token, got {token_id!r}")
+        if self.cls_token_id >= self.vocab_size:
+            raise SettingError(f"cls_token_id must lie below the {self.vocab_size} words, got {self.cls_token_id}")
         if self.normaliser not in NORMALISERS:
             raise SettingError(f"unknown normaliser {self.normaliser!r}: use one of {', '.join(NORMALISERS)}")
         if self.normaliser == "entmax" and not self.entmax_alpha > 1:

@@ -191,8 +191,8 @@ def _score(fit: Trainer, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> d
 
 
 def fingerprint(splits: Splits) -> str:
-    """Return a short hash of all texts and labels, so that a run only resumes on its own data."""
-    digest = hashlib.sha256()
+    """Return a short hash of all texts, labels and their names, so that a run only goes on with its own data."""
+    digest = hashlib.sha256(repr(splits.train.label_names).encode("utf-8", "backslashreplace"))
     for data in (splits.train, splits.validation, splits.test):
         if data is not None:
             digest.update(data.labels.tobytes())

@@ -23,7 +23,7 @@ from typing import TypeAlias
 from heedful.runs.stamp import digest
 
 _INIT = "__init__.py"
-_VIEWS = ("cli", "page", "render")  # packages that show results
+_VIEWS = (["cli"], ["page"], ["render"])  # packages that show results
 _Import: TypeAlias = tuple[str, str | None]  # a module, and a name in it or None: the module itself
 
 
@@ -117,21 +117,17 @@ class _File:
         except SyntaxError:  # no Python file
             return
         for node, where in _statements(tree):
-            if isinstance(node, ast.Import):
-                found = [(name.asname or name.name, (name.name, None)) for name in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                base = self._package[: len(self._package) + 1 - node.level] if node.level else ()
-                module = ".".join([*base, *([node.module] if node.module else [])])
-                found = [(name.asname or name.name, (module, _given(name.name))) for name in node.names]
-            else:
-                continue
-            for name, wanted in found:
-                view = wanted[0].split(".")[1:2] in [[one] for one in _VIEWS]
-                yield name, wanted, where != "typing" and not (where == "function" and view)
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                for name in node.names:
+                    wanted = self._wanted(node, name.name)
+                    view = where == "function" and wanted[0].split(".")[1:2] in _VIEWS
+                    yield name.asname or name.name, wanted, where != "typing" and not view
 
-
-def _given(name: str) -> str | None:
-    return None if name == "*" else name
+    def _wanted(self, node: ast.Import | ast.ImportFrom, name: str) -> _Import:
+        if isinstance(node, ast.Import):
+            return name, None
+        base = self._package[: len(self._package) + 1 - node.level] if node.level else ()
+        return ".".join([*base, *([node.module] if node.module else [])]), None if name == "*" else name
 
 
 def _statements(node: ast.AST, where: str = "module") -> Iterator[tuple[ast.AST, str]]:

@@ -27,7 +27,8 @@ except ImportError:
     raise MissingExtraError("markdown-it-py", "study", "writing a study's report") from None
 
 if TYPE_CHECKING:
-    from heedful.studies.study import Run, Study
+    from heedful.studies.run import Run
+    from heedful.studies.study import Study
 
 _ACTIVE = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&-])")
 _LISTED = re.compile(r"^(\d+)\.")  # at the start of a line: an item of a list

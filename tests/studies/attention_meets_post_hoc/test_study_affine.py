@@ -13,7 +13,7 @@ from heedful.games import RatioGame, Terms, exact
 from heedful.methods import LimeAsymptotic, LimeExact
 from heedful.question import Choices, ask
 from heedful.studies.attention_meets_post_hoc import affine
-from heedful.studies.attention_meets_post_hoc.measuring import table
+from heedful.studies.measuring import table
 
 
 def drawn(d, seed=0, n_heads=2, fixed=-50.0):

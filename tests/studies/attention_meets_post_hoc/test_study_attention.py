@@ -13,7 +13,7 @@ import heedful
 from factory import SENTENCES, make_classifier
 from heedful.metrics import kendall_tau_b, top_k_overlap
 from heedful.studies.attention_meets_post_hoc import attention
-from heedful.studies.attention_meets_post_hoc.measuring import table
+from heedful.studies.measuring import table
 
 
 def test_contrasted_by_hand():

@@ -11,7 +11,7 @@ import heedful
 from factory import make_classifier
 from heedful import planted
 from heedful.studies.attention_meets_post_hoc import control
-from heedful.studies.attention_meets_post_hoc.measuring import table
+from heedful.studies.measuring import table
 
 REVIEWS = planted.generate(12, seed=4)
 

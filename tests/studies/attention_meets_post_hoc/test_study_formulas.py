@@ -16,7 +16,8 @@ from heedful.methods import AttentionMean, Lime, LimeAsymptotic, LimeExact
 from heedful.metrics import kendall_tau_b, sign_agreement
 from heedful.question import ask
 from heedful.studies.attention_meets_post_hoc import formulas
-from heedful.studies.attention_meets_post_hoc.measuring import PAPER, effective, seed_of, table
+from heedful.studies.attention_meets_post_hoc.choices import PAPER
+from heedful.studies.measuring import effective, seed_of, table
 
 
 def explained(classifier, text, method, masking="unk", seed=0):

@@ -13,7 +13,7 @@ from heedful.classifier import inside
 from heedful.errors import SettingError
 from heedful.methods.gradient import closed_form
 from heedful.studies.attention_meets_post_hoc import gradients
-from heedful.studies.attention_meets_post_hoc.measuring import table
+from heedful.studies.measuring import table
 
 COTANGENT = np.array([0.0, 1.0, 0.0])
 PADDING = pytest.mark.parametrize("attend_padding", [True, False])

@@ -10,7 +10,7 @@ from heedful.games import exact
 from heedful.methods import KernelShap, Lime
 from heedful.question import Choices, ask
 from heedful.studies.attention_meets_post_hoc import samples
-from heedful.studies.attention_meets_post_hoc.measuring import most, seed_of, table
+from heedful.studies.measuring import most, seed_of, table
 
 UNK = Choices(masking="unk")
 

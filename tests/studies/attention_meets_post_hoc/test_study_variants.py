@@ -16,8 +16,8 @@ from heedful.errors import SettingError
 from heedful.methods import PermutationShap
 from heedful.studies.attention_meets_post_hoc import variants
 from heedful.studies.attention_meets_post_hoc.attention import contrasted
-from heedful.studies.attention_meets_post_hoc.measuring import seed_of
 from heedful.studies.attention_meets_post_hoc.variants import EXACT, SAME, SAMPLED, Pooling, Transformer
+from heedful.studies.measuring import seed_of
 from models.small_run import RECIPE, SIZES, SPLITS, weights
 
 POOLING = Pooling("small", RECIPE, replace(SIZES, normaliser="entmax"), (SAMPLED,))

@@ -12,7 +12,7 @@ from factory import SENTENCES, make_classifier
 from heedful.methods import LimeExact
 from heedful.metrics import kendall_tau_b, sign_agreement, spearman, top_k_overlap
 from heedful.studies.attention_meets_post_hoc import widths
-from heedful.studies.attention_meets_post_hoc.measuring import table
+from heedful.studies.measuring import table
 
 
 def test_every_row_is_what_explanations_say():

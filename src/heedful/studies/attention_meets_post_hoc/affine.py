@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,8 @@ from heedful.classifier import Classifier
 from heedful.games import exact
 from heedful.games import formulas as asymptotic
 from heedful.games.ratio import RatioGame
-from heedful.studies.attention_meets_post_hoc.measuring import (
-    PAPER,
+from heedful.studies.attention_meets_post_hoc.choices import PAPER
+from heedful.studies.measuring import (
     Row,
     Track,
     Vector,
@@ -31,7 +32,11 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     silent,
     table,
 )
+from heedful.studies.run import Run
 from heedful.support import intervals
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 FORMULAS = ("affine", "corrected", "attention")
 _NODES = 400
@@ -134,6 +139,12 @@ def summary(measured: pa.Table) -> pa.Table:
         for key, columns in groups(measured, "width", "formula")
         for part, of in binned(columns, "n_units", "n_effective", "fixed")
     )
+
+
+def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Measure some texts of the corpus."""
+    measured = measure(run.classifier(), run.texts(run.settings.affine), track=run.track)
+    return {"affine": measured, "affine.summary": summary(measured)}
 
 
 def _against(game: RatioGame, limit: Vector, width: float) -> list[Row]:

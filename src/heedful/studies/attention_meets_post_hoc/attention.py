@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from heedful.classifier import Classifier
 from heedful.games import RatioGame, exact
 from heedful.metrics import kendall_tau_b, top_k_overlap
 from heedful.question import Choices, Question
-from heedful.studies.attention_meets_post_hoc.measuring import (
+from heedful.studies.measuring import (
     Row,
     Track,
     Vector,
@@ -25,7 +26,11 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     silent,
     table,
 )
+from heedful.studies.run import Run
 from heedful.support import intervals
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 OUTPUTS = ("logit", "logit_difference")
 
@@ -130,3 +135,9 @@ def means(of: dict[str, np.ndarray]) -> Row:
         | {name: intervals.share(of[name]) for name in ("top5", "chance5", "sign", "against")}
         | {"first": intervals.share(of["place"] == 1), "against_mass": intervals.share(of["against_mass"])}
     )
+
+
+def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Measure texts of the corpus."""
+    measured = measure(run.classifier(), run.texts(run.settings.attention), track=run.track)
+    return {"attention": measured, "attention.summary": summary(measured)}

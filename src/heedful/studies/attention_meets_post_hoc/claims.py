@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
 from heedful.studies.attention_meets_post_hoc.gradients import PLACES
 from heedful.studies.attention_meets_post_hoc.seeds import OUTPUT
-from heedful.studies.verdicts import Claim
+from heedful.studies.measuring import report
+from heedful.studies.run import Run
+from heedful.studies.verdicts import Claim, judged
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 ROUNDING = 1e-10  # of the largest component, in double precision
 ORDER = 0.5  # tau-b: three pairs of words in four are in the same order
@@ -54,6 +64,11 @@ def _formula(name: str, words: str) -> tuple[Claim, ...]:
         Claim(f"{words} has their order: tau-b", "formulas.summary", where, "kendall", least=ORDER),
         Claim(f"{words} has their sizes: median error", "formulas.summary", where, "error", "share", most=SIZE),
     )
+
+
+def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Judge the claims by the tables of the other stages."""
+    return {"claims.summary": report(judged(run.settings.claims, run.tables))}
 
 
 def _affine(image: str, statement: str) -> Claim:

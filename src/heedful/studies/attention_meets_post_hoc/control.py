@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +13,11 @@ from jaxtyping import Float64
 
 from heedful import methods as registry
 from heedful.classifier import Classifier
+from heedful.data import planted
 from heedful.data.planted import PlantedReview
 from heedful.metrics import kendall_tau_b
 from heedful.question import Choices, Question
-from heedful.studies.attention_meets_post_hoc.measuring import (
+from heedful.studies.measuring import (
     Row,
     Track,
     auc,
@@ -25,7 +27,11 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     silent,
     table,
 )
+from heedful.studies.run import Run
 from heedful.support import intervals
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 METHODS = (
     "attention-mean",
@@ -121,6 +127,14 @@ def accuracy(measured: pa.Table) -> intervals.Estimate:
     """Return the share of the reviews that the classifier gets right."""
     by_text = {key["text"]: bool(of["correct"][0]) for key, of in groups(measured, "text")}
     return intervals.share(np.array(list(by_text.values())))
+
+
+def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Measure the test part of the planted reviews."""
+    reviews = planted.generate(run.settings.control, 2 * run.seed + 1)
+    measured = measure(run.classifier("planted"), reviews, seed=run.seed, track=run.track)
+    right = table([intervals.columns({"accuracy": accuracy(measured)}) | {"reviews": len(reviews)}])
+    return {"control": measured, "control.summary": summary(measured), "control.accuracy.summary": right}
 
 
 def _words(question: Question, review: PlantedReview) -> list[int]:

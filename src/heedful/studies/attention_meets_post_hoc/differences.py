@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from heedful.studies.attention_meets_post_hoc.measuring import Row, groups, mean, report, table
-from heedful.studies.attention_meets_post_hoc.variants import EXACT
+from heedful.studies.attention_meets_post_hoc import variants
+from heedful.studies.attention_meets_post_hoc.choices import EXACT
+from heedful.studies.measuring import Row, groups, mean, report, table
+from heedful.studies.run import Run
 from heedful.studies.verdicts import CONFIRMED, NOT_SETTLED, REFUTED, judge, together
 from heedful.support import intervals
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 
 def summary(measured: pa.Table, margins: Mapping[str, float], most_noise: float) -> pa.Table:
@@ -57,3 +63,15 @@ def overall(differences: pa.Table) -> pa.Table:
     number = Counter(verdicts)
     counts = {name.replace(" ", "_"): number[name] for name in (CONFIRMED, REFUTED, NOT_SETTLED)}
     return table([{"comparisons": len(verdicts)} | counts | {"verdict": together(verdicts)}])
+
+
+def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Put the variants' tables together, and compare each with the first."""
+    every = pa.concat_tables([run.table(variants.table_name(variant)) for variant in run.settings.variants])
+    apart = summary(every, dict(run.settings.margins), run.settings.most_noise)
+    return {
+        "variants": every,
+        "variants.summary": variants.summary(every),
+        "differences.summary": apart,
+        "differences.overall.summary": overall(apart),
+    }

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from heedful.runs.tables import Tables
+from heedful.studies.attention_meets_post_hoc.choices import EXACT, SAMPLED
 from heedful.studies.attention_meets_post_hoc.paper_figures import MASKED, figure_1, figure_3, figure_4, figure_5
-from heedful.studies.attention_meets_post_hoc.variants import EXACT, SAME, SAMPLED
+from heedful.studies.attention_meets_post_hoc.variants import SAME
 from heedful.studies.style import (
     AGAINST,
     AGREE,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +19,8 @@ from heedful.games.ratio import RatioGame
 from heedful.methods import Lime
 from heedful.metrics import kendall_tau_b, sign_agreement
 from heedful.question import Question
-from heedful.studies.attention_meets_post_hoc.measuring import (
-    PAPER,
+from heedful.studies.attention_meets_post_hoc.choices import PAPER
+from heedful.studies.measuring import (
     Row,
     Track,
     Vector,
@@ -35,8 +36,12 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     silent,
     table,
 )
+from heedful.studies.run import Run
 from heedful.studies.verdicts import CONFIRMED, REFUTED, judge
 from heedful.support import intervals
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 FORMULAS: dict[str, Callable[[RatioGame, float], Vector]] = {
     "coded": lambda game, _: asymptotic.paper_lime(game),
@@ -211,6 +216,24 @@ def matches(measured: pa.Table) -> pa.Table:
             | {"nearer": {CONFIRMED: "unk", REFUTED: "delete"}.get(verdict, verdict)}
         )
     return report(rows)
+
+
+def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Measure the formulas on texts of the corpus."""
+    measured = measure(run.classifier(), run.texts(run.settings.formulas), track=run.track)
+    return {"formulas": measured, "formulas.summary": summary(measured)}
+
+
+def sampled_stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Run LIME on some texts of the corpus."""
+    numbers = run.settings
+    texts, runs = run.texts(numbers.sampled), numbers.sampled_runs
+    measured = sampled(run.classifier(), texts, runs, numbers.lime_samples, seed=run.seed, track=run.track)
+    return {
+        "sampled": measured,
+        "sampled.summary": sampled_summary(measured),
+        "matches.summary": matches(measured),
+    }
 
 
 def _root(square: float) -> float:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +15,14 @@ from torch import Tensor
 
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
-from heedful.studies.attention_meets_post_hoc.measuring import POSITIVE, Row, Track, groups, report, silent, table
+from heedful.studies.attention_meets_post_hoc.choices import POSITIVE
+from heedful.studies.measuring import Row, Track, groups, report, silent, table
+from heedful.studies.run import Run
 from heedful.support import intervals
 from heedful.text.encoding import Encoded
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 PLACES = ("words", "[CLS]", "[CLS] as in the paper")
 _TOGETHER = 32  # texts
@@ -140,6 +146,12 @@ def differentiated(classifier: Classifier, encoded: Sequence[Encoded]) -> Gradie
         logits = classifier.model(inputs_embeds=vectors, attention_mask=attended.long()).logits
         (found,) = torch.autograd.grad(logits[:, POSITIVE].sum(), vectors)
     return found
+
+
+def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Measure texts of the corpus."""
+    measured = measure(run.classifier(), run.texts(run.settings.gradients), track=run.track)
+    return {"gradients": measured, "gradients.summary": summary(measured)}
 
 
 def _padded(encoded: Sequence[Encoded], filler: int) -> tuple[Tensor, Tensor]:

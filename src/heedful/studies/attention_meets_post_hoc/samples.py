@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from heedful.games.sampled.lime.neighbourhood import sample
 from heedful.games.sampled.lime.ridge import WeightedMasks
 from heedful.games.sampled.shapley import kernel_shapley
 from heedful.question import Choices
-from heedful.studies.attention_meets_post_hoc.measuring import (
+from heedful.studies.measuring import (
     Row,
     Track,
     Vector,
@@ -28,7 +29,11 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     silent,
     table,
 )
+from heedful.studies.run import Run
 from heedful.support import intervals
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 SIZES = tuple(250 * 2**k for k in range(9))  # 250 to 64,000
 TOP = 5
@@ -143,6 +148,14 @@ def needed(measured: pa.Table, chance: float = _ENOUGH) -> pa.Table:
                 | {"reached_n": int(of[f"{criterion}_n"][order][at])}
             )
     return report(rows)
+
+
+def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Measure some texts of the corpus."""
+    numbers = run.settings
+    texts, sizes, runs = run.texts(numbers.samples), numbers.sample_sizes, numbers.sample_runs
+    measured = measure(run.classifier(), texts, sizes, runs, seed=run.seed, track=run.track)
+    return {"samples": measured, "samples.summary": summary(measured), "needed.summary": needed(measured)}
 
 
 def _for_good(reached: np.ndarray) -> int:

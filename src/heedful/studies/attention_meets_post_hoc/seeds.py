@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from heedful.studies.attention_meets_post_hoc.attention import means
-from heedful.studies.attention_meets_post_hoc.measuring import Row, groups, report
+from heedful.classifier.pretrained import from_pretrained
+from heedful.studies.attention_meets_post_hoc.attention import means, measure
+from heedful.studies.measuring import Row, groups, report
+from heedful.studies.run import Run
 from heedful.support import intervals
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 OUTPUT = "logit_difference"
 FIGURES = ("accuracy", "kendall_size", "kendall", "top5", "against")
@@ -67,3 +73,22 @@ def overall(summed: pa.Table) -> pa.Table:
             | {"least": float(values.min()), "most": float(values.max())}
         )
     return report(rows)
+
+
+def stage(k: int, run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Train the paper's classifier once more, and measure its attention as `attention.stage` does."""
+    recipe, seed = run.recipe("paper"), run.seed + k
+    folder = run.folder / "models" / f"paper-seed-{seed}"
+    test = recipe.train(run.data[recipe.data], folder, seed, progress=run.progress)["test"]
+    classifier = from_pretrained(folder, name=recipe.name)
+    measured = measure(classifier, run.texts(run.settings.seed_texts), (OUTPUT,), track=run.track)
+    return {f"seed-{k}": labelled(measured, seed, round(test["accuracy"] * test["n"]), test["n"])}
+
+
+def summary_stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Put this seed's training, on the texts of the others, and the others together."""
+    numbers, test = run.settings, run.training("paper")["test"]
+    first = chosen(run.table("attention"), run.sample(numbers.attention), run.sample(numbers.seed_texts))
+    every = [labelled(first, run.seed, round(test["accuracy"] * test["n"]), test["n"])]
+    summed = summary(pa.concat_tables([*every, *(run.table(f"seed-{k}") for k in range(1, numbers.seeds))]))
+    return {"seeds.summary": summed, "seeds.overall.summary": overall(summed)}

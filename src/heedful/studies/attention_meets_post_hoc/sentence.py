@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +21,14 @@ from heedful.methods import Lime
 from heedful.metrics.agreement import kendall_tau_b, sign_agreement
 from heedful.question import ask
 from heedful.render.view import PAPER_NAMES
+from heedful.studies.attention_meets_post_hoc.choices import PAPER
 from heedful.studies.attention_meets_post_hoc.formulas import FORMULAS, MASKINGS, WIDTH
 from heedful.studies.attention_meets_post_hoc.gradients import ClosedForm, differentiated
-from heedful.studies.attention_meets_post_hoc.measuring import PAPER, Row, Track, report, seed_of, silent, table
+from heedful.studies.measuring import Row, Track, report, seed_of, silent, table
+from heedful.studies.run import Run
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 NAMES = PAPER_NAMES | {"lime": "LIME"}
 # The masking is that of the authors' code for LIME, and the theorem's for exact values.
@@ -229,6 +235,31 @@ def boxes(
                 for rank, j in enumerate(largest.tolist())
             ]
     return table(rows)
+
+
+def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Explain the one sentence."""
+    classifier, text = run.classifier(), run.settings.sentence
+    explained = explanations(classifier, text, seed=run.seed)
+    return {
+        "explanations": stored(explained),
+        "sentence.scores.summary": scores(explained),
+        "sentence.summary": summary(explained),
+        "heads.summary": heads(classifier, text),
+        "gradient": gradients(classifier, text),
+    }
+
+
+def review_stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Run LIME on one review of the corpus."""
+    classifier, numbers = run.classifier(), run.settings
+    texts = run.texts(200)
+    number = review(classifier, texts, *numbers.review_units)
+    text, place = texts[number], run.sample(200)[number]
+    drawn = boxes(classifier, text, numbers.review_runs, numbers.lime_samples, seed=run.seed, track=run.track)
+    # where it stands and how it begins: the reviews belong to those who wrote them
+    begins = " ".join(text.split()[:10])
+    return {"review.summary": table([{"place": place, "begins": begins}]), "boxes": drawn}
 
 
 def _tokens(classifier: Classifier, text: str) -> list[str]:

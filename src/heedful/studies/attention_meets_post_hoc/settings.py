@@ -14,7 +14,8 @@ from heedful.models.presets import PRESETS
 from heedful.models.training import Sizes
 from heedful.studies.attention_meets_post_hoc import variants
 from heedful.studies.attention_meets_post_hoc.claims import claims
-from heedful.studies.study import Recipe, Settings
+from heedful.studies.recipes import PaperClassifier
+from heedful.studies.run import Settings
 from heedful.studies.verdicts import Claim
 
 SENTENCE = "attention based explanations are popular but questionable"  # Figure 1 of the paper
@@ -24,7 +25,7 @@ HOW = (
     "stanfordnlp/imdb; --quick runs without"
 )
 
-_PLANTED = Recipe(
+_PLANTED = PaperClassifier(
     "planted",
     "planted",
     replace(
@@ -75,6 +76,7 @@ class Numbers(Settings):
         training_reviews: planted reviews to train on.
     """
 
+    recipes: tuple[PaperClassifier, ...]
     built_in: bool
     sentence: str
     review_units: tuple[int, int]
@@ -104,7 +106,7 @@ class Numbers(Settings):
 
 
 FULL = Numbers(
-    recipes=(Recipe("paper", "corpus", PRESETS["paper"], Sizes()), _PLANTED),
+    recipes=(PaperClassifier("paper", "corpus", PRESETS["paper"], Sizes()), _PLANTED),
     built_in=False,
     sentence=SENTENCE,
     review_units=(100, 140),
@@ -136,7 +138,7 @@ FULL = Numbers(
 QUICK = replace(
     FULL,
     recipes=(
-        Recipe(
+        PaperClassifier(
             "paper",
             "corpus",
             replace(

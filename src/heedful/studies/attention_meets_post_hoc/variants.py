@@ -7,29 +7,30 @@ first variant is measured both ways, so that it can be seen what sampling does t
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import torch
 from jaxtyping import Int64
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
 from heedful.classifier import Classifier
-from heedful.classifier.load import from_pretrained
-from heedful.data import Dataset, Splits
+from heedful.classifier.pretrained import from_pretrained
+from heedful.data import Splits
 from heedful.games import exact
 from heedful.methods import AttentionMean, PermutationShap
-from heedful.models import build_tokenizer
 from heedful.models.presets import PRESETS, Preset
 from heedful.models.training import METRICS, Sizes, train
 from heedful.question import Choices, Question
 from heedful.studies.attention_meets_post_hoc.attention import contrasted, means
-from heedful.studies.attention_meets_post_hoc.measuring import (
+from heedful.studies.attention_meets_post_hoc.choices import EXACT, SAMPLED
+from heedful.studies.attention_meets_post_hoc.transformer import Transformer
+from heedful.studies.measuring import (
     Row,
     Track,
     Vector,
@@ -41,11 +42,12 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     silent,
     table,
 )
+from heedful.studies.run import Run
 from heedful.support import intervals
-from heedful.support.files import write_whole
-from heedful.support.progress import quiet_transformers
 
-EXACT, SAMPLED = "exact", "permutations"
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
+
 SAME = "exact, of those texts"
 PAPER_SIZES = Sizes()
 
@@ -62,41 +64,17 @@ class Pooling:
         n_permutations: for sampled ones.
     """
 
+    data: ClassVar[str] = "corpus"
+
     name: str
     preset: Preset = PRESETS["default"]
     sizes: Sizes = PAPER_SIZES
     sources: tuple[str, ...] = (EXACT,)
     n_permutations: int = 60
 
-
-@dataclass(frozen=True)
-class Transformer:
-    """A BERT of transformers, trained from scratch: layers of attention over all positions, read out at [CLS].
-
-    Attributes:
-        name: of the variant, and of its folder.
-        layers, heads, hidden_size, max_tokens: of the model; its inner layers are twice as wide.
-        attention_dropout: in training. To draw it takes half of every step on a CPU; hidden states have dropout anyway.
-        epochs, batch_size, learning_rate: of AdamW, warmed up over a tenth of the steps, then falling to 0.
-        min_frequency: words that are rarer get no embedding.
-        n_train, n_test: texts at most, drawn at random; None: all.
-        sources, n_permutations: as for `Pooling`.
-    """
-
-    name: str
-    layers: int = 2
-    heads: int = 4
-    hidden_size: int = 64
-    max_tokens: int = 128
-    attention_dropout: float = 0.0
-    epochs: int = 2
-    batch_size: int = 64
-    learning_rate: float = 5e-4
-    min_frequency: int = 5
-    n_train: int | None = None
-    n_test: int | None = 5000
-    sources: tuple[str, ...] = (SAMPLED,)
-    n_permutations: int = 20
+    def train(self, splits: Splits, folder: Path, seed: int, *, progress: bool = False) -> dict[str, Any]:
+        """Train it as `heedful.models.training.train` does."""
+        return train(splits, folder, self.preset, sizes=self.sizes, seed=seed, progress=progress)
 
 
 Variant = Pooling | Transformer
@@ -141,9 +119,9 @@ FULL, QUICK = _full(), _quick()
 
 
 def trained(
-    variant: Variant, splits: Splits, folder: str | Path, *, seed: int = 0, track: Track = silent
+    variant: Variant, splits: Splits, folder: str | Path, *, seed: int = 0, progress: bool = False
 ) -> Classifier:
-    """The variant, trained on `splits.train` into `folder`, or loaded from there if it is finished.
+    """Load a variant, trained on `splits.train` into `folder` unless that is done.
 
     The paper's classifier goes on from its last epoch after a kill, a transformer begins anew.
 
@@ -152,17 +130,12 @@ def trained(
         splits: with a test split, for the accuracy.
         folder: of this variant alone: model, tokenizer and `metrics.json`.
         seed: of the training.
-        track: progress over a transformer's epochs.
+        progress: show progress on stderr.
 
     Raises:
         SettingError: the folder holds something else.
     """
-    folder = Path(folder)
-    if not (folder / METRICS).exists():
-        if isinstance(variant, Pooling):
-            train(splits, folder, variant.preset, sizes=variant.sizes, seed=seed)
-        else:
-            _train_transformer(variant, splits, folder, seed, track)
+    variant.train(splits, Path(folder), seed, progress=progress)
     return from_pretrained(folder, name=variant.name)
 
 
@@ -271,6 +244,27 @@ def labelled(measured: pa.Table, variant: Variant, folder: str | Path) -> pa.Tab
     return measured
 
 
+def table_name(variant: Variant) -> str:
+    """Return the name of a variant's stage, table and folder; another setting has another name."""
+    known = hashlib.sha256(repr(variant).encode()).hexdigest()[:6]
+    return f"{re.sub('[^a-z0-9]+', '-', variant.name.lower())}-{known}"
+
+
+def stage(variant: Variant, run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Train a variant and measure it on some texts of the corpus."""
+    name, numbers = table_name(variant), run.settings
+    folder = run.folder / "models" / name
+    classifier = trained(variant, run.data[variant.data], folder, seed=run.seed, progress=run.progress)
+    measured = []
+    for source in variant.sources:
+        n = numbers.variant_texts if source == EXACT else numbers.sampled_variant_texts
+        texts, places = run.texts(n), run.sample(n)
+        measured.append(
+            measure(classifier, texts, source, variant.n_permutations, places=places, seed=run.seed, track=run.track)
+        )
+    return {name: labelled(pa.concat_tables(measured), variant, folder)}
+
+
 def _exact(batch: Sequence[tuple[int, Question]]) -> list[tuple[Vector, Vector, float]]:
     games = [question.ratio_game() for _, question in batch]
     results = exact.batch(exact.shapley, games)
@@ -293,86 +287,3 @@ def _sampled(batch: Any, n_permutations: int, seed: int) -> list[tuple[Vector, V
         error = 0.0 if answer.std_error is None or size == 0 else float(answer.std_error.max()) / size
         found.append((attention, answer.scores, error))
     return found
-
-
-def _train_transformer(variant: Transformer, splits: Splits, folder: Path, seed: int, track: Track) -> None:
-    """Train, test, and write model, tokenizer and, last, the metrics that say it is finished."""
-    rng = np.random.default_rng(seed)
-    fitting, test = _some(splits.train, variant.n_train, rng), _some(splits.test or splits.train, variant.n_test, rng)
-    tokenizer = build_tokenizer(
-        fitting.texts, min_frequency=variant.min_frequency, max_length=variant.max_tokens, truncation_side="left"
-    )
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=variant.hidden_size,
-        num_hidden_layers=variant.layers,
-        num_attention_heads=variant.heads,
-        intermediate_size=2 * variant.hidden_size,
-        max_position_embeddings=variant.max_tokens,
-        attention_probs_dropout_prob=variant.attention_dropout,
-        pad_token_id=tokenizer.pad_token_id,
-        id2label=dict(enumerate(fitting.label_names)),
-        label2id={name: i for i, name in enumerate(fitting.label_names)},
-    )
-    with quiet_transformers(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = BertForSequenceClassification(config)
-        ids = tokenizer(list(fitting.texts), truncation=True).input_ids
-        _fit(model, ids, fitting.labels, variant, rng, track)
-        folder.mkdir(parents=True, exist_ok=True)
-        model.eval().save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    right = _right(Classifier(model, tokenizer, variant.name), test)
-    metrics = {"variant": asdict(variant), "seed": seed, "test": {"n": len(test), "accuracy": right}}
-    write_whole(folder / METRICS, json.dumps(metrics, indent=2) + "\n")
-
-
-def _some(data: Dataset, n: int | None, rng: np.random.Generator) -> Dataset:
-    return data if n is None or n >= len(data) else data.subset(np.sort(rng.choice(len(data), n, replace=False)))
-
-
-def _fit(
-    model: PreTrainedModel,
-    ids: Sequence[list[int]],
-    labels: np.ndarray,
-    variant: Transformer,
-    rng: np.random.Generator,
-    track: Track,
-) -> None:
-    """Epochs of shuffled batches, each of texts of similar lengths."""
-    lengths, size = np.array([len(row) for row in ids]), variant.batch_size
-    n_steps = variant.epochs * -(-len(ids) // size)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=variant.learning_rate)
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / (0.1 * n_steps), (n_steps - step) / (0.9 * n_steps), 1.0)
-    )
-    model.train()
-    for _ in track(range(variant.epochs), f"training {variant.name}"):
-        # within chunks of 32 batches, by length: less padding
-        order = rng.permutation(len(ids))
-        chunks = [order[start : start + 32 * size] for start in range(0, len(ids), 32 * size)]
-        order = np.concatenate([chunk[np.argsort(lengths[chunk], kind="stable")] for chunk in chunks])
-        parts = [order[start : start + size] for start in range(0, len(ids), size)]
-        for k in rng.permutation(len(parts)).tolist():
-            rows = parts[k]
-            attended = np.arange(lengths[rows].max()) < lengths[rows][:, None]
-            batch = np.full(attended.shape, model.config.pad_token_id, dtype=np.int64)
-            batch[attended] = np.concatenate([ids[i] for i in rows])
-            loss = model(
-                input_ids=torch.from_numpy(batch),
-                attention_mask=torch.from_numpy(attended.astype(np.int64)),
-                labels=torch.from_numpy(labels[rows].copy()),
-            ).loss
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            rate.step()
-
-
-def _right(classifier: Classifier, data: Dataset) -> float:
-    right = 0
-    for start in range(0, len(data), 64):
-        encoded = [classifier.encode(text).input_ids for text in data.texts[start : start + 64]]
-        right += int((classifier.logits(encoded).argmax(1) == data.labels[start : start + 64]).sum())
-    return right / len(data)

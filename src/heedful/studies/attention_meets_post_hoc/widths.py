@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -12,7 +13,7 @@ from heedful.classifier import Classifier
 from heedful.games import exact
 from heedful.metrics import kendall_tau_b, sign_agreement, spearman, top_k_overlap
 from heedful.question import Choices
-from heedful.studies.attention_meets_post_hoc.measuring import (
+from heedful.studies.measuring import (
     Row,
     Track,
     Vector,
@@ -23,7 +24,11 @@ from heedful.studies.attention_meets_post_hoc.measuring import (
     silent,
     table,
 )
+from heedful.studies.run import Run
 from heedful.support import intervals
+
+if TYPE_CHECKING:
+    from heedful.studies.attention_meets_post_hoc.settings import Numbers
 
 WIDTHS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, math.inf)
 
@@ -85,6 +90,13 @@ def summary(measured: pa.Table) -> pa.Table:
         )
         for key, of in groups(measured, "width")
     )
+
+
+def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:
+    """Measure some texts of the corpus."""
+    numbers = run.settings
+    measured = measure(run.classifier(), run.texts(numbers.widths), numbers.kernel_widths, track=run.track)
+    return {"widths": measured, "widths.summary": summary(measured)}
 
 
 def _agreement(lime: Vector, shapley: Vector) -> Row:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from factory import SENTENCES, make_classifier
 from heedful.methods import AttentionMean
 from heedful.question import Choices, ask
-from heedful.studies.attention_meets_post_hoc import measuring
-from heedful.studies.attention_meets_post_hoc.measuring import (
-    PAPER,
+from heedful.studies import measuring
+from heedful.studies.attention_meets_post_hoc.choices import PAPER
+from heedful.studies.measuring import (
     attention_of,
     auc,
     batches,

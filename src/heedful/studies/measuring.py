@@ -1,4 +1,4 @@
-"""What the measurements share: questions in batches, comparisons of scores, tables, groups and bins of their rows."""
+"""What measurements share: questions in batches, comparisons of scores, tables, groups and bins of their rows."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from heedful.games.ratio import RatioGame
 from heedful.metrics import kendall_tau_b, sign_agreement
 from heedful.question import Choices, Question, about
 
-POSITIVE = 1  # the paper explains the logit of the positive class
-PAPER = Choices(target=POSITIVE, masking="unk")
 BATCH = 256  # texts in memory at once
 
 Track = Callable[[Iterable[Any], str], Iterable[Any]]
@@ -37,7 +35,7 @@ def batches(
 
     Example:
         >>> import heedful
-        >>> ((number, question),), = batches(heedful.load("demo"), ["A dull plot."], PAPER, silent, "")
+        >>> ((number, question),), = batches(heedful.load("demo"), ["A dull plot."], Choices(), silent, "")
         >>> number, question.units.strings
         (0, ('A', 'dull', 'plot'))
     """
