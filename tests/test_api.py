@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,6 +21,7 @@ from factory import SENTENCES, make_bert, make_classifier
 from heedful import Windows, methods
 from heedful.classifier import Classifier
 from heedful.errors import InputError, ModelError, SettingError, TargetError, TextError
+from unchecked import call
 
 TEXT = "The plot was not good, but the acting was very good!"
 
@@ -76,11 +79,28 @@ def test_the_prediction_explained_is_the_models_own(classifier: Classifier) -> N
     [
         ({"target": 3}, TargetError, "no class 3; the classes are 0 'LABEL_0'"),
         ({"target": -1}, TargetError, "no class -1"),
-        ({"target": "label_0"}, TargetError, "'LABEL_0', 1 'LABEL_1', 2 'LABEL_2'"),
+        (
+            {"target": "label"},
+            TargetError,
+            r"'LABEL_0', 1 'LABEL_1', 2 'LABEL_2'.*did you mean LABEL_0, LABEL_1 or LABEL_2",
+        ),
+        ({"target": 10**30}, TargetError, "no class 1000000000000000000000000000000"),
         ({"output": "odds"}, SettingError, "logit, probability, logit_difference"),
+        ({"output": "logits"}, SettingError, r"did you mean logit\?"),
         ({"unit": "letter"}, SettingError, "word_type, word, token, sentence"),
+        ({"unit": "wordtype"}, SettingError, r"did you mean word_type or word\?"),
         ({"masking": "hide"}, SettingError, "unk, mask, pad, delete, ignore"),
+        ({"masking": "masked"}, SettingError, r"did you mean mask\?"),
         ({"method": "lymph"}, SettingError, "unknown method 'lymph'"),
+        ({"method": "shap"}, SettingError, "did you mean permutation-shap, kernel-shap"),
+        (
+            {"method": "lime:samples=3"},
+            SettingError,
+            r"no setting 'samples'.*did you mean n_samples or sampler\?",
+        ),
+        ({"method": "lime:n_samples=100,n_samples=200"}, SettingError, "lime: n_samples is given twice"),
+        ({"long_text": "windows:sizes=3"}, SettingError, r"windows has no setting 'sizes'.*did you mean size\?"),
+        ({"long_text": "truncate:size=3"}, SettingError, "unknown long_text"),
         ({"text": ""}, TextError, "empty"),
         ({"text": " \n\t"}, TextError, "empty"),
         ({"text": "\u200b"}, TextError, "no word"),
@@ -103,9 +123,76 @@ def test_bad_input_is_one_clear_line(classifier: Classifier, changes: dict, erro
     [None, 3, b"good film", {"text": "good"}, {"a": "x", "b": "y"}, ("a", "b", "c"), ("good", None), [b"good"], [None]],
 )
 def test_what_is_no_text_is_refused(classifier: Classifier, text: object) -> None:
-    for call in (heedful.explain, heedful.compare):
-        with pytest.raises(TextError, match="give a text, a pair as a tuple, or a list of these: got"):
-            inspect.unwrap(call)(classifier, text, **({"methods": ["occlusion"]} if call is heedful.compare else {}))
+    with pytest.raises(TextError, match="give a text, a pair as a tuple, or a list of these: got"):
+        call(heedful.explain, classifier, text)
+    with pytest.raises(TextError, match=r"give a text, or a pair as a tuple: got|compare takes one text"):
+        call(heedful.compare, classifier, text, ["occlusion"])
+
+
+@pytest.mark.parametrize("texts", [["a film", "a plot"], [("a", "b")], [], iter(["a film"])])
+def test_compare_says_how_to_compare_several_texts(classifier: Classifier, texts: object) -> None:
+    message = r"compare takes one text, or a pair.*\[heedful.compare\(clf, text\) for text in texts\]"
+    with pytest.raises(TextError, match=message):
+        call(heedful.compare, classifier, texts, ["occlusion"])
+
+
+@pytest.mark.parametrize("given", ["lime", methods.Lime(), None, 3, methods.Lime])
+def test_compare_takes_a_list_of_methods(classifier: Classifier, given: object) -> None:
+    with pytest.raises(SettingError, match=r"methods is a list, such as \['lime', 'occlusion'\], got"):
+        call(heedful.compare, classifier, TEXT, given)
+
+
+def test_names_are_taken_without_regard_to_case(classifier: Classifier) -> None:
+    plain = {"target": "LABEL_1", "output": "probability", "unit": "word", "masking": "unk"}
+    loud = {"target": "label_1", "output": "Probability", "unit": "WORD", "masking": "UNK", "long_text": "Truncate"}
+    expected = heedful.explain(classifier, TEXT, "occlusion", **plain)
+    assert replace(heedful.explain(classifier, TEXT, "OCCLUSION", **loud), seconds=0.0) == replace(
+        expected, seconds=0.0
+    )
+    predicted = heedful.explain(classifier, TEXT, "random")
+    assert heedful.explain(classifier, TEXT, "random", target="Predicted").target == predicted.target
+
+
+REFUSED = """
+import math
+from unittest.mock import patch
+import heedful, numpy
+from heedful.errors import InputError
+bad = {
+    "target": [None, 1.0, True, ["LABEL_0"], b"LABEL_0"],
+    "output": [None, 3, "odds"],
+    "unit": [None, ["word"], "letters"],
+    "masking": [None, 0, "hidden"],
+    "seed": [None, "0", 1.5, -1, math.nan, True, 10**5000 * -1],
+    "long_text": [None, 3, "cut", "windows:size=0", "windows:size=60.5"],
+    "method": [None, 3, heedful.methods.Lime, "limes", "lime:width=3", b"lime"],
+    "text": [None, 3, b"text", ("a", 3), {"text": "a"}],
+}
+with patch("heedful.api.load", side_effect=AssertionError("a model was loaded")):
+    for name, values in bad.items():
+        for value in values:
+            arguments = {"text": "a film", "method": "occlusion"} | {name: value}
+            for function in (heedful.explain, heedful.compare):
+                if function is heedful.compare:
+                    arguments["methods"] = [arguments.pop("method")]
+                try:
+                    function("demo", **arguments)
+                except InputError as refused:
+                    assert "\\n" not in str(refused) and len(str(refused)) < 1000
+                else:
+                    raise AssertionError(f"{name}={value!r} was taken")
+"""
+
+
+def test_whatever_needs_no_model_is_refused_before_one_is_loaded() -> None:
+    """In a process of its own, where no checks of the tests stand before the front door."""
+    done = subprocess.run([sys.executable, "-c", REFUSED], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_model_without_a_name_is_refused() -> None:
+    with pytest.raises(ModelError, match="name the model"):
+        heedful.load("")
 
 
 def test_a_pair_as_hugging_face_takes_it_is_a_pair(classifier: Classifier) -> None:
@@ -115,6 +202,18 @@ def test_a_pair_as_hugging_face_takes_it_is_a_pair(classifier: Classifier) -> No
     (compared,) = heedful.compare(classifier, mapping, ["occlusion"])
     for found in (heedful.explain(classifier, mapping, "occlusion"), listed, compared):
         assert replace(found, seconds=0.0) == replace(expected, seconds=0.0)
+
+
+@pytest.mark.parametrize("make", [make_classifier, make_bert])
+def test_a_word_in_both_texts_of_a_pair_is_two_units(make: Callable[[], Classifier]) -> None:
+    """Premise and hypothesis share most of their words, and it matters in which of them one stands."""
+    classifier, pair = make(), ("the plot was good", "the plot was not good")
+    types = heedful.explain(classifier, pair, "occlusion", target=1)
+    words = heedful.explain(classifier, pair, "occlusion", target=1, unit="word")
+    assert types.unit == "word_type"
+    assert types.units == words.units == ("the", "plot", "was", "good", "the", "plot", "was", "not", "good")
+    assert types.scores == pytest.approx(words.scores, rel=1e-12)
+    assert abs(types.scores[3] - types.scores[8]) > 1e-3 * np.abs(types.scores).max()
 
 
 def test_methods_and_windows_of_another_type_are_refused(classifier: Classifier) -> None:

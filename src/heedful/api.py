@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, overload
+from typing import TypeAlias, cast, overload
 
 from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -17,6 +17,7 @@ from heedful.explaining.windows import Windows, ask_each, ask_long
 from heedful.explanation import Comparison, Explanation
 from heedful.methods.base import Method
 from heedful.question import Choices, check_text
+from heedful.support.names import shown
 from heedful.support.progress import track
 from heedful.text.encoding import Text
 
@@ -86,7 +87,8 @@ def explain(  # noqa: PLR0913 - the front door names every choice
         method: a registered name, with settings as in "lime:n_samples=1000", or a method object.
         target: class index, class name, or "predicted".
         output: "logit", "probability", or "logit_difference" (target minus the best other class).
-        unit: "word_type" (all occurrences of a word together), "word", "token" or "sentence".
+        unit: "word_type" (all occurrences of a word together; of a pair, those in each text), "word", "token" or
+            "sentence".
         masking: how units are removed: "unk", "mask", "pad" (replaced, positions kept), "delete" (positions close
             up), "ignore" (no attention, positions kept), or "auto" for the classifier's own.
         seed: for methods that draw random numbers; equal seeds give equal results, text by text.
@@ -101,14 +103,15 @@ def explain(  # noqa: PLR0913 - the front door names every choice
         >>> explain(load("demo"), "The acting was wonderful.", "occlusion").top(1)[0][0]
         'wonderful'
     """
-    clf = clf if isinstance(clf, Classifier) else load(clf)
     choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
     chosen, windows = registry.get(method), Windows.of(long_text)
-    if isinstance(text, (str, tuple, Mapping)) or not _is_many(text):
-        asked = ask_long(clf, _text(text), choices, windows)
+    one = _text(text) if isinstance(text, (str, tuple, Mapping)) or not _is_many(text) else None
+    clf = clf if isinstance(clf, Classifier) else load(clf)  # which takes time: not for nothing
+    if one is not None:
+        asked = ask_long(clf, one, choices, windows)
         (explanation,) = explain_questions([asked], chosen, progress=progress)
         return explanation
-    texts = _checked(clf, text, unit)
+    texts = _checked(clf, text, choices.unit)
     each = explain_questions(ask_each(clf, texts, choices, windows), chosen)
     return list(track(each, "explaining", total=len(texts), shown=progress))
 
@@ -128,32 +131,55 @@ def compare(  # noqa: PLR0913 - the same choices as explain
 ) -> Comparison:
     """Explain one prediction by several methods, over the same units; arguments as in `explain`.
 
+    Raises:
+        TextError, TargetError, SettingError: as in `explain`; also for several texts, which take a call each.
+
     Example:
         >>> compare(load("demo"), "The acting was wonderful.", ["lime", "occlusion"]).agreement("kendall").shape
         (2, 2)
     """
-    clf = clf if isinstance(clf, Classifier) else load(clf)
-    chosen = [registry.get(method) for method in methods]
-    if not chosen:
-        raise SettingError("compare needs at least one method")
+    chosen = _methods(methods)
     choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
-    asked = ask_long(clf, _text(text), choices, Windows.of(long_text))
+    windows, one = Windows.of(long_text), _single(text)
+    clf = clf if isinstance(clf, Classifier) else load(clf)
+    asked = ask_long(clf, one, choices, windows)
     each = (next(explain_questions([asked], method)) for method in chosen)
     return Comparison(explanations=tuple(track(each, "comparing", total=len(chosen), shown=progress)))
+
+
+def _methods(given: object) -> list[Method]:
+    """The methods of a comparison, by name or as objects."""
+    if isinstance(given, (str, Method)) or not _is_many(given):
+        raise SettingError(f"methods is a list, such as ['lime', 'occlusion'], got {shown(given)}")
+    chosen = [registry.get(method) for method in cast("Iterable[str | Method]", given)]
+    if not chosen:
+        raise SettingError("compare needs at least one method")
+    return chosen
+
+
+def _single(given: object) -> Text:
+    """The text of a comparison."""
+    several = isinstance(given, Iterable) and not isinstance(given, (str, bytes, tuple, Mapping))
+    if several:
+        raise TextError(
+            "compare takes one text, or a pair as a tuple: for several, call it for each, as in "
+            "[heedful.compare(clf, text) for text in texts]"
+        )
+    return _text(given, "give a text, or a pair as a tuple")
 
 
 def _is_many(given: object) -> bool:
     return isinstance(given, Iterable) and not isinstance(given, bytes)
 
 
-def _text(given: object) -> Text:
+def _text(given: object, wanted: str = "give a text, a pair as a tuple, or a list of these") -> Text:
     """A text, or a pair of texts as a tuple or a mapping of `text` and `text_pair`."""
     pair = (given["text"], given["text_pair"]) if isinstance(given, Mapping) and set(given) == _PAIR else given
     if isinstance(pair, str):
         return pair
     if isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(one, str) for one in pair):
         return pair
-    raise TextError(f"give a text, a pair as a tuple, or a list of these: got {type(given).__name__}")
+    raise TextError(f"{wanted}: got {type(given).__name__}")
 
 
 def _checked(clf: Classifier, texts: Iterable[object], unit: str) -> list[Text]:

@@ -361,7 +361,7 @@ def test_and_in_low_precision(spec: str, share: float) -> None:
     [
         ("attention-mean:layer=2", "no layer 2: bert has layers 0 to 1"),
         ("attention-value-norm:layer=-3", "no layer -3: bert has layers 0 to 1"),
-        ("attention-value-norm:heads=max", "unknown heads 'max': use sum or mean"),
+        ("attention-value-norm:heads=max", "unknown heads 'max': use one of sum, mean"),
         ("attention-rollout:residual=1", "residual must be from 0 to below 1, got 1.0"),
         ("attention-flow:residual=-0.1", "residual must be from 0"),
         ("attention-flow:residual=nan", "residual must be from 0"),

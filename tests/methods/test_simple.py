@@ -188,7 +188,7 @@ def test_settings_are_read_by_their_type() -> None:
         ("kernel-shap:paired=yes", "paired must be true or false, got 'yes'"),
         ("kernel-shap:paired=1", "paired must be true or false, got '1'"),
         ("permutation-shap:antithetic=half", "antithetic must be true or false or a number, got 'half'"),
-        ("permutation-shap:antithetic=1.5", "antithetic must be a share between 0 and 1, got 1.5"),
+        ("permutation-shap:antithetic=1.5", "antithetic must be from 0 to 1, got 1.5"),
     ],
 )
 def test_misspelt_methods_say_what_there_is(spec: str, message: str) -> None:

@@ -218,7 +218,7 @@ def test_same_seed_same_bits_whatever_the_batch(monkeypatch: pytest.MonkeyPatch)
         ({"noise_level": -0.1}, "noise_level must be a number of at least 0"),
         ({"noise_level": np.nan}, "noise_level must be a number of at least 0"),
         ({"noise_level": np.inf}, "noise_level must be a number of at least 0"),
-        ({"summary": "L2"}, "unknown summary 'L2': use one of l2, l1, mean, gxi"),
+        ({"summary": "l3"}, "unknown summary 'l3': use one of l2, l1, mean, gxi"),
     ],
 )
 def test_settings_out_of_range(changes: dict[str, object], message: str) -> None:

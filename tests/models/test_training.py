@@ -260,5 +260,5 @@ def test_numbers_of_a_preset_can_be_changed() -> None:
     assert (changed.epochs, changed.learning_rate, changed.lengthened(64).epochs) == (2, 0.5, 2)
     assert PRESETS["default"].changed() == PRESETS["default"]
     for change in ({"epochs": 0}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}):
-        with pytest.raises(SettingError, match=f"{next(iter(change))} must be positive"):
+        with pytest.raises(SettingError, match=f"{next(iter(change))} must be"):
             PRESETS["paper"].changed(**change)

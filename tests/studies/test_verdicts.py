@@ -6,12 +6,12 @@ import math
 from pathlib import Path
 
 import pytest
-from heedful.studies.measuring import report
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heedful.errors import SettingError
 from heedful.runs.tables import Tables
+from heedful.studies.measuring import report
 from heedful.studies.verdicts import CONFIRMED, NOT_SETTLED, REFUTED, Claim, judge, judged, together
 
 ENDS = st.none() | st.floats(-10, 10)

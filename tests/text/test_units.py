@@ -156,3 +156,37 @@ def test_tokens_without_characters_belong_to_no_unit(kind: str) -> None:
 def test_unknown_kind_names_the_known() -> None:
     with pytest.raises(SettingError, match="word_type, word, token, sentence"):
         find("a", [(0, 1)], "letter")
+
+
+PREMISE, HYPOTHESIS = [None, (0, 3), (4, 8), (9, 12), (13, 16)], [None, (17, 20), (21, 25), None]
+PAIR = "the cast was the\nthe cast"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_unit_is_in_both_texts_of_a_pair(kind: str) -> None:
+    units = find(PAIR, [*PREMISE, *HYPOTHESIS], kind, second=17)
+    for spans in units.spans:
+        assert len({start >= 17 for start, _ in spans}) == 1
+    first = find(PAIR[:16], PREMISE, kind)
+    second = find(PAIR[17:], [None, (0, 3), (4, 8), None], kind)
+    assert units.strings == (*first.strings, *second.strings)
+    assert units.positions == (*first.positions, *(tuple(t + 5 for t in places) for places in second.positions))
+
+
+def test_word_types_of_a_pair_are_those_of_each_text() -> None:
+    units = find(PAIR, [*PREMISE, *HYPOTHESIS], "word_type", second=17)
+    assert units.strings == ("the", "cast", "was", "the", "cast")
+    assert units.spans[0] == ((0, 3), (13, 16))
+    assert find(PAIR, [*PREMISE, *HYPOTHESIS], "word_type").strings == ("the", "cast", "was")
+
+
+@given(tokenised(), tokenised(), st.sampled_from(KINDS))
+def test_units_of_a_pair_are_those_of_either_text(one: tuple, other: tuple, kind: str) -> None:
+    (first, ahead), (second, behind) = one, other
+    start = len(first) + 1
+    offsets = [*ahead, *(None if span is None else (span[0] + start, span[1] + start) for span in behind)]
+    both = find(f"{first}\n{second}", offsets, kind, second=start)
+    parts = find(first, ahead, kind), find(second, behind, kind)
+    assert both.strings == parts[0].strings + parts[1].strings
+    moved = tuple(tuple(t + len(ahead) for t in places) for places in parts[1].positions)
+    assert both.positions == parts[0].positions + moved

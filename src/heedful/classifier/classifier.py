@@ -19,6 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from heedful.errors import ModelError, SettingError, TargetError, TextError
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
+from heedful.support.names import did_you_mean, match, shown
 from heedful.text.encoding import Encoded, Text, encode
 
 MASKINGS = ("unk", "mask", "pad", "delete", "ignore")
@@ -160,7 +161,7 @@ class Classifier:
         return self.logits([encoded.input_ids], None, None if encoded.type_ids is None else [encoded.type_ids])[0]
 
     def target(self, wanted: int | str, logits: Float64[np.ndarray, " classes"]) -> int:
-        """Index of a class given as index, name, or "predicted".
+        """Index of a class given as index, name, or "predicted"; names without regard to case where that is clear.
 
         Raises:
             TargetError: there is no such class; the message names those there are.
@@ -168,15 +169,19 @@ class Classifier:
         valid = ", ".join(f"{i} {name!r}" for i, name in enumerate(self.labels))
         if wanted in self.labels and isinstance(wanted, str):
             return self.labels.index(wanted)
-        if wanted == "predicted":
-            return int(np.argmax(logits))
         if isinstance(wanted, str) and regex.fullmatch("-?[0-9]{1,9}", wanted):
             wanted = int(wanted)
-        if isinstance(wanted, (int, np.integer)) and not isinstance(wanted, bool):
-            if 0 <= wanted < len(self.labels):
-                return int(wanted)
-            raise TargetError(f"no class {wanted}; the classes are {valid}")
-        raise TargetError(f"no class {wanted!r}; the classes are {valid}, or 'predicted'")
+        if isinstance(wanted, str):
+            name = match(wanted, [*self.labels, "predicted"])
+            if name is not None:
+                return int(np.argmax(logits)) if name == "predicted" else self.labels.index(name)
+            asked = did_you_mean(wanted, self.labels)
+            raise TargetError(
+                f"no class {shown(wanted)}; the classes are {valid}, or 'predicted'{asked and f'; {asked}'}"
+            )
+        if isinstance(wanted, (int, np.integer)) and not isinstance(wanted, bool) and 0 <= wanted < len(self.labels):
+            return int(wanted)
+        raise TargetError(f"no class {shown(wanted)}; the classes are {valid}, or 'predicted'")
 
     def masking(self, wanted: str) -> str:
         """A masking by name; "auto" is the unknown word for the paper's classifier, else the mask token or deletion.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 from heedful import __version__
+from heedful.cli.options import SETTINGS, Named
 from heedful.errors import InputError, PrecisionError
 from heedful.support.visible import visible
 
@@ -27,7 +27,10 @@ COMMANDS = {
 }
 
 
-class _Commands(TyperGroup):
+_UsageError: Any = typer.BadParameter.__bases__[0]  # which typer does not export
+
+
+class _Commands(Named):
     """The commands, each imported when it is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -49,10 +52,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Does a text classifier's attention explain its predictions? Measure it; where it does not, say what does.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **SETTINGS,  # type: ignore[arg-type]
 )
 
 
@@ -77,13 +77,24 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
-        app()
+        code = app(prog_name="heedful", standalone_mode=False)
     except (InputError, PrecisionError) as error:
-        typer.echo(f"heedful: {visible(str(error))}", err=True)
-        sys.exit(2)
+        _stop(str(error), 2)
+    except _UsageError as error:
+        if error.ctx is not None and not error.ctx.args and type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            sys.exit(2)
+        path = error.ctx.command_path if error.ctx is not None else "heedful"
+        _stop(f"{' '.join(error.format_message().split()).rstrip('.')}: see {path} --help", 2)
     except SystemExit as stop:  # of typer, which calls it a fault that the reader went away
         if isinstance(stop.__context__, BrokenPipeError):
             sys.exit(0)
-        if stop.code == 130:
-            typer.echo("heedful: interrupted", err=True)
         raise
+    if code == 130:
+        _stop("interrupted", code)
+    sys.exit(code or 0)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    typer.echo(f"heedful: {visible(message)}", err=True)
+    sys.exit(code)

@@ -8,7 +8,9 @@ import typer
 
 import heedful
 from heedful.cli.options import (
+    AsCsv,
     AsJson,
+    Device,
     File,
     LongText,
     Masking,
@@ -22,8 +24,8 @@ from heedful.cli.options import (
     Unit,
     command,
 )
-from heedful.cli.printing import print_result
-from heedful.cli.reading import load_classifier, read_text
+from heedful.cli.reading import check_request, load_classifier, read_text
+from heedful.cli.results import Printed
 from heedful.methods import DEFAULTS
 
 
@@ -39,27 +41,20 @@ def compare(  # noqa: PLR0913, PLR0917 - one option a choice
     masking: Masking = "auto",
     seed: Seed = 0,
     long_text: LongText = "truncate",
+    device: Device = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
     out: Out = None,
 ) -> None:
     """Explain one prediction by several methods and show how far they agree."""
-    first = read_text(text, file)
-    classifier = load_classifier(model)
-    result = heedful.compare(
-        classifier,
-        first if pair is None else (first, pair),
-        method or DEFAULTS,
-        target=target,
-        output=output,
-        unit=unit,
-        masking=masking,
-        seed=seed,
-        long_text=long_text,
-        progress=True,
+    printed = Printed.checked(as_json=as_json, as_csv=as_csv, out=out)
+    request = check_request(
+        method or DEFAULTS, long_text, target=target, output=output, unit=unit, masking=masking, seed=seed
     )
-    if out is not None:
-        result.save(out)
-    print_result(result, as_json=as_json)
+    first = read_text(text, file)
+    classifier = load_classifier(model, device)
+    given = first if pair is None else (first, pair)
+    printed.show(heedful.compare(classifier, given, request.methods, **request.arguments))
 
 
 COMMAND = command(compare)

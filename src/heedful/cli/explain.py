@@ -8,7 +8,9 @@ import typer
 
 import heedful
 from heedful.cli.options import (
+    AsCsv,
     AsJson,
+    Device,
     File,
     LongText,
     Masking,
@@ -22,8 +24,8 @@ from heedful.cli.options import (
     Unit,
     command,
 )
-from heedful.cli.printing import print_result
-from heedful.cli.reading import load_classifier, read_text
+from heedful.cli.reading import check_request, load_classifier, read_text
+from heedful.cli.results import Printed
 
 
 def explain(  # noqa: PLR0913, PLR0917 - one option a choice
@@ -38,27 +40,18 @@ def explain(  # noqa: PLR0913, PLR0917 - one option a choice
     masking: Masking = "auto",
     seed: Seed = 0,
     long_text: LongText = "truncate",
+    device: Device = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
     out: Out = None,
 ) -> None:
     """Explain one prediction by one method."""
+    printed = Printed.checked(as_json=as_json, as_csv=as_csv, out=out)
+    request = check_request([method], long_text, target=target, output=output, unit=unit, masking=masking, seed=seed)
     first = read_text(text, file)
-    classifier = load_classifier(model)
-    result = heedful.explain(
-        classifier,
-        first if pair is None else (first, pair),
-        method,
-        target=target,
-        output=output,
-        unit=unit,
-        masking=masking,
-        seed=seed,
-        long_text=long_text,
-        progress=True,
-    )
-    if out is not None:
-        result.save(out)
-    print_result(result, as_json=as_json)
+    classifier = load_classifier(model, device)
+    given = first if pair is None else (first, pair)
+    printed.show(heedful.explain(classifier, given, request.methods[0], **request.arguments))
 
 
 COMMAND = command(explain)

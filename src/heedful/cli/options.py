@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+
+from heedful.errors import SettingError
+from heedful.support.names import choose
 
 Model = Annotated[str, typer.Argument(help="Hub id, model folder, or 'demo' for the built-in model.")]
 Text = Annotated[str | None, typer.Argument(help="The text; '-' or nothing reads standard input.")]
@@ -21,17 +26,45 @@ LongText = Annotated[
     str,
     typer.Option(help="Text beyond the model's limit: truncate, windows, or windows:size=128,stride=64,combine=max."),
 ]
+Device = Annotated[str | None, typer.Option(help="Where the model runs, such as cpu, cuda or cuda:1.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Also write the result to this .html or .json file.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values instead of tables.")]
+Out = Annotated[
+    str | None, typer.Option("--out", "-o", metavar="FILE", help="Also write the result to this .html or .json file.")
+]
+
+SETTINGS = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+class Once(TyperCommand):
+    """A command that refuses an option given twice, of which otherwise the last one would hold without a word."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line; raises SettingError for an option that comes again and takes one value."""
+        *_, given = self.make_parser(ctx).parse_args(args=list(args))
+        times: Counter[Any] = Counter(given)
+        for option, n in times.items():
+            if n > 1 and option.param_type_name == "option" and not (option.multiple or option.is_flag):
+                raise SettingError(f"{max(option.opts, key=len)} is given {n} times: give it once")
+        return super().parse_args(ctx, args)
+
+
+class Named(TyperGroup):
+    """Commands by name, without regard to case; of an unknown one the message says which may have been meant."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; raises SettingError if there is none of that name."""
+        name = args[0] if args[0].startswith("-") else choose(args[0], self.list_commands(ctx), "command")
+        return super().resolve_command(ctx, [name, *args[1:]])
 
 
 def command(function: Callable[..., None]) -> Any:
     """Make typer's command of a function: of its name, its docstring and its annotated arguments."""
-    app = typer.Typer(
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.command(function.__name__)(function)
+    app = typer.Typer(**SETTINGS)  # type: ignore[arg-type]
+    app.command(function.__name__, cls=Once)(function)
     return typer.main.get_command(app)

@@ -1,15 +1,28 @@
-"""What a command prints on stdout: tables for people, or JSON."""
+"""What commands print on stdout: text for people, JSON, comma-separated values; none of it can steer a terminal."""
 
 from __future__ import annotations
 
+import csv
+import io
+import os
 import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import Console
 
-from heedful.explanation import Comparison, Explanation
-from heedful.render.terminal import print_comparison, print_explanation
+from heedful.errors import SettingError
+from heedful.support.visible import visible
 
 _STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # DEL, C1, line ends and directions of Unicode
+_UNBOUNDED = 1 << 20  # columns: more than any line has
+
+
+def console() -> Console:
+    """Return the console of stdout; where that is a pipe or a file, without COLUMNS, no line is broken."""
+    terminal = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    return Console() if terminal else Console(width=_UNBOUNDED)
 
 
 def print_json(text: str) -> None:
@@ -17,11 +30,15 @@ def print_json(text: str) -> None:
     print(_STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text))  # noqa: T201 - its purpose
 
 
-def print_result(result: Explanation | Comparison, *, as_json: bool) -> None:
-    """Print an explanation or a comparison."""
-    if as_json:
-        print_json(result.to_json())
-    elif isinstance(result, Explanation):
-        print_explanation(result, Console())
-    else:
-        print_comparison(result, Console())
+def print_csv(rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows, exactly as they are; on a terminal, with what could steer it made visible."""
+    file = io.StringIO()
+    csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
+    text = file.getvalue()
+    print(visible(text, keep_newlines=True) if sys.stdout.isatty() else text, end="")  # noqa: T201 - its purpose
+
+
+def check_format(*, as_json: bool, as_csv: bool) -> None:
+    """Raise SettingError if more than one form is asked for."""
+    if as_json and as_csv:
+        raise SettingError("give --json or --csv, not both")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,11 +10,15 @@ from heedful.cli.options import Seed, command
 from heedful.studies import find
 from heedful.support.progress import waiting
 from heedful.support.settings import check_seed
+from heedful.support.writable import check_folder
 
 
 def study(
     name: Annotated[str, typer.Argument(help="The study: attention-meets-post-hoc.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything; an interrupted run there goes on.")],
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; an interrupted run there goes on."),
+    ],
     data: Annotated[
         str | None, typer.Option(help="The study's data set: a folder with train and test, or a hub id.")
     ] = None,
@@ -23,10 +26,11 @@ def study(
     seed: Seed = 0,
 ) -> None:
     """Regenerate a paper's figures and tables on a classifier trained afresh, and write a report."""
+    folder = check_folder(out)
+    check_seed(seed)  # before the study makes others of it
     with waiting("loading"):
         chosen = find(name)
-    check_seed(seed)  # before the study makes others of it
-    report = chosen.run(out, data, quick=quick, seed=seed, progress=True)
+    report = chosen.run(folder, data, quick=quick, seed=seed, progress=True)
     typer.echo(f"report: {report.resolve()}", err=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,13 +11,17 @@ import heedful
 from heedful.cli.options import AsJson, Seed, command
 from heedful.cli.printing import print_json
 from heedful.support.progress import waiting
+from heedful.support.settings import check_seed
+from heedful.support.writable import check_folder
 
 
 def train(  # noqa: PLR0913, PLR0917 - one option a choice
     data: Annotated[
         str, typer.Option(help="Folder with train/validation/test files, one file, a folder a class, or hub id.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the model; an interrupted run there goes on.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the model; an interrupted run goes on.")
+    ],
     preset: Annotated[
         str, typer.Option(help="paper: the authors' configuration; default: ours, same sizes.")
     ] = "default",
@@ -30,18 +33,22 @@ def train(  # noqa: PLR0913, PLR0917 - one option a choice
     as_json: AsJson = False,
 ) -> None:
     """Train the paper's classifier on your texts."""
+    folder = check_folder(out)
+    check_seed(seed)
+    with waiting("loading"):
+        training, presets = heedful.models.training, heedful.models.presets
+        chosen = presets.preset(preset).changed(epochs=epochs, learning_rate=learning_rate)
+        sizes = training.Sizes(heads=heads, normaliser=normaliser)
     with waiting(f"reading {data}"):
-        chosen = heedful.models.presets.preset(preset).changed(epochs=epochs, learning_rate=learning_rate)
-        training, splits = heedful.models.training, heedful.data.read_splits(data)
-    sizes = training.Sizes(heads=heads, normaliser=normaliser)
-    metrics = training.train(splits, out, chosen, sizes=sizes, seed=seed, progress=True)
+        splits = heedful.data.read_splits(data)
+    metrics = training.train(splits, folder, chosen, sizes=sizes, seed=seed, progress=True)
     if as_json:
         print_json(json.dumps(metrics, ensure_ascii=False, allow_nan=False))
         return
     for split in ("validation", "test"):
         if metrics[split] is not None:
             typer.echo(f"{split} accuracy {metrics[split]['accuracy']:.2%} on {metrics[split]['n']:,} texts")
-    typer.echo(f"{metrics['seconds']:.0f} s; model and {training.METRICS} in {out}")
+    typer.echo(f"{metrics['seconds']:.0f} s; model and {training.METRICS} in {folder}")
 
 
 COMMAND = command(train)

@@ -24,7 +24,7 @@ def explain_questions(asked: Iterable[Asked], method: Method, *, progress: bool 
     Args:
         asked: the questions, one a text.
         method: the method.
-        progress: show a progress bar over the windows of a long text on stderr.
+        progress: show a progress bar on stderr, over the windows of a long text, with what has been run.
 
     Raises:
         ModelError: scores are not finite.
@@ -32,7 +32,7 @@ def explain_questions(asked: Iterable[Asked], method: Method, *, progress: bool 
     for some in _batched(asked, method.together):
         started = time.perf_counter()
         parts = [part for one in some for part in one.steps(method)]
-        answers = track(_answers(parts, method), "explaining", total=len(parts), shown=progress and len(parts) > 1)
+        answers = track(_answers(parts, method), f"explaining by {method.card.name}", total=len(parts), shown=progress)
         combined = [one.combined(method, list(islice(answers, len(one.steps(method))))) for one in some]
         seconds = (time.perf_counter() - started) / len(some)
         for one, answer in zip(some, combined, strict=True):

@@ -20,16 +20,19 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge
 from jaxtyping import Int64
 
 from heedful.classifier import Classifier
 from heedful.errors import SettingError, TextError
 from heedful.methods.base import Answer, Method
 from heedful.question import Choices, Question, about, ask, ask_all
-from heedful.support.settings import changed
+from heedful.support.kinds import OneOf
+from heedful.support.names import match, shown
+from heedful.support.settings import changed, check_settings
 from heedful.text.encoding import Encoded, Text
 from heedful.text.units import Units
 
@@ -63,17 +66,12 @@ class Windows:
         Windows(size=128, stride=64, combine='mean')
     """
 
-    size: int | None = None
-    stride: int | None = None
-    combine: str = "mean"
+    size: Annotated[int, Ge(1)] | None = None
+    stride: Annotated[int, Ge(1)] | None = None
+    combine: Annotated[str, OneOf(COMBINATIONS)] = "mean"
 
     def __post_init__(self) -> None:
-        for name in ("size", "stride"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise SettingError(f"windows: {name} must be at least 1, got {value}")
-        if self.combine not in COMBINATIONS:
-            raise SettingError(f"windows: unknown combine {self.combine!r}: use one of {', '.join(COMBINATIONS)}")
+        check_settings(self, "windows")
 
     @staticmethod
     def of(long_text: str | Windows) -> Windows | None:
@@ -82,14 +80,15 @@ class Windows:
         Raises:
             SettingError: neither "truncate" nor "windows", or settings that windows do not have.
         """
-        if not isinstance(long_text, (str, Windows)):
-            raise SettingError(f"long_text must be 'truncate', 'windows' or heedful.Windows, got {long_text!r}")
-        if isinstance(long_text, Windows) or long_text == "truncate":
-            return None if isinstance(long_text, str) else long_text
-        name, _, settings = long_text.partition(":")
-        if name != "windows":
-            raise SettingError(f"unknown long_text {long_text!r}: use truncate, or windows:size=128,stride=64")
-        return changed(Windows(), settings, name)
+        if isinstance(long_text, Windows):
+            return long_text
+        if not isinstance(long_text, str):
+            raise SettingError(f"long_text must be 'truncate', 'windows' or heedful.Windows, got {shown(long_text)}")
+        given, colon, settings = long_text.partition(":")
+        name = match(given, ("truncate", "windows"))
+        if name is None or (name == "truncate" and colon):
+            raise SettingError(f"unknown long_text {shown(long_text)}: use truncate, or windows:size=128,stride=64")
+        return None if name == "truncate" else changed(Windows(), settings, name)
 
 
 @dataclass(frozen=True, eq=False)

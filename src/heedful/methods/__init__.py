@@ -10,12 +10,15 @@ A method of one's own is a frozen dataclass that answers questions, made known b
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from heedful.errors import SettingError
 from heedful.methods.cards import DEFAULTS, Card
 from heedful.methods.registry import REGISTRY
+from heedful.support.names import shown
+from heedful.support.settings import check_settings
 
 if TYPE_CHECKING:
     from heedful.methods.attention import AttentionHead, AttentionMax, AttentionMean, AttentionValueNorm
@@ -109,8 +112,10 @@ def get(method: str | Method) -> Method:
         made: Method = REGISTRY.get(method)
         return made
     if hasattr(method, "card") and not isinstance(method, type):
+        if is_dataclass(method):  # a class of one's own need not have checked its settings
+            check_settings(method, method.card.name)
         return method
-    raise SettingError(f"a method is given by name, or as an object such as Lime(), got {method!r}")
+    raise SettingError(f"a method is given by name, or as an object such as Lime(), got {shown(method)}")
 
 
 __all__ = [

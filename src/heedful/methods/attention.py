@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 from jaxtyping import Float64
 
 from heedful.classifier import inside
@@ -18,6 +20,9 @@ from heedful.errors import SettingError
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
 from heedful.question import Question
+from heedful.support.kinds import OneOf
+
+HEADS = ("sum", "mean")
 
 
 def forwards(question: Question) -> int:
@@ -89,7 +94,7 @@ class AttentionHead(_Attention):
         SettingError: when answering, if the classifier has no such head or layer.
     """
 
-    head: int = 0
+    head: Annotated[int, Ge(0)] = 0
 
     card = cards.ATTENTION_HEAD
 
@@ -120,13 +125,9 @@ class AttentionValueNorm(Method):
     """
 
     layer: int = -1
-    heads: str = "sum"
+    heads: Annotated[str, OneOf(HEADS)] = "sum"
 
     card = cards.ATTENTION_VALUE_NORM
-
-    def __post_init__(self) -> None:
-        if self.heads not in ("sum", "mean"):
-            raise SettingError(f"unknown heads {self.heads!r}: use sum or mean")
 
     def answer(self, question: Question) -> Answer:
         """Lengths at the positions read out, added up over each unit's tokens."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, Lt
 from jaxtyping import Float64
 
 from heedful.classifier import inside
@@ -40,11 +42,7 @@ class _Paths(Method):
         SettingError: the share is not from 0 to below 1.
     """
 
-    residual: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.residual < 1:
-            raise SettingError(f"residual must be from 0 to below 1, got {self.residual}")
+    residual: Annotated[float, Ge(0), Lt(1)] = 0.5
 
     def answer(self, question: Question) -> Answer:
         """What gets from the readout to each token, added up over each unit's tokens."""
@@ -73,7 +71,8 @@ class AttentionRollout(_Paths):
     up to 1, special tokens included.
 
     Args:
-        residual: see above; 0.5 in the source. The paper's classifier has none.
+        residual: share of every layer's output that each position has from itself, through the residual connection; 0.5
+            in the source. The paper's classifier has none.
 
     Raises:
         SettingError: the share is not from 0 to below 1.
@@ -99,7 +98,7 @@ class AttentionFlow(_Paths):
     network of its own, so flows do not add up to anything; they are exact, but for rounding near 1e-12.
 
     Args:
-        residual: as for `attention-rollout`.
+        residual: share of every layer's output that each position has from itself, as for `attention-rollout`.
 
     Raises:
         SettingError: the share is not from 0 to below 1; when answering, if the text is so long that it took minutes.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Gt, Lt
 
 from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
-from heedful.games.sampled.banzhaf import banzhaf_sampled, check_banzhaf
-from heedful.games.sampled.stopping import Sampled, check_precision, sample_or_enumerate
+from heedful.games.sampled.banzhaf import ESTIMATORS, banzhaf_sampled
+from heedful.games.sampled.stopping import Sampled, sample_or_enumerate
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
+from heedful.methods.budget import check_masks
 from heedful.question import Question
+from heedful.support.kinds import OneOf
 
 
 @dataclass(frozen=True)
@@ -37,16 +42,12 @@ class Banzhaf(Method):
         False
     """
 
-    n_samples: int = 4096
-    estimator: str = "regression"
+    n_samples: Annotated[int, Ge(2)] = 4096
+    estimator: Annotated[str, OneOf(ESTIMATORS)] = "regression"
     paired: bool = True
-    precision: float | None = None
+    precision: Annotated[float, Gt(0), Lt(math.inf)] | None = None
 
     card = cards.BANZHAF
-
-    def __post_init__(self) -> None:
-        check_banzhaf(self.n_samples, self.estimator)
-        check_precision(self.precision)
 
     def answer(self, question: Question) -> Answer:
         """Draw masks, or walk through all of them."""
@@ -54,6 +55,7 @@ class Banzhaf(Method):
         d = game.n_units
 
         def sample(game: Game, budget: int) -> Sampled:
+            check_masks("banzhaf: n_samples", budget, question, bytes_a_unit=32.0 if self.paired else 64.0)
             return banzhaf_sampled(
                 game,
                 budget,

@@ -13,6 +13,7 @@ from jaxtyping import Float64
 from heedful.games.sampled.stopping import Sampled, relative_error
 from heedful.methods.cards import Card
 from heedful.question import Question
+from heedful.support.settings import check_settings
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,10 +50,20 @@ class Answer:
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """A frozen bundle of settings that answers questions. Subclasses are registered in `heedful.methods`."""
+    """A frozen bundle of settings that answers questions. Subclasses are registered in `heedful.methods`.
+
+    Settings are checked by their annotations when the object is made: see `heedful.support.settings`. A subclass with
+    a `__post_init__` of its own calls this one first.
+
+    Raises:
+        SettingError: a setting is of another type than its annotation says, or breaks a rule in it.
+    """
 
     card: ClassVar[Card]
     together: ClassVar[int] = 1  # questions that `answers` gains from at once
+
+    def __post_init__(self) -> None:
+        check_settings(self, self.card.name)
 
     @property
     def signed(self) -> bool:

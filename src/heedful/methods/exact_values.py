@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-import numpy as np
+from annotated_types import Ge, Gt, Lt
 
-from heedful.errors import SettingError
 from heedful.games import RatioGame, exact
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
@@ -27,13 +28,9 @@ class _Exact(Method):
         PrecisionError: when answering, if the tolerance cannot be met.
     """
 
-    tolerance: float = 1e-9
+    tolerance: Annotated[float, Gt(0), Lt(math.inf)] = 1e-9
 
     together = 64
-
-    def __post_init__(self) -> None:
-        if not 0 < self.tolerance < np.inf:
-            raise SettingError(f"tolerance must be a number above 0, got {self.tolerance}")
 
     def answer(self, question: Question) -> Answer:
         """Integrate over the random removals of one text."""
@@ -83,9 +80,9 @@ class LimeExact(_Exact):
         ridge: penalty at finite `n_samples`.
     """
 
-    kernel_width: float = 0.25
-    n_samples: int | None = None
-    ridge: float = 1.0
+    kernel_width: Annotated[float, Gt(0)] = 0.25
+    n_samples: Annotated[int, Ge(1)] | None = None
+    ridge: Annotated[float, Ge(0), Lt(math.inf)] = 1.0
 
     card = cards.LIME_EXACT
 

@@ -12,7 +12,7 @@ that term out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from heedful.methods.base import Answer, Method
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.normalisers import normalise, slope
 from heedful.question import Question
+from heedful.support.kinds import OneOf
 from heedful.text.encoding import Encoded
 
 ENGINES = ("auto", "closed-form", "autograd")
@@ -107,13 +108,9 @@ class _Gradient(Method):
         SettingError: unknown engine, or a closed form asked of another model.
     """
 
-    engine: str = "auto"
+    engine: Annotated[str, OneOf(ENGINES)] = "auto"
 
     summary: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise SettingError(f"unknown engine {self.engine!r}: use one of {', '.join(ENGINES)}")
 
     def answer(self, question: Question) -> Answer:
         """One number a token from its gradient vector, added up over each unit's tokens."""

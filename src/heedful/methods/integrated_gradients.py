@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from jaxtyping import Float64
 
 from heedful.classifier import inside
@@ -14,9 +16,11 @@ from heedful.errors import SettingError
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
 from heedful.question import Question
-from heedful.support.settings import check_whole
+from heedful.support.kinds import OneOf
+from heedful.support.progress import counted
 
 BASELINES = ("auto", "pad", "mask", "unk", "zero")
+_MOST_STEPS = 10_000  # computing where they are takes memory and time by their second and third power
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,12 @@ class IntegratedGradients(Method):
         {'n_steps': 50, 'tolerance': inf, 'max_steps': 1600, 'baseline': 'auto'}
     """
 
-    n_steps: int = 50
-    tolerance: float = 1e-3
-    max_steps: int = 1600
-    baseline: str = "auto"
+    n_steps: Annotated[int, Ge(1), Le(_MOST_STEPS)] = 50
+    tolerance: Annotated[float, Ge(0)] = 1e-3
+    max_steps: Annotated[int, Ge(0), Le(_MOST_STEPS)] = 1600
+    baseline: Annotated[str, OneOf(BASELINES)] = "auto"
 
     card = cards.INTEGRATED_GRADIENTS
-
-    def __post_init__(self) -> None:
-        check_whole("n_steps", self.n_steps, 1)
-        if not self.tolerance >= 0:
-            raise SettingError(f"tolerance must be at least 0, got {self.tolerance}")
-        if self.baseline not in BASELINES:
-            raise SettingError(f"unknown baseline {self.baseline!r}: use one of {', '.join(BASELINES)}")
 
     def answer(self, question: Question) -> Answer:
         """Integrate, with more and more points until the scores add up."""
@@ -70,7 +67,7 @@ class IntegratedGradients(Method):
         n_forward, n_steps = 3, self.n_steps  # the check of the word vectors takes two
         while True:
             places, weights = _gauss_legendre(n_steps)
-            points = (baseline + place * (whole - baseline) for place in places)
+            points = counted(baseline + place * (whole - baseline) for place in places)
             slopes = inside.gradients(classifier, encoded, output, points)
             mean = sum(weight * slope for weight, (_, slope) in zip(weights, slopes, strict=True))
             scores = ((whole - baseline) * mean).sum(axis=1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Gt, Lt
 from jaxtyping import Int64
 
 from heedful.errors import SettingError
@@ -13,11 +16,12 @@ from heedful.games.protocol import Game
 from heedful.games.sampled.lime.adjusted import AdjustedMasks
 from heedful.games.sampled.lime.neighbourhood import SAMPLERS, draw_all, sample
 from heedful.games.sampled.lime.ridge import Fit, Masks, PerMask, WeightedMasks
-from heedful.games.sampled.stopping import FEW, Stop, check_precision, relative_error
+from heedful.games.sampled.stopping import FEW, Stop, relative_error
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
+from heedful.methods.budget import check_masks
 from heedful.question import Question
-from heedful.support.settings import check_whole
+from heedful.support.kinds import OneOf
 
 SELECTIONS = ("auto", "forward_selection", "highest_weights", "none")
 _ROWS = 100  # samples before a standard error is trusted
@@ -54,29 +58,15 @@ class Lime(Method):
         0.25
     """
 
-    n_samples: int = 5000
-    kernel_width: float = 0.25
-    ridge: float = 1.0
-    n_features: int | None = None
-    selection: str = "auto"
-    sampler: str = "fast"
-    precision: float | None = None
+    n_samples: Annotated[int, Ge(1)] = 5000
+    kernel_width: Annotated[float, Gt(0)] = 0.25
+    ridge: Annotated[float, Ge(0), Lt(math.inf)] = 1.0
+    n_features: Annotated[int, Ge(1)] | None = None
+    selection: Annotated[str, OneOf(SELECTIONS)] = "auto"
+    sampler: Annotated[str, OneOf(SAMPLERS)] = "fast"
+    precision: Annotated[float, Gt(0), Lt(math.inf)] | None = None
 
     card = cards.LIME
-
-    def __post_init__(self) -> None:
-        check_whole("n_samples", self.n_samples, 1)
-        if not self.kernel_width > 0:
-            raise SettingError(f"kernel_width must be above 0, got {self.kernel_width}")
-        if not 0 <= self.ridge < np.inf:
-            raise SettingError(f"ridge must be a number of at least 0, got {self.ridge}")
-        if self.n_features is not None:
-            check_whole("n_features", self.n_features, 1)
-        if self.selection not in SELECTIONS:
-            raise SettingError(f"unknown selection {self.selection!r}: use one of {', '.join(SELECTIONS)}")
-        if self.sampler not in SAMPLERS:
-            raise SettingError(f"unknown sampler {self.sampler!r}: use one of {', '.join(SAMPLERS)}")
-        check_precision(self.precision)
 
     def answer(self, question: Question) -> Answer:
         """Draw masks, or list all of them; evaluate, fit."""
@@ -86,7 +76,9 @@ class Lime(Method):
         # a few units have few masks, which come again at every look
         memo = Memo(game) if self.precision is not None and 1 << d <= self.n_samples else game
         if self.precision is not None or not listed:
-            fit, details, precise = self._sampled(memo, 1 << d if listed else self.n_samples, question.seed)
+            most = 1 << d if listed else self.n_samples
+            check_masks("lime: n_samples", most, question, bytes_a_unit=4.0)
+            fit, details, precise = self._sampled(memo, most, question.seed)
         if listed and not precise:
             fit, details = self._enumerated(memo)
         return Answer(
@@ -99,7 +91,9 @@ class Lime(Method):
 
     def _sampled(self, game: Game, most: int, seed: int) -> tuple[Fit, dict[str, float], bool]:
         """A fit of at most so many of the samples, what to tell of it, and whether it is as precise as requested."""
-        masks, weights = sample(self.sampler, self.n_samples, game.n_units, seed, self.kernel_width)
+        with np.errstate(over="ignore"):  # of a width near 0
+            masks, weights = sample(self.sampler, most, game.n_units, seed, self.kernel_width)
+        self._check_weights(weights, game.n_units)
         values, done = np.empty(most), 0
         stop = Stop(self.precision, max(_ROWS, 4 * (game.n_units + 1)))
         for look in stop.looks(most):
@@ -124,13 +118,21 @@ class Lime(Method):
 
     def _enumerated(self, game: Game) -> tuple[Fit, dict[str, float]]:
         """The fit to the moments that so many samples have in expectation, and what to tell of it."""
-        masks, weights = draw_all(self.n_samples, game.n_units, self.kernel_width)
+        with np.errstate(over="ignore"):
+            masks, weights = draw_all(self.n_samples, game.n_units, self.kernel_width)
+        self._check_weights(weights, game.n_units)
         moments = WeightedMasks(masks, weights, game(masks))
         fit = moments.fit(self._choose(moments, game.n_units), self.ridge)
         details = {"n_evaluations": float(len(masks)), "enumerated": 1.0}
         if self.precision is not None:
             details |= {"relative_error": 0.0, "precision_reached": 1.0}
         return replace(fit, std_error=np.zeros(game.n_units)), details
+
+    def _check_weights(self, weights: PerMask, n_units: int) -> None:
+        """Raise SettingError if no mask has any weight but that of the whole text, from which nothing can be learnt."""
+        if len(weights) > 1 and not weights[1:].any():
+            width = f"kernel_width {self.kernel_width}"
+            raise SettingError(f"lime: {width} leaves masks of {n_units} units no weight: use a larger one")
 
     def _choose(self, moments: WeightedMasks, n_units: int) -> Int64[np.ndarray, " chosen"]:
         if self.selection == "none" or self.n_features is None:

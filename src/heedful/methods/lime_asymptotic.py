@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
-from heedful.errors import SettingError
+from annotated_types import Gt
+
 from heedful.games import formulas
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
 from heedful.question import Question
+from heedful.support.kinds import OneOf
 
 FORMULAS = ("corrected", "paper")
 
@@ -33,16 +36,10 @@ class LimeAsymptotic(Method):
         {'formula': 'corrected', 'kernel_width': 0.25}
     """
 
-    formula: str = "corrected"
-    kernel_width: float = 0.25
+    formula: Annotated[str, OneOf(FORMULAS)] = "corrected"
+    kernel_width: Annotated[float, Gt(0)] = 0.25
 
     card = cards.LIME_ASYMPTOTIC
-
-    def __post_init__(self) -> None:
-        if self.formula not in FORMULAS:
-            raise SettingError(f"unknown formula {self.formula!r}: use one of {', '.join(FORMULAS)}")
-        if not self.kernel_width > 0:
-            raise SettingError(f"kernel_width must be above 0, got {self.kernel_width}")
 
     def answer(self, question: Question) -> Answer:
         """Put the text's weights and values into the formula."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Gt, Lt
 
 from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
 from heedful.games.sampled.owen import owen_sampled
-from heedful.games.sampled.stopping import Sampled, check_precision, sample_or_enumerate
+from heedful.games.sampled.stopping import Sampled, sample_or_enumerate
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
 from heedful.question import Question
-from heedful.support.settings import check_whole
+from heedful.support.budget import check_budget
 from heedful.text.units import sentence_of
 
 
@@ -45,20 +48,17 @@ class Partition(Method):
         True
     """
 
-    n_samples: int = 4096
-    precision: float | None = None
+    n_samples: Annotated[int, Ge(2)] = 4096  # for no unit and for all
+    precision: Annotated[float, Gt(0), Lt(math.inf)] | None = None
 
     card = cards.PARTITION
-
-    def __post_init__(self) -> None:
-        check_whole("n_samples", self.n_samples, 2)  # for no unit and for all
-        check_precision(self.precision)
 
     def answer(self, question: Question) -> Answer:
         """Enumerate, or walk permutations that keep sentences together."""
         game, unions = question.game(), sentence_of(question.units, question.encoded.text)
 
         def sample(game: Game, budget: int) -> Sampled:
+            check_budget("partition: n_samples", budget)
             return owen_sampled(game, unions, budget, precision=self.precision, seed=question.seed)
 
         def exact(game: Game) -> tuple[np.ndarray, float]:

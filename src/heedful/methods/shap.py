@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Gt, Le, Lt
 
 from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
+from heedful.games.sampled.coalitions import SAMPLINGS
 from heedful.games.sampled.shapley import (
     check_permutations,
-    check_sampling,
     kernel_shapley,
     permutation_evaluations,
     permutation_shapley,
     permutations_within,
 )
-from heedful.games.sampled.stopping import FEW, Sampled, check_precision, sample_or_enumerate
+from heedful.games.sampled.stopping import FEW, Sampled, sample_or_enumerate
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
+from heedful.methods.budget import check_masks
 from heedful.question import Question
+from heedful.support.budget import check_budget
+from heedful.support.kinds import OneOf
 
 _WALKED = 20  # permutations, where the caller names no number and there are many units
 
@@ -49,15 +55,15 @@ class PermutationShap(Method):
         {'n_permutations': 100, 'antithetic': True, 'precision': None}
     """
 
-    n_permutations: int | None = None
-    antithetic: bool | float = True
-    precision: float | None = None
+    n_permutations: Annotated[int, Ge(1)] | None = None
+    antithetic: bool | Annotated[float, Ge(0), Le(1)] = True
+    precision: Annotated[float, Gt(0), Lt(math.inf)] | None = None
 
     card = cards.PERMUTATION_SHAP
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_permutations(self._walked, self.antithetic)
-        check_precision(self.precision)
 
     @property
     def _walked(self) -> int:
@@ -77,6 +83,8 @@ class PermutationShap(Method):
         def exact(game: Game) -> tuple[np.ndarray, float]:
             return enumeration.shapley(game, d), float(game(np.zeros((1, d), dtype=bool))[0])
 
+        each = permutation_evaluations(2, d, self.antithetic) / 2
+        check_budget("permutation-shap: n_permutations", walked, evaluations_each=each)
         budget = permutation_evaluations(walked, d, self.antithetic)
         if self.n_permutations is None and d <= FEW:
             budget = max(budget, 1 << d)
@@ -107,20 +115,18 @@ class KernelShap(Method):
         {'n_samples': 4096, 'sampling': 'leverage', 'paired': True, 'precision': None}
     """
 
-    n_samples: int = 4096
-    sampling: str = "kernel"
+    n_samples: Annotated[int, Ge(2)] = 4096  # for no unit and for all
+    sampling: Annotated[str, OneOf(SAMPLINGS)] = "kernel"
     paired: bool = True
-    precision: float | None = None
+    precision: Annotated[float, Gt(0), Lt(math.inf)] | None = None
 
     card = cards.KERNEL_SHAP
-
-    def __post_init__(self) -> None:
-        check_sampling(self.n_samples, self.sampling)
-        check_precision(self.precision)
 
     def answer(self, question: Question) -> Answer:
         """Draw coalitions, evaluate them, fit."""
         game = question.game()
+        drawn = min(self.n_samples, 1 << game.n_units)
+        check_masks("kernel-shap: n_samples", drawn, question, bytes_a_unit=32.0 if self.paired else 64.0)
         result = kernel_shapley(
             game,
             self.n_samples,

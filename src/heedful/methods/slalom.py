@@ -6,18 +6,20 @@ other, and a surrogate that fits no better than a constant is refused. See `heed
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
+from annotated_types import Ge, Gt, Lt
 
-from heedful.errors import SettingError
 from heedful.games import exact
+from heedful.games.sampled.stopping import FEW
 from heedful.games.surrogate import slalom
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
+from heedful.methods.budget import check_masks
 from heedful.question import Question
-from heedful.support.settings import check_whole
+from heedful.support.kinds import OneOf
 
 SCORES = ("linear", "value", "removal", "importance")
 
@@ -37,17 +39,15 @@ class _OfSurrogate(Method):
         SettingError: a setting is out of range; when answering, the surrogate is no better than a constant.
     """
 
-    n_samples: int = 1000
-    sampling: str = "mixed"
+    n_samples: Annotated[int, Ge(slalom.LEAST)] = 1000
+    sampling: Annotated[str, OneOf(slalom.SAMPLINGS)] = "mixed"
     fixed: bool = True
-
-    def __post_init__(self) -> None:
-        check_whole("n_samples", self.n_samples, 1)
-        slalom.check(int(self.n_samples), self.sampling)
 
     def _fit(self, question: Question) -> tuple[slalom.Slalom, dict[str, Any]]:
         """The surrogate, and what every answer says about it."""
         game = question.game()
+        if game.n_units > FEW:  # of fewer all masks are listed
+            check_masks(f"{self.card.name}: n_samples", self.n_samples, question, bytes_a_unit=64.0)
         found = slalom.fit(game, self.n_samples, self.sampling, fixed=self.fixed, seed=question.seed)
         details = {
             "fidelity": found.fidelity,
@@ -73,14 +73,9 @@ class Slalom(_OfSurrogate):
         {'n_samples': 1000, 'sampling': 'mixed', 'fixed': True, 'score': 'value'}
     """
 
-    score: str = "linear"
+    score: Annotated[str, OneOf(SCORES)] = "linear"
 
     card = cards.SLALOM
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.score not in SCORES:
-            raise SettingError(f"unknown score {self.score!r}: use one of {', '.join(SCORES)}")
 
     @property
     def signed(self) -> bool:
@@ -110,12 +105,7 @@ class _ExactOfSurrogate(_OfSurrogate):
         PrecisionError: when answering, if the tolerance cannot be met.
     """
 
-    tolerance: float = 1e-9
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.tolerance < np.inf:
-            raise SettingError(f"tolerance must be a number above 0, got {self.tolerance}")
+    tolerance: Annotated[float, Gt(0), Lt(math.inf)] = 1e-9
 
 
 @dataclass(frozen=True)
@@ -140,14 +130,9 @@ class SlalomLime(_ExactOfSurrogate):
         kernel_width: as for `lime`.
     """
 
-    kernel_width: float = 0.25
+    kernel_width: Annotated[float, Gt(0)] = 0.25
 
     card = cards.SLALOM_LIME
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.kernel_width > 0:
-            raise SettingError(f"kernel_width must be above 0, got {self.kernel_width}")
 
     def answer(self, question: Question) -> Answer:
         """Fit, then integrate."""

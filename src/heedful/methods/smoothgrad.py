@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, Lt, MultipleOf
 
 from heedful.classifier import inside
-from heedful.errors import SettingError
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
 from heedful.methods.gradient import SUMMARIES, Vectors, direction
 from heedful.question import Question
-from heedful.support.settings import check_whole
+from heedful.support.budget import check_budget
+from heedful.support.kinds import OneOf
+from heedful.support.progress import counted
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class SmoothGrad(Method):
     standard deviation.
 
     Args:
-        n_samples: noisy copies, each a forward and a backward pass; an even number.
+        n_samples: noisy copies, each a forward and a backward pass.
         noise_level: standard deviation of the noise, as a share of the range of the text's word vectors (largest
             component minus smallest).
         summary: "l2", "l1", "mean" or "gxi", as in the methods gradient-l2, -l1, -mean and -x-input.
@@ -42,20 +46,11 @@ class SmoothGrad(Method):
         (True, False)
     """
 
-    n_samples: int = 50
-    noise_level: float = 0.02
-    summary: str = "l2"
+    n_samples: Annotated[int, Ge(4), MultipleOf(2)] = 50
+    noise_level: Annotated[float, Ge(0), Lt(math.inf)] = 0.02
+    summary: Annotated[str, OneOf(SUMMARIES)] = "l2"
 
     card = cards.SMOOTHGRAD
-
-    def __post_init__(self) -> None:
-        check_whole("n_samples", self.n_samples, 1)
-        if self.n_samples < 4 or self.n_samples % 2:
-            raise SettingError(f"n_samples must be an even number of at least 4, got {self.n_samples}")
-        if not 0 <= self.noise_level < np.inf:
-            raise SettingError(f"noise_level must be a number of at least 0, got {self.noise_level}")
-        if self.summary not in SUMMARIES:
-            raise SettingError(f"unknown summary {self.summary!r}: use one of {', '.join(SUMMARIES)}")
 
     @property
     def signed(self) -> bool:
@@ -66,8 +61,10 @@ class SmoothGrad(Method):
         """Draw noise, take gradients, average."""
         classifier, encoded = question.classifier, question.encoded
         vectors = inside.own_vectors(classifier, encoded)
+        check_budget("smoothgrad: n_samples", self.n_samples, bytes_each=10.0 * vectors.size)
         spread = self.noise_level * float(np.ptp(vectors))
-        found = inside.gradients(classifier, encoded, question.output, self._noisy(vectors, spread, question.seed))
+        noisy = counted(self._noisy(vectors, spread, question.seed))
+        found = inside.gradients(classifier, encoded, question.output, noisy)
         pairs = [((v + w) / 2, (g + h) / 2) for (v, g), (w, h) in zip(found, found, strict=True)]
         gradients = np.stack([gradient for _, gradient in pairs])
         eps = float(torch.finfo(classifier.model.dtype).eps)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from heedful.errors import SettingError
 from heedful.metrics.cards import Card
 from heedful.metrics.registry import REGISTRY
+from heedful.support.names import shown
+from heedful.support.settings import check_settings
 
 if TYPE_CHECKING:
     from heedful.metrics.agreement import kendall_tau_b, pairwise, sign_agreement, spearman, top_k_overlap
@@ -63,8 +66,10 @@ def get(metric: str | Metric) -> Metric:
         made: Metric = REGISTRY.get(metric)
         return made
     if hasattr(metric, "card") and not isinstance(metric, type):
+        if is_dataclass(metric):  # a class of one's own need not have checked its settings
+            check_settings(metric, metric.card.name)
         return metric
-    raise SettingError(f"a metric is given by name, or as an object such as Kendall(), got {metric!r}")
+    raise SettingError(f"a metric is given by name, or as an object such as Kendall(), got {shown(metric)}")
 
 
 __all__ = [

@@ -12,6 +12,7 @@ from jaxtyping import Float64, Int64
 from heedful.errors import InputError, SettingError
 from heedful.explanation import Explanation
 from heedful.metrics.kernels import inversions
+from heedful.support.names import did_you_mean, match, shown
 
 MEASURES = ("kendall", "spearman", "top5", "sign")
 
@@ -126,6 +127,7 @@ def pairwise(
         SettingError: unknown measure, or `signed` is neither True, False nor None.
         InputError: the explanations differ in their number of units.
     """
+    measure = match(measure, MEASURES) or measure if isinstance(measure, str) else measure
     compare = _measure(measure)
     if signed is not None and not isinstance(signed, bool):
         raise SettingError(f"signed must be True, False or None, got {signed!r}")
@@ -149,7 +151,9 @@ def _measure(name: str) -> Callable[[np.ndarray, np.ndarray], float]:
     k = name.removeprefix("top")
     if name.startswith("top") and re.fullmatch("0*[1-9][0-9]{0,17}", k):
         return lambda a, b: top_k_overlap(a, b, int(k))
-    raise SettingError(f"unknown measure {name!r}: use one of {', '.join(MEASURES)} (or top with another number)")
+    asked = did_you_mean(name, MEASURES) if isinstance(name, str) else ""
+    listed = f"unknown measure {shown(name)}: use one of {', '.join(MEASURES)} (or top with another number)"
+    raise SettingError(f"{listed}; {asked}" if asked else listed)
 
 
 def _dense_ranks(scores: Float64[np.ndarray, " units"]) -> Int64[np.ndarray, " units"]:

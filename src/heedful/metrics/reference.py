@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 from jaxtyping import Float64
 
 from heedful import methods
@@ -14,7 +16,6 @@ from heedful.metrics import cards
 from heedful.metrics.agreement import kendall_tau_b, sign_agreement, spearman, top_k_overlap
 from heedful.metrics.base import Metric
 from heedful.question import Question
-from heedful.support.settings import check_whole
 
 Scores = Float64[np.ndarray, " units"]
 
@@ -35,6 +36,7 @@ class _Agreement(Metric):
     reference: str = field(default="shapley-exact", kw_only=True)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         methods.get(self.reference)
 
     def measure(self, question: Question, explanation: Explanation) -> float:
@@ -87,13 +89,9 @@ class TopKOverlap(_Agreement):
         k: how many units are looked at.
     """
 
-    k: int = 5
+    k: Annotated[int, Ge(1)] = 5
 
     card = cards.TOP_K
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_whole("k", self.k, 1)
 
     def _compare(self, scores: Scores, truth: Scores, *, signed: bool) -> float:
         return top_k_overlap(scores, truth, self.k)

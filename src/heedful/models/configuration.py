@@ -5,6 +5,7 @@ from __future__ import annotations
 from transformers import PreTrainedConfig
 
 from heedful.errors import SettingError
+from heedful.support.names import choose
 
 NORMALISERS = ("softmax", "sparsemax", "entmax")
 
@@ -76,8 +77,7 @@ class AttentionPoolingConfig(PreTrainedConfig):
                 raise SettingError(f"{name} must be the number of a token, got {token_id!r}")
         if self.cls_token_id >= self.vocab_size:
             raise SettingError(f"cls_token_id must lie below the {self.vocab_size} words, got {self.cls_token_id}")
-        if self.normaliser not in NORMALISERS:
-            raise SettingError(f"unknown normaliser {self.normaliser!r}: use one of {', '.join(NORMALISERS)}")
+        self.normaliser = choose(self.normaliser, NORMALISERS, "normaliser")
         if self.normaliser == "entmax" and not self.entmax_alpha > 1:
             raise SettingError(f"entmax needs alpha above 1, got {self.entmax_alpha}; alpha 1 is the softmax")
         if not 0 <= self.word_dropout < 1:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Annotated
 
-from heedful.errors import SettingError
+from annotated_types import Ge, Gt, Lt
+
+from heedful.support.kinds import OneOf
+from heedful.support.names import choose
+from heedful.support.settings import check_settings
 
 
 @dataclass(frozen=True)
@@ -24,46 +29,45 @@ class Preset:
         min_frequency, max_vocabulary: which words get an embedding.
         truncation_side: which end of a long text is cut.
         word_dropout, position_scale, initializer_range, attend_padding: see `AttentionPoolingConfig`.
+
+    Raises:
+        SettingError: a value is of another type than its annotation says, or out of its bounds.
     """
 
     name: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    min_steps: int = 0
-    weight_decay: float = 0.01
-    warmup: float = 0.0
+    epochs: Annotated[int, Ge(1)]
+    batch_size: Annotated[int, Ge(1)]
+    learning_rate: Annotated[float, Gt(0), Lt(math.inf)]
+    min_steps: Annotated[int, Ge(0)] = 0
+    weight_decay: Annotated[float, Ge(0), Lt(math.inf)] = 0.01
+    warmup: Annotated[float, Ge(0), Lt(1)] = 0.0
     decay: bool = False
-    validation_share: float = 0.2
-    patience: int = 3
-    keep: str = "best"
-    min_frequency: int = 5
-    max_vocabulary: int = 32_000
-    truncation_side: str = "right"
-    word_dropout: float = 0.0
-    position_scale: float = 1.0
-    initializer_range: float = 1.0
+    validation_share: Annotated[float, Gt(0), Lt(1)] = 0.2
+    patience: Annotated[int, Ge(1)] = 3
+    keep: Annotated[str, OneOf(("best", "last"))] = "best"
+    min_frequency: Annotated[int, Ge(1)] = 5
+    max_vocabulary: Annotated[int, Ge(1)] = 32_000
+    truncation_side: Annotated[str, OneOf(("left", "right"))] = "right"
+    word_dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
+    position_scale: Annotated[float, Ge(0), Lt(math.inf)] = 1.0
+    initializer_range: Annotated[float, Ge(0), Lt(math.inf)] = 1.0
     attend_padding: bool = False
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
     def changed(self, *, epochs: int | None = None, learning_rate: float | None = None) -> Preset:
         """The same preset with other numbers where they are given; `epochs` then also says that none are added.
 
         Raises:
-            SettingError: a number is not positive.
+            SettingError: a number of another type, or not above 0.
 
         Example:
             >>> preset("paper").changed(epochs=1).epochs
             1
         """
-        changes: dict[str, int | float] = {}
-        if epochs is not None:
-            changes |= {"epochs": epochs, "min_steps": 0}
-        if learning_rate is not None:
-            changes |= {"learning_rate": learning_rate}
-        for name, value in changes.items():
-            if name != "min_steps" and not 0 < value < math.inf:
-                raise SettingError(f"{name} must be positive, got {value}")
-        return replace(self, **changes)  # type: ignore[arg-type]
+        preset = self if epochs is None else replace(self, epochs=epochs, min_steps=0)
+        return preset if learning_rate is None else replace(preset, learning_rate=learning_rate)
 
     def lengthened(self, n_train: int) -> Preset:
         """The same preset with epochs and patience for `min_steps` on `n_train` texts."""
@@ -110,6 +114,4 @@ def preset(name: str) -> Preset:
         >>> preset("paper").batch_size
         16
     """
-    if name not in PRESETS:
-        raise SettingError(f"unknown preset {name!r}: use one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    return PRESETS[choose(name, list(PRESETS), "preset")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import platform
 import random
 import time
@@ -11,15 +12,16 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Ge, Lt
 from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 from heedful.data import Dataset, Splits
 from heedful.errors import DataError, SettingError
-from heedful.models.configuration import AttentionPoolingConfig
+from heedful.models.configuration import NORMALISERS, AttentionPoolingConfig
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.models.presets import Preset
 from heedful.models.reporting import EpochReport
@@ -27,9 +29,10 @@ from heedful.models.saving import save
 from heedful.models.tokenizer import SPECIAL, build_tokenizer
 from heedful.models.trainer import arguments, last_checkpoint, rows, trainer
 from heedful.runs.folder import RunFolder
+from heedful.support.kinds import OneOf
 from heedful.support.memory import memory_limit, out_of_memory
 from heedful.support.progress import quiet_transformers
-from heedful.support.settings import check_seed
+from heedful.support.settings import check_seed, check_settings
 
 METRICS = "metrics.json"
 _CHECKPOINTS = "checkpoints"
@@ -37,15 +40,22 @@ _CHECKPOINTS = "checkpoints"
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of the model; the defaults are the paper's."""
+    """Sizes of the model; the defaults are the paper's.
 
-    hidden_size: int = 128
-    key_size: int = 64
-    value_size: int = 64
-    heads: int = 6
-    max_tokens: int = 256
-    normaliser: str = "softmax"
-    entmax_alpha: float = 1.5
+    Raises:
+        SettingError: a value is of another type than its annotation says, or out of its bounds.
+    """
+
+    hidden_size: Annotated[int, Ge(1)] = 128
+    key_size: Annotated[int, Ge(1)] = 64
+    value_size: Annotated[int, Ge(1)] = 64
+    heads: Annotated[int, Ge(1)] = 6
+    max_tokens: Annotated[int, Ge(1)] = 256
+    normaliser: Annotated[str, OneOf(NORMALISERS)] = "softmax"
+    entmax_alpha: Annotated[float, Ge(1), Lt(math.inf)] = 1.5
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 def run_folder(out: str | Path, identity: dict[str, Any]) -> RunFolder:

@@ -15,7 +15,7 @@ from heedful.errors import ModelError, SettingError
 from heedful.games.bridge import ForOthers
 from heedful.games.output import Output
 from heedful.support.memory import out_of_memory
-from heedful.support.progress import quiet_transformers
+from heedful.support.progress import quiet_transformers, ran
 from heedful.text.encoding import Encoded
 from heedful.text.units import Units
 
@@ -186,6 +186,7 @@ class ModelGame(ForOthers):
                 raise
         else:
             self._n_forward += len(kept)
+            ran(len(kept))
             self._check_finite(values)
             if self._mixes is None and len(ends):
                 self._mixes = self._alike(values[0], self._forward(kept[:1])[0])

@@ -6,17 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, islice
+from numbers import Integral
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 from jaxtyping import Float64
 
 from heedful.classifier import Classifier
-from heedful.errors import ModelError, SettingError, TextError
+from heedful.classifier.classifier import MASKINGS
+from heedful.errors import ModelError, SettingError, TargetError, TextError
+from heedful.games.output import KINDS as OUTPUTS
 from heedful.games.output import Output
 from heedful.games.ratio import RatioGame
 from heedful.question.forwards import ModelGame
 from heedful.question.tables import TableGame, exact_game, play
+from heedful.support.kinds import OneOf
+from heedful.support.names import shown
+from heedful.support.settings import check_settings
 from heedful.text.encoding import Encoded, Text
+from heedful.text.units import KINDS as UNITS
 from heedful.text.units import Units, find
 
 _TOGETHER = 2048  # tokens that share a forward pass
@@ -24,23 +33,23 @@ _TOGETHER = 2048  # tokens that share a forward pass
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What the caller wants explained, and how; see `heedful.explain`.
+    """What the caller wants explained, and how; see `heedful.explain`. All that can be told without a model is checked.
 
     Raises:
-        SettingError: the seed is no whole number from 0 up.
+        TargetError: the target is neither a class's name nor its index.
+        SettingError: an unknown output, unit or masking, or a seed that is no whole number from 0 up.
     """
 
     target: int | str = "predicted"
-    output: str = "logit"
-    unit: str = "word_type"
-    masking: str = "auto"
-    seed: int = 0
+    output: Annotated[str, OneOf(OUTPUTS)] = "logit"
+    unit: Annotated[str, OneOf(UNITS)] = "word_type"
+    masking: Annotated[str, OneOf(("auto", *MASKINGS))] = "auto"
+    seed: Annotated[int, Ge(0)] = 0
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.seed, (int, np.integer)) and not isinstance(self.seed, bool)
-        if not whole or self.seed < 0:
-            raise SettingError(f"the seed must be a whole number from 0 up, got {self.seed!r}")
-        object.__setattr__(self, "seed", int(self.seed))
+        if isinstance(self.target, bool) or not isinstance(self.target, (str, Integral)):
+            raise TargetError(f"a target is a class's name or index, or 'predicted', got {shown(self.target)}")
+        check_settings(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +123,7 @@ def check_text(classifier: Classifier, text: Text, unit: str) -> None:
         TextError: the classifier cannot read it, or sees no unit in it.
     """
     encoded = classifier.encode(text)
-    _check_units(find(encoded.text, encoded.offsets, unit))
+    _check_units(find(encoded.text, encoded.offsets, unit, second=encoded.second))
 
 
 def _check_units(units: Units) -> None:
@@ -162,7 +171,7 @@ def about(
     output = Output.of(
         choices.output, classifier.target(choices.target, logits), logits, exclusive=classifier.exclusive
     )
-    units = find(encoded.text, encoded.offsets, choices.unit)
+    units = find(encoded.text, encoded.offsets, choices.unit, second=encoded.second)
     return Question(classifier, encoded, units, output, classifier.masking(choices.masking), logits, choices.seed)
 
 

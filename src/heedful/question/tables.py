@@ -16,6 +16,7 @@ from heedful.games.ratio import RatioGame, Terms
 from heedful.models.modeling import AttentionPoolingForSequenceClassification, FoldedTables
 from heedful.question.deletion import DeletionGame
 from heedful.question.forwards import ModelGame
+from heedful.support.progress import ran
 from heedful.text.encoding import Encoded
 from heedful.text.units import Units
 
@@ -47,6 +48,7 @@ class TableGame(ForOthers):
     def __call__(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, " n"]:
         """Values of the masks; True keeps a unit."""
         scores = self.scores(masks)
+        ran(len(masks))
         return scores[:, 0] if self.output is None else self.output(scores)
 
 

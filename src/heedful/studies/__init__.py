@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from heedful.errors import SettingError
+from heedful.support.names import choose
 
 if TYPE_CHECKING:
     from heedful.studies.study import Study
@@ -23,7 +23,6 @@ def find(name: str) -> Study[Any]:
         >>> find("attention-meets-post-hoc").title
         'Attention Meets Post-hoc Interpretability, reproduced and taken further'
     """
-    if name not in NAMES:
-        raise SettingError(f"unknown study {name!r}: use one of {', '.join(NAMES)}")
-    study: Study[Any] = import_module(f"heedful.studies.{name.replace('-', '_')}").STUDY
+    module = choose(name, NAMES, "study").replace("-", "_")
+    study: Study[Any] = import_module(f"heedful.studies.{module}").STUDY
     return study

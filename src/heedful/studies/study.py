@@ -13,7 +13,6 @@ from typing import Any, Generic
 
 from heedful.data import Splits
 from heedful.data.hub import is_hub_id
-from heedful.errors import SettingError
 from heedful.models.training import fingerprint
 from heedful.runs.folder import RunFolder
 from heedful.runs.record import Record
@@ -21,6 +20,7 @@ from heedful.runs.tables import Tables
 from heedful.studies.run import Run, S
 from heedful.studies.stage import Stage, run_stages
 from heedful.support.progress import track
+from heedful.support.writable import check_folder
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,7 @@ class Study(Generic[S]):
         from heedful.studies.report import write  # late: asks for the extra's libraries before anything takes time
         from heedful.studies.style import save  # late: it brings matplotlib, an extra
 
-        if out == "":
-            raise SettingError("name the folder for the study: got an empty name")
-        out = Path(out)
+        out = check_folder(out)
         settings = self.quick if quick else self.full
         mode = {"study": self.name, "quick": quick, "seed": seed}
         texts = self.data(settings, None if data is None else Path(data), seed)

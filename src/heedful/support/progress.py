@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -12,8 +13,13 @@ from heedful.support.visible import visible
 Item = TypeVar("Item")
 
 
+_shown = threading.local()  # of each thread, the bar that counts what `ran` says
+
+
 def track(items: Iterable[Item], what: str, *, shown: bool, total: int | None = None) -> Iterator[Item]:
     """Iterate with a progress bar if `shown` and stderr is a terminal; without one otherwise.
+
+    The bar tells the time too, and how many texts have been run meanwhile: see `ran`.
 
     Args:
         items: what to iterate over.
@@ -28,10 +34,54 @@ def track(items: Iterable[Item], what: str, *, shown: bool, total: int | None = 
     if not shown or not sys.stderr.isatty():
         yield from items
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import track as rich_track
 
-    yield from rich_track(items, what, total=total, console=Console(stderr=True), transient=True)
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.TextColumn("{task.fields[ran]}"),
+        progress.TimeElapsedColumn(),
+    )
+    total = len(items) if total is None and isinstance(items, Sized) else total
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(visible(what), total=None if total == 1 else total, ran="")
+        remaining, n_ran = iter(items), 0
+
+        def count(n: int) -> None:
+            nonlocal n_ran
+            n_ran += n
+            bar.update(task, ran=f"{n_ran:,} texts run")
+
+        while True:
+            before, _shown.counter = getattr(_shown, "counter", None), count
+            try:
+                item = next(remaining)
+            except StopIteration:
+                return
+            finally:
+                _shown.counter = before
+            yield item
+            bar.advance(task)
+
+
+def ran(n: int) -> None:
+    """Say that so many texts have been run through the model, or looked up in its tables; shown if a bar is up."""
+    counter = getattr(_shown, "counter", None)
+    if counter is not None and n:
+        counter(n)
+
+
+def counted(items: Iterable[Item]) -> Iterator[Item]:
+    """Iterate over what is run one by one, and count it.
+
+    Example:
+        >>> list(counted([1, 2]))
+        [1, 2]
+    """
+    for item in items:
+        ran(1)
+        yield item
 
 
 @contextmanager

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from heedful.errors import SettingError
+from heedful.support.names import asking, near, shown
 from heedful.support.settings import changed
 
 
@@ -85,7 +85,7 @@ class Registry(Generic[C]):
         known = self._known()
         wanted = known.get(name.casefold())
         if wanted is None:
-            raise SettingError(f"unknown {self._kind} {name!r}: {self._suggestion(name)}")
+            raise SettingError(f"unknown {self._kind} {shown(name)}: {self._suggestion(name)}")
         if wanted in self._own:
             return self._own[wanted]
         if wanted in self._homes:
@@ -126,13 +126,9 @@ class Registry(Generic[C]):
 
     def _suggestion(self, name: str) -> str:
         known = self._known()
-        wanted = name.casefold()
-        near = {known[other] for other in known if wanted and (wanted in other or other in wanted)}
-        near |= {known[other] for other in get_close_matches(wanted, known, n=3, cutoff=0.7)}
-        if not near:
-            return f"use one of {', '.join(self.names())}"
-        *most, last = sorted(near, key=self.names().index)
-        return f"did you mean {', '.join(most)} or {last}?" if most else f"did you mean {last}?"
+        meant = {known[other] for other in near(name, known)}
+        names = self.names()
+        return asking(sorted(meant, key=names.index)) if meant else f"use one of {', '.join(names)}"
 
     def _load(self, home: str) -> Any:
         module, _, name = home.partition(":")

@@ -32,7 +32,7 @@ class Units:
 
     Attributes:
         kind: "word_type", "word", "token" or "sentence".
-        strings: one string a unit, as it stands in the text.
+        strings: one string a unit, as it stands in the text; in a pair, both texts may have a unit of one string.
         spans: character spans of each unit, in the order of the text; word types have one a occurrence.
         positions: token positions of each unit, ascending.
         n_tokens: length of the token sequence the positions index.
@@ -96,14 +96,26 @@ def sentences(text: str) -> list[Span]:
     return [m.span() for m in _SENTENCE.finditer(text) if _WORDLIKE.search(m.group())]
 
 
-def find(text: str, offsets: Iterable[Span | None], kind: str) -> Units:
-    """Units of `kind` in a text, given each token's (start, end) offsets, None for special tokens.
+def find(text: str, offsets: Iterable[Span | None], kind: str, *, second: int | None = None) -> Units:
+    r"""Return the units of a text, or of a pair of texts, given where its tokens are.
 
     A token belongs to the unit it overlaps; units that share a token, as in Chinese, are one. Units without any token
-    (cut off, or dropped by the tokeniser) are left out: the classifier cannot depend on them.
+    (cut off, or dropped by the tokeniser) are left out: the classifier cannot depend on them. Of a pair, no unit is
+    in both texts: "the" in a premise and "the" in its hypothesis are two word types.
+
+    Args:
+        text: the text; of a pair, both.
+        offsets: each token's (start, end) in it; None for special tokens.
+        kind: one of `KINDS`.
+        second: where the second text of a pair begins.
 
     Raises:
         SettingError: `kind` is unknown.
+
+    Example:
+        >>> offsets = [None, (0, 3), (4, 8), None, (9, 12), (13, 17), None]
+        >>> find("the cast\nthe plot", offsets, "word_type", second=9).strings
+        ('the', 'cast', 'the', 'plot')
     """
     offsets = list(offsets)
     if kind not in KINDS:
@@ -115,7 +127,8 @@ def find(text: str, offsets: Iterable[Span | None], kind: str) -> Units:
     spans, owned = _match(sentences(text) if kind == "sentence" else words(text), offsets)
     groups: dict[object, list[int]] = {}
     for j, (start, end) in enumerate(spans):
-        groups.setdefault(text[start:end] if kind == "word_type" else j, []).append(j)
+        behind = second is not None and start >= second
+        groups.setdefault((behind, text[start:end]) if kind == "word_type" else j, []).append(j)
     grouped = list(groups.values())
     return _units(
         kind,

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from heedful.studies.measuring import table
 
 from heedful.studies.attention_meets_post_hoc import differences
 from heedful.studies.attention_meets_post_hoc.variants import EXACT, SAMPLED
+from heedful.studies.measuring import table
 from heedful.studies.verdicts import CONFIRMED, NOT_SETTLED, REFUTED
 
 N = 200

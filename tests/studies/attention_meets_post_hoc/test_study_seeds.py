@@ -6,10 +6,10 @@ import math
 
 import pyarrow as pa
 import pytest
-from heedful.studies.measuring import table
 
 from factory import SENTENCES, make_classifier
 from heedful.studies.attention_meets_post_hoc import attention, seeds
+from heedful.studies.measuring import table
 
 
 def row(text, against, output=seeds.OUTPUT):

@@ -1,0 +1,27 @@
+"""How many masks of a text can be drawn and evaluated: refused at once, instead of when memory runs out or never."""
+
+from __future__ import annotations
+
+from heedful.question import Question
+from heedful.support.budget import check_budget
+
+
+def check_masks(name: str, n_samples: int, question: Question, *, bytes_a_unit: float) -> None:
+    """Refuse more masks than memory has room for.
+
+    Args:
+        name: what errors call the number, such as "lime: n_samples".
+        n_samples: how many are wanted.
+        question: whose text they mask.
+        bytes_a_unit: what an estimator holds of each unit of each mask; evaluating takes 4 bytes a token besides.
+
+    Raises:
+        SettingError: there are too many; the message says how many would do.
+    """
+    d, n_tokens = len(question.units), len(question.encoded)
+    check_budget(
+        name,
+        n_samples,
+        bytes_each=bytes_a_unit * d + 4.0 * n_tokens + 200.0,
+        bytes_besides=50.0 * d * d,  # a few matrices of units by units
+    )
