@@ -62,8 +62,8 @@ def test_a_hub_id_is_read_with_its_class_names(hub):
 def test_hub_data_pass_the_same_checks(hub):
     hub.held["owner/reviews"] = {"train": HubSplit({"text": ["a", " "], "label": ["x", "y"]})}
     assert "reviews (train), row 2: the text" in refusal("owner/reviews", data.read_splits)
-    hub.held["owner/reviews"] = {"train": HubSplit({"sentence": ["a", "b"], "label": ["x", "y"]})}
-    assert "no column 'text'; the columns are: 'sentence', 'label'" in refusal("owner/reviews", data.read_splits)
+    hub.held["owner/reviews"] = {"train": HubSplit({"words": ["a", "b"], "label": ["x", "y"]})}
+    assert "no column 'text'; the columns are: 'words', 'label'" in refusal("owner/reviews", data.read_splits)
     hub.held["owner/reviews"] = {
         "train": HubSplit({"text": ["a", "b"], "label": [0, 1]}, ["x", "y"]),
         "test": HubSplit({"text": ["c"], "label": [-1]}, ["x", "y"]),

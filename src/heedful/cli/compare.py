@@ -11,6 +11,7 @@ from heedful.cli.options import (
     AsCsv,
     AsJson,
     Device,
+    Encoding,
     File,
     LongText,
     Masking,
@@ -21,11 +22,14 @@ from heedful.cli.options import (
     Seed,
     Target,
     Text,
+    TextColumn,
     Unit,
     command,
 )
-from heedful.cli.reading import check_request, load_classifier, read_text
+from heedful.cli.reading import check_request, load_classifier, read_given
 from heedful.cli.results import Printed
+from heedful.cli.rows import Run, explain_rows
+from heedful.errors import SettingError
 from heedful.methods import DEFAULTS
 
 
@@ -42,19 +46,27 @@ def compare(  # noqa: PLR0913, PLR0917 - one option a choice
     seed: Seed = 0,
     long_text: LongText = "truncate",
     device: Device = None,
+    text_column: TextColumn = None,
+    encoding: Encoding = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     out: Out = None,
 ) -> None:
-    """Explain one prediction by several methods and show how far they agree."""
+    """Explain one prediction, or every row of a table, by several methods and show how far they agree."""
     printed = Printed.checked(as_json=as_json, as_csv=as_csv, out=out)
     request = check_request(
         method or DEFAULTS, long_text, target=target, output=output, unit=unit, masking=masking, seed=seed
     )
-    first = read_text(text, file)
+    given = read_given(text, file, text_column, encoding)
+    if isinstance(given, tuple) and pair is not None:
+        raise SettingError("--pair goes with one text, not with the rows of a table")
     classifier = load_classifier(model, device)
-    given = first if pair is None else (first, pair)
-    printed.show(heedful.compare(classifier, given, request.methods, **request.arguments))
+    if isinstance(given, tuple):
+        run = Run(lambda one: heedful.compare(classifier, one, request.methods, **request.arguments))
+        explain_rows(given, run, printed)
+        return
+    whole = given if pair is None else (given, pair)
+    printed.show(heedful.compare(classifier, whole, request.methods, progress=True, **request.arguments))
 
 
 COMMAND = command(compare)

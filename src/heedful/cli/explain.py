@@ -11,6 +11,7 @@ from heedful.cli.options import (
     AsCsv,
     AsJson,
     Device,
+    Encoding,
     File,
     LongText,
     Masking,
@@ -21,11 +22,14 @@ from heedful.cli.options import (
     Seed,
     Target,
     Text,
+    TextColumn,
     Unit,
     command,
 )
-from heedful.cli.reading import check_request, load_classifier, read_text
+from heedful.cli.reading import check_request, load_classifier, read_given
 from heedful.cli.results import Printed
+from heedful.cli.rows import Run, explain_rows
+from heedful.errors import SettingError
 
 
 def explain(  # noqa: PLR0913, PLR0917 - one option a choice
@@ -41,17 +45,30 @@ def explain(  # noqa: PLR0913, PLR0917 - one option a choice
     seed: Seed = 0,
     long_text: LongText = "truncate",
     device: Device = None,
+    text_column: TextColumn = None,
+    encoding: Encoding = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     out: Out = None,
 ) -> None:
-    """Explain one prediction by one method."""
+    """Explain one prediction by one method, or every row of a table."""
     printed = Printed.checked(as_json=as_json, as_csv=as_csv, out=out)
     request = check_request([method], long_text, target=target, output=output, unit=unit, masking=masking, seed=seed)
-    first = read_text(text, file)
+    given = read_given(text, file, text_column, encoding)
+    if isinstance(given, tuple) and pair is not None:
+        raise SettingError("--pair goes with one text, not with the rows of a table")
     classifier = load_classifier(model, device)
-    given = first if pair is None else (first, pair)
-    printed.show(heedful.explain(classifier, given, request.methods[0], **request.arguments))
+    (chosen,) = request.methods
+    if isinstance(given, tuple):
+        run = Run(
+            lambda one: heedful.explain(classifier, one, chosen, **request.arguments),
+            lambda many: heedful.explain(classifier, many, chosen, **request.arguments),
+            chosen.together,
+        )
+        explain_rows(given, run, printed)
+        return
+    whole = given if pair is None else (given, pair)
+    printed.show(heedful.explain(classifier, whole, chosen, progress=True, **request.arguments))
 
 
 COMMAND = command(explain)

@@ -15,7 +15,19 @@ from heedful.support.names import choose
 
 Model = Annotated[str, typer.Argument(help="Hub id, model folder, or 'demo' for the built-in model.")]
 Text = Annotated[str | None, typer.Argument(help="The text; '-' or nothing reads standard input.")]
-File = Annotated[Path | None, typer.Option("--file", "-f", help="Read the text from this file instead.")]
+File = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", help="Read the text from this file instead; of a table, such as .csv, every row's."),
+]
+TextColumn = Annotated[
+    str | None, typer.Option(help="Column of the texts in a table: its name, or its number from 0 without a header.")
+]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="Column of the labels in a table: its name, or its number from 0 without a header.")
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of text that is neither UTF-8 nor marked as UTF-16, such as cp1252.")
+]
 Pair = Annotated[str | None, typer.Option(help="The second text of a pair, where the classifier takes two.")]
 Target = Annotated[str, typer.Option(help="Class name, class index, or 'predicted'.")]
 Output = Annotated[str, typer.Option(help="What is explained: logit, probability or logit_difference.")]
@@ -68,3 +80,13 @@ def command(function: Callable[..., None]) -> Any:
     app = typer.Typer(**SETTINGS)  # type: ignore[arg-type]
     app.command(function.__name__, cls=Once)(function)
     return typer.main.get_command(app)
+
+
+def column(given: str | None) -> str | int | None:
+    """Return a column as readers take it: digits are its number.
+
+    Example:
+        >>> column("review"), column("0")
+        ('review', 0)
+    """
+    return int(given) if given is not None and given.isdecimal() else given

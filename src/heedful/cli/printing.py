@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 import sys
@@ -13,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from heedful.errors import SettingError
+from heedful.render.columns import as_csv
 from heedful.support.visible import visible
 
 _STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # DEL, C1, line ends and directions of Unicode
@@ -25,16 +24,14 @@ def console() -> Console:
     return Console() if terminal else Console(width=_UNBOUNDED)
 
 
-def print_json(text: str) -> None:
+def print_json(text: str, end: str = "\n") -> None:
     """Print equal JSON whose characters cannot steer a terminal: JSON itself escapes no more of them than C0."""
-    print(_STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text))  # noqa: T201 - its purpose
+    print(_STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text), end=end)  # noqa: T201 - its purpose
 
 
 def print_csv(rows: Iterable[Sequence[Any]]) -> None:
     """Print rows, exactly as they are; on a terminal, with what could steer it made visible."""
-    file = io.StringIO()
-    csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
-    text = file.getvalue()
+    text = as_csv(rows)
     print(visible(text, keep_newlines=True) if sys.stdout.isatty() else text, end="")  # noqa: T201 - its purpose
 
 

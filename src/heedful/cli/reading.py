@@ -1,4 +1,4 @@
-"""What a command is given: a text from an argument, a file or standard input; what is asked of it; a classifier."""
+"""What a command is given: a text or the rows of a table; what is asked of a classifier; and a classifier."""
 
 from __future__ import annotations
 
@@ -9,36 +9,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import heedful
+from heedful.cli.options import column
 from heedful.errors import SettingError, TextError
 from heedful.support.progress import waiting
 
 if TYPE_CHECKING:
     from heedful.classifier import Classifier
+    from heedful.data import TextRow
     from heedful.methods import Method
 
 
-def read_text(text: str | None, file: Path | None) -> str:
-    """Read the text from the argument, a file, or standard input.
+def read_given(
+    text: str | None, file: Path | None, text_column: str | None = None, encoding: str | None = None
+) -> str | tuple[TextRow, ...]:
+    """Read the text from the argument, a file, or standard input, or the texts of all rows of a file that is a table.
 
     Raises:
-        SettingError: both an argument and a file are given.
-        TextError: there is nothing to read, or what is there cannot be read as UTF-8.
+        DataError: the table cannot be read, or the text is not in UTF-8 and no encoding is given.
+        SettingError: options that do not go together.
+        TextError: there is nothing to read.
     """
     if text is not None and file is not None:
         raise SettingError("give the text or --file, not both")
+    if file is not None and heedful.data.is_table(file):
+        return heedful.data.read_texts(file, text=column(text_column), encoding=encoding)
+    if text_column is not None:
+        raise SettingError("--text-column goes with a table given by --file, such as reviews.csv")
+    if file is None and text is not None and text != "-":
+        return text
     source = "standard input" if file is None else str(file)
+    if file is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise TextError("no text: give it as an argument, with --file, or on standard input")
     try:
-        if file is not None:
-            return file.read_bytes().decode("utf-8-sig").removesuffix("\n")
-        if text is None or text == "-":
-            if sys.stdin is None or sys.stdin.isatty():
-                raise TextError("no text: give it as an argument, with --file, or on standard input")
-            return sys.stdin.buffer.read().decode("utf-8-sig").removesuffix("\n")
+        content = sys.stdin.buffer.read() if file is None else file.read_bytes()
     except OSError as error:
         raise TextError(f"cannot read {source}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise TextError(f"{source} is not UTF-8 text: byte {error.start}") from None
-    return text
+    return heedful.data.text_of(content, source, encoding)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def check_request(methods: Sequence[str], long_text: str, **choices: Any) -> Req
         chosen = [heedful.methods.get(method) for method in methods]
         windows = heedful.Windows.of(long_text)
         arguments = asdict(Choices(**choices)) | {"long_text": "truncate" if windows is None else windows}
-    return Request(chosen, arguments | {"progress": True})
+    return Request(chosen, arguments)
 
 
 def load_classifier(model: str, device: str | None = None) -> Classifier:

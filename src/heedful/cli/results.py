@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from heedful.cli.printing import check_format, console, print_csv, print_json
 from heedful.explanation import Comparison, Explanation
+from heedful.explanation.saving import SUFFIXES
+from heedful.render.columns import rows
 from heedful.render.terminal import print_comparison, print_explanation
-from heedful.render.view import labels
 from heedful.support.writable import check_file
 
-SUFFIXES = (".json", ".html")  # that results can be saved by
+Result = Explanation | Comparison
 
 
 @dataclass(frozen=True)
@@ -40,29 +39,19 @@ class Printed:
         check_format(as_json=as_json, as_csv=as_csv)
         return cls(None if out is None else check_file(out, SUFFIXES), as_json, as_csv)
 
-    def show(self, result: Explanation | Comparison) -> None:
+    def show(self, result: Result) -> None:
         """Write the file, and print the result."""
         if self.out is not None:
             result.save(self.out)
+        self.print(result)
+
+    def print(self, result: Result) -> None:
+        """Print the result alone."""
         if self.as_json:
             print_json(result.to_json())
         elif self.as_csv:
-            print_csv(_rows(result))
+            print_csv(rows(result))
         elif isinstance(result, Explanation):
             print_explanation(result, console())
         else:
             print_comparison(result, console())
-
-
-def _rows(result: Explanation | Comparison) -> Iterable[Sequence[Any]]:
-    """A row a unit: it, where it starts and ends in the text, and its scores; of several places, all of them."""
-    explanations = [result] if isinstance(result, Explanation) else list(result)
-    columns = list(zip(labels(explanations), (e.scores for e in explanations), strict=True))
-    if isinstance(result, Explanation):
-        columns = [("score", result.scores)]
-        columns += [] if result.std_error is None else [("std_error", result.std_error)]
-    first = explanations[0]
-    yield ["unit", "start", "end", *(name for name, _ in columns)]
-    for i, (unit, spans) in enumerate(zip(first.units, first.spans, strict=True)):
-        ends = (" ".join(str(span[end]) for span in spans) if len(spans) > 1 else spans[0][end] for end in (0, 1))
-        yield [unit, *ends, *(float(scores[i]) for _, scores in columns)]

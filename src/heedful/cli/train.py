@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import heedful
-from heedful.cli.options import AsJson, Seed, command
+from heedful.cli.options import AsJson, Encoding, LabelColumn, Seed, TextColumn, column, command
 from heedful.cli.printing import print_json
 from heedful.support.progress import waiting
 from heedful.support.settings import check_seed
@@ -30,6 +30,9 @@ def train(  # noqa: PLR0913, PLR0917 - one option a choice
     seed: Seed = 0,
     heads: Annotated[int, typer.Option(help="Attention heads.")] = 6,
     normaliser: Annotated[str, typer.Option(help="Attention normaliser: softmax, sparsemax or entmax.")] = "softmax",
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    encoding: Encoding = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the paper's classifier on your texts."""
@@ -40,7 +43,7 @@ def train(  # noqa: PLR0913, PLR0917 - one option a choice
         chosen = presets.preset(preset).changed(epochs=epochs, learning_rate=learning_rate)
         sizes = training.Sizes(heads=heads, normaliser=normaliser)
     with waiting(f"reading {data}"):
-        splits = heedful.data.read_splits(data)
+        splits = heedful.data.read_splits(data, text=column(text_column), label=column(label_column), encoding=encoding)
     metrics = training.train(splits, folder, chosen, sizes=sizes, seed=seed, progress=True)
     if as_json:
         print_json(json.dumps(metrics, ensure_ascii=False, allow_nan=False))

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from heedful.data.arrow import named
 from heedful.data.columns import Columns, Query, first_line, row_place
-from heedful.data.formats import READERS, SPLITS
+from heedful.data.folders import SPLITS
+from heedful.data.formats import table_suffix
 from heedful.errors import DataError, MissingExtraError
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -16,7 +18,7 @@ _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 def is_hub_id(path: str | Path) -> bool:
     """True for owner/name where nothing local is meant: neither the path nor its folder exists."""
     local = Path(path)
-    looks = _HUB_ID.fullmatch(str(path)) and local.suffix.lower() not in READERS
+    looks = _HUB_ID.fullmatch(str(path)) and not table_suffix(local)
     return bool(looks) and not local.parent.exists()
 
 
@@ -33,13 +35,15 @@ def from_hub(name: str, query: Query) -> dict[str, Columns]:
         reason = first_line(error)
         raise DataError(f"{name}: no such file or folder, and not to be had from the hub ({reason})") from None
     parts = {split: alias for split, aliases in SPLITS.items() for alias in aliases if alias in found}
-    return {split: _hubcolumns_of(found[alias], f"{name} ({alias})", query) for split, alias in parts.items()}
+    return {split: _columns(found[alias], f"{name} ({alias})", query) for split, alias in parts.items()}
 
 
-def _hubcolumns_of(split: Any, source: str, query: Query) -> Columns:
-    values = dict(split.select_columns(query.choose(split.column_names, source))[: query.limit])
-    names = getattr(split.features[query.label], "names", None)
+def _columns(split: Any, source: str, query: Query) -> Columns:
+    present = list(split.column_names)
+    chosen = {role: present[i] for role, i in query.choose(present, source).items()}
+    read = split.select_columns(list(chosen.values()))[: query.limit]
+    values = {role: list(read[name]) for role, name in chosen.items()}
+    names = getattr(split.features[chosen["label"]], "names", None)
     if names:
-        # A withheld label is -1 there: it keeps its digits for a name, and is refused as unknown to train.
-        values[f"{query.label}_name"] = [names[k] if k in range(len(names)) else str(k) for k in values[query.label]]
-    return Columns(source, values, row_place)
+        values["label_name"] = named(values["label"], list(names))
+    return Columns(source, values, row_place, chosen)

@@ -1,4 +1,4 @@
-"""Read one file or folder, or a data set with its parts."""
+"""Read one file or folder, a data set with its parts, or texts without labels."""
 
 from __future__ import annotations
 
@@ -6,50 +6,73 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from heedful.data.checks import checked
-from heedful.data.columns import Query
+from heedful.data.checks import TextRow, checked, text_rows
+from heedful.data.columns import Column, Query
 from heedful.data.dataset import Dataset, Splits
-from heedful.data.formats import READERS, SPLITS, columns_of
+from heedful.data.encodings import decode, unpacked, without_line_end
+from heedful.data.folders import columns_of, find_parts
+from heedful.data.formats import table_suffix
 from heedful.data.hub import from_hub, is_hub_id
 from heedful.errors import DataError
 
 
-def read(path: str | Path, *, text: str = "text", label: str = "label", limit: int | None = None) -> Dataset:
-    r"""Read one file (.parquet, .csv, .jsonl, .ndjson, .json-lines) or a folder with one folder of .txt files a class.
+def read(
+    path: str | Path,
+    *,
+    text: Column = None,
+    label: Column = None,
+    limit: int | None = None,
+    encoding: str | None = None,
+) -> Dataset:
+    r"""Read one file, or a folder that holds one data set.
 
-    Files with the list columns `tokens` and `rationale` (one number a token) keep them as `Dataset.rationales`;
-    CSV has no lists. See the head of this module for what labels may be.
+    A file is CSV or another delimited text (.csv, .tsv, .tab), JSON (.jsonl, .ndjson, .json-lines, .json), Parquet or
+    Arrow (.parquet, .arrow, .feather); a text file may be compressed (.gz, .bz2, .xz). A folder has one folder of .txt
+    files a class, or the shards of one file, or was made by `save_to_disk` of the library `datasets`. Separators,
+    quotes, line ends, and encodings that can be told are told from the content. Files with the list columns `tokens`
+    and `rationale` (one number a token) keep them as `Dataset.rationales`; CSV has no lists. See the head of this
+    package for what labels may be.
 
     Args:
         path: the file or folder.
-        text: name of the text column.
-        label: name of the label column.
+        text: the text column, by name, or by number from 0 (for a file without a header); by default "text" or the one
+            column whose name usually means that, such as "sentence" or "review".
+        label: the label column, likewise; by default "label" or one such as "sentiment" or "target".
         limit: take only the first so many rows, unread ones unchecked; of a folder, take turns between its classes.
+        encoding: of text files without a byte order mark that are not UTF-8, such as "cp1252".
 
     Raises:
         DataError: the data cannot be used; one line with the file and, where it is known, the line or row.
-        SettingError: `limit` is below 1, or `text` and `label` are the same column.
+        SettingError: `limit` is below 1, `text` and `label` are the same column, or there is no such encoding.
 
     Example:
         >>> import pathlib, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "reviews.csv")
-        ...     _ = path.write_text("text,label\nA gem.,pos\nA bore.,neg\n")
+        ...     _ = path.write_text("review;sentiment\nA gem.;pos\nA bore.;neg\n")
         ...     data = read(path)
         >>> data.texts, data.labels.tolist(), data.label_names
         (('A gem.', 'A bore.'), [1, 0], ('neg', 'pos'))
     """
-    query = Query(text, label, limit)
+    query = Query(text, label, limit, encoding)
     with _os_errors(path):
-        return checked(columns_of(Path(path), query), query)
+        return checked(columns_of(Path(path), query), query)[0]
 
 
-def read_splits(path: str | Path, *, text: str = "text", label: str = "label", limit: int | None = None) -> Splits:
+def read_splits(
+    path: str | Path,
+    *,
+    text: Column = None,
+    label: Column = None,
+    limit: int | None = None,
+    encoding: str | None = None,
+) -> Splits:
     r"""Read a data set with its parts.
 
-    `path` is a folder with train, validation (or valid, val, dev) and test as files or as folders of classes (the
-    layout of aclImdb); or whatever `read` takes (train only); or, where nothing local is meant, an id of the hub such
-    as "stanfordnlp/imdb" (needs the extra `hub`). `limit` holds for each part.
+    `path` is a folder with train, validation (or valid, val, dev) and test as files, shards or folders (the layouts of
+    aclImdb, of `save_to_disk` and of the hub's repositories); or whatever `read` takes (train only); or, where nothing
+    local is meant, an id of the hub such as "stanfordnlp/imdb" (needs the extra `hub`). Arguments as for `read`, for
+    each part.
 
     Raises:
         DataError: as for `read`; or there is no train part, or another part has a label that train has not.
@@ -65,35 +88,79 @@ def read_splits(path: str | Path, *, text: str = "text", label: str = "label", l
         >>> splits.test.label_names, splits.test.labels.tolist(), splits.validation
         (('neg', 'pos'), [1], None)
     """
-    query = Query(text, label, limit)
+    query = Query(text, label, limit, encoding)
     with _os_errors(path):
         if is_hub_id(path):
             parts = from_hub(str(path), query)
         else:
-            parts = {split: columns_of(place, query) for split, place in _find_parts(Path(path)).items()}
+            parts = {split: columns_of(place, query) for split, place in find_parts(Path(path)).items()}
     if "train" not in parts:
         raise DataError(f"{path}: there is no train part" + (f", only {' and '.join(parts)}" if parts else ""))
-    train = checked(parts.pop("train"), query)
-    others = {split: checked(columns, query, train.label_names) for split, columns in parts.items()}
+    train, classes = checked(parts.pop("train"), query)
+    others = {split: checked(columns, query, classes)[0] for split, columns in parts.items()}
     return Splits(train, others.get("validation"), others.get("test"))
+
+
+def read_texts(
+    path: str | Path, *, text: Column = None, limit: int | None = None, encoding: str | None = None
+) -> tuple[TextRow, ...]:
+    r"""Read the texts of whatever `read` takes, without labels; rows without a usable text say what is wrong.
+
+    Arguments as for `read`. A file or folder of which no row can be read is refused.
+
+    Raises:
+        DataError: as for `read`, or there are no rows.
+        SettingError: as for `read`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "notes.tsv")
+        ...     _ = path.write_text("id\tcomment\n1\tA gem.\n2\t\n")
+        ...     rows = read_texts(path)
+        >>> [(row.place, row.text, row.problem) for row in rows]
+        [('line 2', 'A gem.', None), ('line 3', None, "the text ('comment') is missing or blank")]
+    """
+    query = Query(text, None, limit, encoding, labelled=False)
+    with _os_errors(path):
+        rows = text_rows(columns_of(Path(path), query))
+    if not rows:
+        raise DataError(f"{path}: there are no rows")
+    return rows
+
+
+def is_table(path: str | Path) -> bool:
+    """Return True if the name of a file says that it holds a table: a row a text, and not one text.
+
+    Example:
+        >>> is_table("reviews.csv.gz"), is_table("review.txt")
+        (True, False)
+    """
+    return bool(table_suffix(Path(path)))
+
+
+def text_of(data: bytes, source: str, encoding: str | None = None) -> str:
+    r"""Return the one text that bytes of a file or of standard input hold, without the end of its last line.
+
+    The encoding is that of the byte order mark, else `encoding`, else UTF-8; the bytes may be compressed by gzip.
+
+    Raises:
+        DataError: the bytes are not in that encoding, or no text.
+        SettingError: there is no such encoding.
+
+    Example:
+        >>> text_of(b"\xff\xfeo\x00k\x00\r\x00\n\x00", "note.txt")
+        'ok'
+    """
+    query = Query(encoding=encoding)
+    return without_line_end(decode(unpacked(data, source), source, query.encoding).whole())
 
 
 @contextmanager
 def _os_errors(path: str | Path) -> Iterator[None]:
+    if not isinstance(path, (str, Path)) or not str(path).strip():
+        raise DataError(f"give the path of a file or folder, got {path!r}")
     try:
         yield
     except OSError as error:
         raise DataError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
-
-
-def _find_parts(path: Path) -> dict[str, Path]:
-    """The file or folder of each part; a path without parts is all train."""
-    parts: dict[str, Path] = {}
-    entries = sorted(path.iterdir()) if path.is_dir() else []
-    for split, aliases in SPLITS.items():
-        found = [p for p in entries if p.stem in aliases and (p.is_dir() or p.suffix.lower() in READERS)]
-        if len(found) > 1:
-            raise DataError(f"{path}: which is {split}, {' or '.join(p.name for p in found)}? Keep one of them there")
-        if found:
-            parts[split] = found[0]
-    return parts or {"train": path}

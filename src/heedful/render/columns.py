@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Sequence
 from csv import QUOTE_NONNUMERIC, writer
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +32,19 @@ def frame(result: Explanation | Comparison) -> pd.DataFrame:
     return table
 
 
-def csv(result: Explanation | Comparison) -> str:
-    """Return unit, start, end and scores as comma-separated values, exact; see `Explanation.save`.
+def rows(result: Explanation | Comparison) -> list[list[Any]]:
+    """Return unit, start, end and scores, a row a unit below the names of the columns; see `Explanation.save`.
 
     Starts and ends of a unit that occurs several times have spaces between them.
+    """
+    first, scores = _explanations(result)[0], _scores(result)
+    starts, ends = _places(first.spans, 0), _places(first.spans, 1)
+    units = zip(first.units, starts, ends, *(column.tolist() for _, column in scores), strict=True)
+    return [["unit", "start", "end", *(name for name, _ in scores)], *map(list, units)]
+
+
+def csv(result: Explanation | Comparison) -> str:
+    """Return `rows` as comma-separated values, exact.
 
     Example:
         >>> import heedful
@@ -42,12 +52,13 @@ def csv(result: Explanation | Comparison) -> str:
         >>> [line.rpartition(",")[0] for line in csv(e).splitlines()][:4]
         ['"unit","start","end"', '"The",0,3', '"plot",4,8', '"was","9 27","12 30"']
     """
-    first, scores = _explanations(result)[0], _scores(result)
+    return as_csv(rows(result))
+
+
+def as_csv(table: Iterable[Sequence[Any]]) -> str:
+    """Write rows as comma-separated values; text is quoted, numbers are exact."""
     file = io.StringIO()
-    lines = writer(file, quoting=QUOTE_NONNUMERIC, lineterminator="\n")
-    lines.writerow(["unit", "start", "end", *(name for name, _ in scores)])
-    starts, ends = _places(first.spans, 0), _places(first.spans, 1)
-    lines.writerows(zip(first.units, starts, ends, *(column.tolist() for _, column in scores), strict=True))
+    writer(file, quoting=QUOTE_NONNUMERIC, lineterminator="\n").writerows(table)
     return file.getvalue()
 
 

@@ -1,0 +1,126 @@
+"""Parquet and Arrow files, and folders that the library `datasets` saved; the names of classes in their metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from heedful.data.columns import Columns, Query, first_line, row_place
+from heedful.errors import DataError
+
+STATE, INFO = "state.json", "dataset_info.json"  # of a folder saved by the library datasets
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+
+
+def parquet(path: Path, query: Query) -> Columns:
+    """Read a Parquet file.
+
+    Raises:
+        DataError: it is damaged, cut off, or holds a text that is not UTF-8.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            return _collected(lambda names: file.iter_batches(4096, columns=names), file.schema_arrow, path, query)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a Parquet file, or a damaged one ({first_line(error)})") from None
+
+
+def arrow(path: Path, query: Query) -> Columns:
+    """Read an Arrow file: a stream, as the library `datasets` writes, or with a footer, as Feather files have.
+
+    Raises:
+        DataError: it is damaged, cut off, or holds a text that is not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(6) == b"ARROW1":
+                reader = pa.ipc.open_file(file)
+                batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
+            else:
+                file.seek(-len(_END_OF_STREAM), 2)
+                if file.read() != _END_OF_STREAM:
+                    raise DataError(f"{path}: not an Arrow file, or one that is cut off")
+                file.seek(0)
+                batches = reader = pa.ipc.open_stream(file)
+            return _collected(lambda _: batches, reader.schema, path, query)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not an Arrow file, or a damaged one ({first_line(error)})") from None
+
+
+def saved_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that `datasets` saved, in their order; none if it is no such folder.
+
+    Raises:
+        DataError: the list of the files cannot be used.
+    """
+    if not (folder / STATE).is_file():
+        return []
+    state = _object(folder / STATE)
+    if state.get("_indices_data_files"):
+        raise DataError(f"{folder}: saved with a selection of its rows: save what flatten_indices() returns")
+    files = state.get("_data_files")
+    names = [file.get("filename") for file in files if isinstance(file, dict)] if isinstance(files, list) else []
+    plain = [name for name in names if isinstance(name, str) and Path(name).name == name]
+    if not plain or len(plain) < len(names):
+        raise DataError(f"{folder / STATE}: names no data files inside the folder")
+    missing = [name for name in plain if not (folder / name).is_file()]
+    if missing:
+        raise DataError(f"{folder}: {missing[0]} is missing, which {STATE} names")
+    return [folder / name for name in plain]
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON to read ({first_line(error)})") from None
+    return value if isinstance(value, dict) else {}
+
+
+def _collected(
+    batches: Callable[[list[str]], Iterable[pa.RecordBatch]], schema: pa.Schema, path: Path, query: Query
+) -> Columns:
+    """The rows of the columns asked for; `batches` gives them by the names of columns."""
+    chosen = {role: schema.names[i] for role, i in query.choose(schema.names, str(path)).items()}
+    for name in chosen.values():
+        if (times := schema.names.count(name)) > 1:
+            raise DataError(f"{path}: column {name!r} is there {times} times")
+    values: dict[str, list[Any]] = {role: [] for role in chosen}
+    n = 0
+    try:
+        for batch in batches(list(chosen.values())):
+            for role, name in chosen.items():
+                values[role] += batch.column(name)[: query.limit and query.limit - n].to_pylist()
+            n += len(batch)
+            if query.is_met(n):
+                break
+    except UnicodeDecodeError:
+        raise DataError(f"{path}, after row {n}: not UTF-8") from None
+    names = _class_names(path, schema.metadata or {}, chosen["label"]) if query.labelled else None
+    if names is not None and "label_name" not in values:
+        values["label_name"] = named(values["label"], names)
+    return Columns(str(path), values, row_place, chosen)
+
+
+def named(labels: Iterable[Any], names: list[str]) -> list[str | None]:
+    """Return the names of class numbers; a number without one, such as a withheld -1, keeps its digits for a name."""
+    return [names[k] if type(k) is int and 0 <= k < len(names) else None if k is None else str(k) for k in labels]
+
+
+def _class_names(path: Path, metadata: dict[bytes, bytes], column: str) -> list[str] | None:
+    """The names of the classes, if the library `datasets` wrote them beside the data or into it."""
+    described: Any = None
+    try:
+        described = json.loads(metadata.get(b"huggingface", b"null"))["info"]["features"][column]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        if path.suffix == ".arrow" and (path.parent / INFO).is_file():
+            features = _object(path.parent / INFO).get("features")
+            described = features.get(column) if isinstance(features, dict) else None
+    names = described.get("names") if isinstance(described, dict) and described.get("_type") == "ClassLabel" else None
+    usable = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return names if usable else None
