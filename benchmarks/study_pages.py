@@ -2,8 +2,8 @@
 
     python benchmarks/study_pages.py RUN
 
-RUN is the folder of a finished `heedful study NAME --out RUN`. The report, the figures, `run.json` and the summaries are
-copied to `docs/results/NAME`. A page quotes the first table of a section of the report between two comments:
+RUN is the folder of a finished `heedful study NAME --out RUN`. Its report, figures, `run.json` and summaries are copied
+to `docs/results/NAME`. A page quotes the first table of a section of the report between two comments:
 
     <!-- table of NAME: Heading of the section -->
     <!-- end of table -->

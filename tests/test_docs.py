@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import math
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.main import get_command
@@ -14,6 +17,9 @@ import heedful
 from heedful import cli, methods
 from heedful.cli.demo import METHODS
 from heedful.models.builtin import REVIEW
+from heedful.studies.attention_meets_post_hoc.settings import FULL
+from heedful.studies.attention_meets_post_hoc.variants import Transformer
+from heedful.support.intervals import proportion
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -71,43 +77,111 @@ def row_of(table: str, **wanted: object) -> dict[str, float]:
     return next(row for row in rows if all(row[key] == value for key, value in wanted.items()))
 
 
-def test_the_study_page_gives_the_numbers_of_the_report() -> None:
-    words, cls, as_printed = (row_of("gradients", place=place) for place in ("words", "[CLS]", "[CLS] as in the paper"))
-    attention = row_of("attention", output="logit_difference", by="all")
-    coded, corrected = (row_of("formulas", formula=name, width=0.25, by="all") for name in ("coded", "corrected"))
-    spread = json.loads((RESULTS / "tables" / "formulas.summary.json").read_text("utf-8"))
-    quarters = [r for r in spread if (r["formula"], r["width"], r["by"]) == ("corrected", 0.25, "n_effective")]
-    match = row_of("matches", formula="coded")
-    affine, alone = (row_of("affine", formula=name, width=0.25, by="all") for name in ("affine", "attention"))
-    width = row_of("widths", width=0.25)
-    needed = [row_of("needed", criterion="right", method=name) for name in ("lime", "kernel-shap")]
+# To be taken out with the results of the next whole run, which has them: heedful study, then benchmarks/study_pages.py.
+with_claims = pytest.mark.skipif(
+    not (RESULTS / "tables" / "claims.summary.json").is_file(),
+    reason="the run under docs/results is older than its intervals and claims",
+)
+
+
+def study_pages() -> ModuleType:
+    """The command that takes a run into the docs."""
+    spec = importlib.util.spec_from_file_location("study_pages", ROOT / "benchmarks" / "study_pages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def quoted(page: Path) -> list[tuple[str, str]]:
+    """Headings of the report and the tables that a page quotes from there."""
+    pattern = r"<!-- table of \S+: (.+?) -->\n(.*?)<!-- end of table -->"
+    return re.findall(pattern, page.read_text("utf-8"), flags=re.DOTALL)
+
+
+def test_the_readme_quotes_the_headline_table_of_the_report() -> None:
+    ((heading, table),) = quoted(ROOT / "README.md")
+    assert heading == "In short"
+    assert table in (RESULTS / "report.md").read_text("utf-8")
+    assert study_pages().filled((ROOT / "README.md").read_text("utf-8")) == (ROOT / "README.md").read_text("utf-8")
+
+
+@with_claims
+def test_the_study_page_quotes_the_report() -> None:
+    page = ROOT / "docs" / "attention-meets-post-hoc.md"
+    assert [heading for heading, _ in quoted(page)] == ["Statement by statement"]
+    assert study_pages().filled(page.read_text("utf-8")) == page.read_text("utf-8")
+
+
+def test_a_run_is_taken_into_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages, page = study_pages(), "a\n<!-- table of x: In short -->\n| old |\n<!-- end of table -->\nb | c\n"
+    run, results = tmp_path / "run", tmp_path / "results"
+    for name in ("figures/one.svg", "tables/a.summary.json", "tables/a.parquet", "report.html"):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text(name)
+    (run / "run.json").write_text('{"study": "x"}')
+    (run / "report.md").write_text(
+        "# R\n\n## Before\n\n| no |\n\n## In short\n\nwords\n\n| a | b |\n| 1 | 2 |\n\n| later |\n"
+    )
+    monkeypatch.setattr(pages, "RESULTS", results)
+    kept = pages.take(run)
+    names = sorted(str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file())
+    assert names == ["figures/one.svg", "report.html", "report.md", "run.json", "tables/a.summary.json"]
+    expected = page.replace("| old |", "| a | b |\n| 1 | 2 |")
+    assert pages.filled(page, results) == pages.filled(expected, results) == expected
+
+
+@with_claims
+def test_the_study_page_gives_the_numbers_and_verdicts_of_the_tables() -> None:
+    """From the summaries and the settings, past the study's own judging."""
+    ((_, table),) = quoted(ROOT / "docs" / "attention-meets-post-hoc.md")
+    lines = [line for line in table.splitlines() if not line.startswith(("| statement", "| ---"))]
+    shown = {
+        "share": lambda value: f"{100 * value:.1f}",
+        "number": lambda value: f"{value:.3f}",
+        "power": lambda value: f"{value:.1e}",
+    }
+    assert len(lines) == len(FULL.claims) + 1
+    for claim, line in zip(FULL.claims, lines, strict=False):
+        row, show = row_of(claim.table.removesuffix(".summary"), **dict(claim.where)), shown[claim.unit]
+        value = row[claim.figure]
+        low, high = row.get(f"{claim.figure}_low", value), row.get(f"{claim.figure}_high", value)
+        numbers = [value] if claim.unit == "power" else [value, low, high]
+        plain = re.sub(r",(?=\d)", "", line.replace("−", "-")).split("|", 2)[2]
+        bound, *measured, n = re.findall(r"\d+(?:\.\d+)?(?:e[+-]\d+)?", plain)
+        assert bound == show(claim.least if math.isinf(claim.most) else claim.most)
+        assert measured == [show(abs(number)) for number in numbers], line
+        assert int(n) == row.get(f"{claim.figure}_n", row.get("texts"))
+        within, beyond = claim.least <= low and high <= claim.most, high < claim.least or low > claim.most
+        assert line.endswith(f"| {'confirmed' if within else 'refuted' if beyond else 'not settled'} |"), line
+
+
+@with_claims
+def test_what_the_study_page_says_in_words_is_so() -> None:
     every = json.loads((RESULTS / "tables" / "variants.summary.json").read_text("utf-8"))
-    own = [row for row in every if row["source"] != "exact, of those texts"]
-    sizes, against = ([row[name] for row in own] for name in ("kendall_size", "against"))
-    expected = [
-        *(f"{row['relative']:.1e}" for row in (words, as_printed, cls)),
-        f"{attention['against']:.1%}",
-        *(f"{attention[name]:.3f}" for name in ("kendall", "kendall_size")),
-        *(shown for row in (coded, corrected) for shown in (f"{row['sign']:.1%}", f"{row['kendall']:.3f}")),
-        *(f"{row['error']:.1%}" for row in (coded, corrected, quarters[-1])),
-        *(f"{match[masking]:.1%}" for masking in ("unk", "delete")),
-        *(f"{row['error']:.1%}" for row in (affine, alone)),
-        f"{width['kendall']:.3f}",
-        f"{width['same5']:.1%}",
-        *(f"{row['reached']:.1%}" for row in needed),
-        *(f"{value:.3f}" for value in (min(sizes), max(sizes))),
-        *(f"{share:.1%}" for share in (min(against), max(against))),
+    assert all(row["kendall_high"] < 0.5 for row in every)  # no attention orders words as Shapley values do
+    noisy = {row["variant"] for row in every if row["std_error"] > FULL.most_noise}
+    assert noisy == {variant.name for variant in FULL.variants if isinstance(variant, Transformer)}
+    peaked = [
+        next(row for row in rows if (row["by"], row["formula"], row["width"]) == ("n_effective", name, 0.25))
+        for rows in [json.loads((RESULTS / "tables" / "formulas.summary.json").read_text("utf-8"))]
+        for name in ("coded", "corrected")
     ]
-    page = (ROOT / "docs" / "attention-meets-post-hoc.md").read_text("utf-8")
-    table = page.split("## Statement by statement")[1].split("\n## ")[0].replace("−", "-").replace(" %", "%")
-    assert re.findall(r"\d+\.\d+(?:e[+-]\d+|%)?", table) == expected
+    assert (
+        peaked[0]["error_high"] < peaked[1]["error_low"]
+    )  # in the most peaked quarter the corrected one is further off
 
 
 def test_the_accuracies_of_the_readme_are_those_of_the_report() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
-    found = dict(re.findall(r"^\| preset `(\w+)`.* \| (\d+\.\d+) % \|$", text, flags=re.MULTILINE))
+    pattern = r"^\| preset `(\w+)`.* \| (\d+\.\d+) % \[(\d+\.\d+), (\d+\.\d+)\] \|$"
+    found = {name: numbers for name, *numbers in re.findall(pattern, text, flags=re.MULTILINE)}
     paper, default = row_of("train", classifier="paper"), row_of("variants", variant="softmax, 6 heads")
-    assert found == {"paper": f"{100 * paper['accuracy']:.2f}", "default": f"{100 * default['accuracy']:.2f}"}
+    assert paper["test"] == default["n_test"] == 25_000  # as the head of the table says
+    right = {"paper": paper["accuracy"], "default": default["accuracy"]}
+    expected = {name: proportion(round(25_000 * share), 25_000) for name, share in right.items()}
+    assert found == {
+        name: [f"{100 * number:.2f}" for number in (one.value, one.low, one.high)] for name, one in expected.items()
+    }
 
 
 def test_what_the_readme_tells_of_the_demo_is_so() -> None:
@@ -119,8 +193,3 @@ def test_what_the_readme_tells_of_the_demo_is_so() -> None:
         ((largest, score),) = found[name].top(1)
         assert largest == "dull"
         assert (score < 0) == (name != "attention-mean")
-
-
-def test_the_readme_shows_the_headline_table_of_the_report() -> None:
-    headline = (RESULTS / "report.md").read_text("utf-8").split("## In short\n\n")[1].split("\n\n")[0]
-    assert headline in (ROOT / "README.md").read_text("utf-8")
