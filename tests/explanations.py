@@ -1,5 +1,7 @@
 """Builders of explanations by hand, and of any explanation."""
 
+from dataclasses import fields
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -59,6 +61,23 @@ def example(**changes):
         "units": ("good", "not", "bad"),
     }
     return make(**(fields | changes))
+
+
+TEXTUAL = [field.name for field in fields(Explanation) if "str" in str(field.type)]
+
+
+def in_place_of(field, hostile):
+    """A text in place of a field of an explanation, or in it."""
+    changes = {
+        "text": {"text": " ".join([hostile] * 7)},
+        "units": {"units": (hostile,) * 7},
+        "settings": {"settings": {hostile: hostile, "other": [hostile, {hostile: hostile}]}},
+        "versions": {"versions": {hostile: hostile}},
+        "details": {"details": {hostile: 1.0}},
+    }
+    name = ("target_name", "output", "method", "unit", "masking", "model", "predicted_name")
+    changes |= {one: {one: hostile} for one in name}
+    return changes[field]
 
 
 @st.composite

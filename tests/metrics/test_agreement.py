@@ -189,6 +189,23 @@ def test_unsigned_methods_are_compared_by_absolute_scores():
     assert math.isnan(pairwise([weights, signed], "sign")[0, 1])
 
 
+def test_signs_count_or_do_not_as_asked_for():
+    weights = explanation([3, 2, 1], signed=False, method="attention-mean")
+    signed = explanation([-3, 2, -1])
+    for measure, with_signs, without in (("kendall", -1 / 3, 1), ("spearman", -0.5, 1), ("top1", 1, 1)):
+        assert pairwise([weights, signed], measure, signed=True)[0, 1] == pytest.approx(with_signs)
+        assert pairwise([weights, signed], measure, signed=False)[0, 1] == pytest.approx(without)
+    assert pairwise([weights, signed], "sign", signed=True)[0, 1] == pytest.approx(1 / 3)
+    assert math.isnan(pairwise([signed, signed], "sign", signed=False)[0, 1])
+
+
+@given(PAIRS, st.booleans(), st.booleans(), st.sampled_from(MEASURES))
+def test_by_default_signs_count_where_both_have_any(pair, one, other, measure):
+    both = [explanation(pair[0], signed=one), explanation(pair[1], signed=other)]
+    chosen = pairwise(both, measure, signed=one and other)
+    np.testing.assert_array_equal(pairwise(both, measure), chosen)
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 def test_diagonal_is_one_and_undefined_is_nan(measure):
     table = Comparison(explanations=(explanation([0, 0]), explanation([1, math.nan]))).agreement(measure)
@@ -201,7 +218,7 @@ def test_any_number_of_top_units():
     assert pairwise(pair, "top3")[0, 1] == pytest.approx(1 / 3)
 
 
-@pytest.mark.parametrize("name", ["pearson", "top0", "top", "top-1", ""])
+@pytest.mark.parametrize("name", ["pearson", "top0", "top", "top-1", "", "top" + "9" * 5_000, "top²"])
 def test_unknown_measure_names_the_valid_ones(name):
     with pytest.raises(SettingError, match="kendall, spearman, top5, sign"):
         pairwise([], name)

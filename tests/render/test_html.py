@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explanations import make
+from explanations import TEXTUAL, in_place_of, make
 from heedful.explanation import Comparison
 from heedful.render import html
 from heedful.support.visible import visible
@@ -88,11 +88,59 @@ def test_a_hostile_method_name_stays_inside_its_attribute(method):
     ]
 
 
-def test_no_character_that_acts_on_a_display_is_written():
+@pytest.mark.parametrize("field", TEXTUAL)
+@pytest.mark.parametrize("write", [html.page, html.fragment])
+def test_no_character_that_acts_on_a_display_is_written(write, field):
     everything = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
-    text = f"a {everything} b"
-    written = html.page([make(text, [[(0, 4)]], target_name=text, model=text, method=text, settings={text: text})])
+    hostile = f"<b>{everything}</b>"
+    fields = {"predicted": 1, "predicted_name": "positive", "cut": ((4, 6),)} | in_place_of(field, hostile)
+    weights = {"method": "attention-mean", "signed": False}
+    written = write([make(**fields), make(**fields), make(**(weights | fields)), make(scores=[0] * 7, **fields)])
     assert not set(written) & set(everything) - {"\n"}
+    assert hostile[:3] + "\x00" not in written
+
+
+def test_it_states_the_prediction_and_the_finding():
+    fields = {"predicted": 0, "predicted_name": "<negative>", "probability": 0.8125}
+    weights = make("a b c", method="attention-mean", signed=False, scores=[0.5, 0.25, 0.125], **fields)
+    both = html.page([weights, make("a b c", method="shapley-exact", scores=[-2.0, 1.0, 0.5], **fields)])
+    for sentence in (
+        '<p>Predicted: <bdi class="name">&lt;negative&gt;</bdi>, with probability <b>0.812</b>.</p>',
+        '<p>Explained here: <bdi class="name">positive</bdi>.</p>',
+        'Attention&#39;s top word “<bdi class="word">a</bdi>” (<b>0.5</b> by <bdi class="name">attention-mean</bdi>) '
+        'speaks against <bdi class="name">positive</bdi>: <b>−2</b> by <bdi class="name">shapley-exact</bdi>.',
+        "(Kendall&#39;s tau-b): signed <b>−0.33</b>, unsigned <b>1.00</b>.",
+    ):
+        assert sentence in both
+    assert "<h4>Signed agreement, of the scores as they are</h4>" in both
+    assert "<h4>Unsigned agreement, of absolute scores</h4>" in both
+    assert re.findall('title="shapley-exact and attention-mean">(.*?)</td>', both) == ["−0.33", "1.00"]
+
+
+def test_a_row_that_hardly_reacts_is_pale_and_says_so():
+    small = {"scores": [3.7e-05, -1e-05, 0.0], "prediction": 1.45}
+    written = html.page([make("a b c", **small), make("a b c", method="gradient-mean", scores=[0, 0, 0])])
+    assert "the classifier hardly reacts, the largest score is 3.7e−05 beside a logit of +1.45</p>" in written
+    assert '<p class="faint">all scores are 0</p>' in written
+    assert 'class="u for" style="--s:0.003" title="+3.7e−05' in written
+    assert html.page([make("a b c")]).count("faint") == html.fragment([]).count("faint")  # of the style sheet
+
+
+def test_long_texts_and_names_are_shown_in_part():
+    huge = "x" * 1_000_000
+    one = make(f"good {huge}", [[(0, 4)]], target_name=huge, model=huge, method=huge, settings={"a": huge})
+    assert len(html.page([one, one])) < 60_000
+    assert len(html.page([make(huge, [[(0, len(huge))]])])) < 60_000
+
+
+def test_of_very_many_units_the_table_has_the_leading_ones(monkeypatch):
+    monkeypatch.setattr(html, "_UNITS", 2)
+    monkeypatch.setattr(html, "_PIECES", 4)
+    written = html.page([make("a b c d", scores=[1.0, -3.0, 0.5, 2.0])])
+    assert "<summary>Scores of the 2 leading units</summary>" in written
+    table = written[written.index("<summary>Scores") :]
+    assert re.findall("<th scope=.row.><bdi>(.)</bdi>", table) == ["b", "d"]
+    assert Parsed(written).sentences == ["a [… 3 characters with 2 scores left out …] d"]
 
 
 @pytest.mark.parametrize("write", [html.page, html.fragment])
@@ -104,10 +152,10 @@ def test_offline_and_without_scripts(write):
 def test_fragment_stands_inside_another_page():
     tags = {tag for tag, _ in Parsed(html.fragment([make()])).tags}
     assert not tags & {"html", "head", "body", "meta", "title"}
-    style = re.search(r"<style>(.*?)</style>", html.fragment([make()]), re.DOTALL).group(1)
-    selectors = re.findall(r"^\s*([^{}@\n][^{}\n]*)\{", style, re.MULTILINE)
+    style = "".join(re.findall(r"<style>(.*?)</style>", html.fragment([make()]), re.DOTALL))
+    selectors = re.findall(r"([^{}@;/]+)\{", re.sub(r"/\*.*?\*/|@media[^{]*\{", "", style))
     assert selectors
-    assert all(".heedful" in selector for selector in selectors)
+    assert all(".heedful:not(#_)" in selector for selector in selectors)
 
 
 def test_signs_show_in_class_and_hover():

@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from explanations import make
+from explanations import TEXTUAL, in_place_of, make
 from heedful.explanation import Comparison
-from heedful.render import view
+from heedful.render import terminal, view
 from heedful.render.colour import HUES
 from heedful.render.terminal import print_comparison, print_explanation
 from heedful.support.visible import visible
 
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
+NOT_SHOWN = {"settings", "versions", "details"}  # in a terminal
 HOSTILE = st.lists(
     st.one_of(
         st.sampled_from(
@@ -62,6 +63,61 @@ def test_nothing_of_the_text_or_a_label_commands_the_terminal(text, label, width
         written = shown(result, coloured=coloured, width=width)
         left = COLOUR_CODE.sub("", written) if coloured else written
         assert not [character for character in left if acts(character) and character != "\n"]
+
+
+@pytest.mark.parametrize("field", TEXTUAL)
+@pytest.mark.parametrize("coloured", [True, False])
+def test_no_field_reaches_the_terminal_raw(field, coloured):
+    hostile = "a\x1b[2J\x1b]0;x\x07b\x9b31m\r\x08\u202e\u2066c"
+    fields = {"predicted": 0, "predicted_name": "negative", "cut": ((4, 6),)} | in_place_of(field, hostile)
+    weights = {"method": "attention-mean", "signed": False}
+    several = (make(**fields), make(**fields), make(**(weights | fields)), make(scores=[0] * 7, **fields))
+    for result in (several[0], several[2], Comparison(explanations=several)):
+        left = COLOUR_CODE.sub("", shown(result, coloured=coloured)) if coloured else shown(result, coloured=coloured)
+        assert not [character for character in left if acts(character) and character != "\n"]
+        assert "[2J" in left or field in NOT_SHOWN
+
+
+def test_what_is_overlooked_is_caught_at_the_door(monkeypatch):
+    monkeypatch.setattr(terminal, "shortened", lambda text, _: text)
+    written = shown(make(output="\x1b[2Jlogit", target_name="\x1b]0;x\x07", model="\x9b"), coloured=False)
+    assert not {"\x1b", "\x07", "\x9b"} & set(written)
+
+
+def test_it_states_the_prediction_and_the_finding():
+    fields = {"predicted": 0, "predicted_name": "negative", "probability": 0.8125}
+    weights = make("a b c", method="attention-mean", signed=False, scores=[0.5, 0.25, 0.125], **fields)
+    both = Comparison(explanations=(weights, make("a b c", method="shapley-exact", scores=[-2.0, 1.0, 0.5], **fields)))
+    for coloured in (True, False):
+        written = COLOUR_CODE.sub("", shown(both, coloured=coloured))
+        for line in (
+            "Predicted: negative, with probability 0.812.",
+            "Attention's top word “a” (0.5 by attention-mean) speaks against positive: -2 by shapley-exact.",
+            "Agreement of attention-mean and shapley-exact (Kendall's tau-b): signed -0.33, unsigned 1.00.",
+        ):
+            assert line in written
+        signed, unsigned = written.index("\nSigned agreement"), written.index("\nUnsigned agreement")
+        assert re.search(r"shapley-exact +-0.33 +\+1.00\n", written[signed:unsigned])
+        assert re.search(r"shapley-exact +\+1.00 +\+1.00\n", written[unsigned:])
+
+
+def test_a_method_that_hardly_reacts_says_so_and_is_pale():
+    small = make("a b c", scores=[3.7e-05, -1e-05, 0.0], prediction=1.45)
+    zero = make("a b c", method="gradient-mean", scores=[0, 0, 0], prediction=1.45)
+    note = "the classifier hardly reacts, the largest score is 3.7e-05 beside a logit of +1.45"
+    assert shown(small, coloured=False).count(f"lime: {note}.") == 1
+    written = shown(Comparison(explanations=(small, zero)), coloured=True)
+    assert f"lime: {note}\n" in COLOUR_CODE.sub("", written)
+    assert "gradient-mean: all scores are 0\n" in COLOUR_CODE.sub("", written)
+    table = written[written.index("Scores") : written.index("Signed agreement")]
+    assert set(re.findall(r"48;2;(\d+;\d+;\d+)m", table)) <= {"255;255;255", "255;254;254"}
+
+
+def test_long_texts_and_names_are_shown_in_part():
+    huge = "x" * 1_000_000
+    one = make(f"good {huge}", [[(0, 4)]], target_name=huge, model=huge, method=huge, settings={"a": huge})
+    for coloured in (True, False):
+        assert len(shown(both(one), coloured=coloured)) < 30_000
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

@@ -80,6 +80,14 @@ def test_names_are_looked_up_without_regard_to_case(registry: Registry[Card]) ->
     assert registry.names() == ["lime", "kernel-shap", "Mine"]
 
 
+def test_a_card_is_found_without_importing_its_class(registry: Registry[Card]) -> None:
+    mine = method("Mine", "M-one")
+    registry.register(mine)
+    assert registry.card_of("LIME") is LIME
+    assert registry.card_of("m-one") is mine.card
+    assert registry.card_of("shap") is registry.card_of("") is None
+
+
 @pytest.mark.parametrize(
     ("name", "suggested"),
     [
