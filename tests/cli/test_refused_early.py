@@ -21,7 +21,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever takes time is a failure."""
-    for place in ("heedful.api.load", "heedful.api.from_pretrained", "heedful.data.read_splits"):
+    for place in ("heedful.api.load", "heedful.api.classifier_of", "heedful.data.read_splits"):
         monkeypatch.setattr(place, Mock(side_effect=AssertionError(f"{place} was called")))
     monkeypatch.setattr(builtin, "demo_folder", Mock(side_effect=AssertionError("the demo was trained")))
     monkeypatch.setattr(training, "train", Mock(side_effect=AssertionError("trained")))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_cli import one_line, run  # noqa: F401 - a fixture
+from test_cli import one_line
 
 import heedful
 from heedful.errors import PrecisionError
@@ -37,7 +38,7 @@ def expected(*texts: str, method: str = "occlusion") -> list[Explanation]:
         ("x.json", json.dumps(TEXTS).encode()),
     ],
 )
-def test_every_row_of_a_table_is_explained(run, tmp_path: Path, name: str, content: bytes, method: str) -> None:  # noqa: F811
+def test_every_row_of_a_table_is_explained(run, tmp_path: Path, name: str, content: bytes, method: str) -> None:
     (tmp_path / name).write_bytes(content)
     code, out, err = run("explain", "demo", "-m", method, "--file", name, "--json")
     assert (code, err) == (0, "")
@@ -46,7 +47,7 @@ def test_every_row_of_a_table_is_explained(run, tmp_path: Path, name: str, conte
     assert [one.text for one in explanations(out)] == list(TEXTS)
 
 
-def test_rows_in_the_terminal_are_named(run, tmp_path: Path) -> None:  # noqa: F811
+def test_rows_in_the_terminal_are_named(run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(CSV, "utf-8")
     code, out, _ = run(*EXPLAIN, "x.csv")
     assert code == 0
@@ -58,7 +59,7 @@ def test_rows_in_the_terminal_are_named(run, tmp_path: Path) -> None:  # noqa: F
 BROKEN = "text,label\nA superb film.,1\n,0\nzqxw,0\n , 1\nA dull film.,0\n"
 
 
-def test_rows_that_cannot_be_explained_are_named_and_the_others_given(run, tmp_path: Path) -> None:  # noqa: F811
+def test_rows_that_cannot_be_explained_are_named_and_the_others_given(run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(BROKEN, "utf-8")
     for method in ("occlusion", "shapley-exact"):
         code, out, err = run("explain", "demo", "-m", method, "--file", "x.csv", "--json")
@@ -75,7 +76,7 @@ def test_rows_that_cannot_be_explained_are_named_and_the_others_given(run, tmp_p
     assert "3 of 5 rows" in one_line(err)
 
 
-def test_a_table_without_any_text_prints_nothing(run, tmp_path: Path) -> None:  # noqa: F811
+def test_a_table_without_any_text_prints_nothing(run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("id,text\n1,\n2,\n", "utf-8")
     code, out, err = run(*EXPLAIN, "x.csv", "--json", "-o", "x.json")
     assert (code, out) == (2, "")
@@ -84,7 +85,7 @@ def test_a_table_without_any_text_prints_nothing(run, tmp_path: Path) -> None:  
 
 
 @pytest.mark.parametrize("stop", [PrecisionError("not exact enough"), KeyboardInterrupt(), ZeroDivisionError()])
-def test_what_is_there_when_it_stops_is_given(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop) -> None:  # noqa: F811
+def test_what_is_there_when_it_stops_is_given(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop) -> None:
     (tmp_path / "x.csv").write_text(CSV, "utf-8")
     explain = heedful.explain
 
@@ -95,7 +96,7 @@ def test_what_is_there_when_it_stops_is_given(run, tmp_path: Path, monkeypatch: 
 
     clf = heedful.load("demo")
     monkeypatch.setattr(heedful, "explain", stopped, raising=False)
-    monkeypatch.setattr("heedful.cli.explain.load_classifier", lambda _: clf)
+    monkeypatch.setattr("heedful.cli.explain.load_classifier", lambda *_: clf)
     code, out, err = 1, "", ""
     try:
         code, out, err = run(*EXPLAIN, "x.csv", "--json", "-o", "all.json")
@@ -109,18 +110,21 @@ def test_what_is_there_when_it_stops_is_given(run, tmp_path: Path, monkeypatch: 
         assert ("line 3: not exact enough" in err) == isinstance(stop, PrecisionError)
 
 
-def test_rows_are_saved_by_suffix(run, tmp_path: Path) -> None:  # noqa: F811
+def test_rows_are_saved_by_suffix(run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(CSV, "utf-8")
     assert run(*EXPLAIN, "x.csv", "-o", "all.json")[0] == 0
     assert explanations((tmp_path / "all.json").read_text("utf-8")) == expected(*TEXTS)
     assert run(*EXPLAIN, "x.csv", "-o", "all.html")[0] == 0
     assert all(word in (tmp_path / "all.html").read_text("utf-8") for word in ("superb", "Dull", "charming"))
-    code, out, err = run(*EXPLAIN, "x.csv", "-o", "all.csv")
-    assert (code, out) == (2, "")
-    assert "use .json or .html" in one_line(err)
+    assert run(*EXPLAIN, "x.csv", "-o", "all.csv")[0] == 0
+    lines = list(csv.reader((tmp_path / "all.csv").read_text("utf-8").splitlines()))
+    assert lines[0] == ["place", "unit", "start", "end", "score"]
+    assert {line[0] for line in lines[1:]} == {"line 2", "line 3", "line 4"}
+    printed = run(*EXPLAIN, "x.csv", "--csv")[1]
+    assert printed == (tmp_path / "all.csv").read_text("utf-8")
 
 
-def test_rows_are_compared(run, tmp_path: Path) -> None:  # noqa: F811
+def test_rows_are_compared(run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(BROKEN, "utf-8")
     code, out, err = run(
         "compare", "demo", "-m", "occlusion", "-m", "random", "--file", "x.csv", "--json", "-o", "c.html"
@@ -132,7 +136,7 @@ def test_rows_are_compared(run, tmp_path: Path) -> None:  # noqa: F811
     assert "dull" in (tmp_path / "c.html").read_text("utf-8")
 
 
-def test_the_column_of_the_texts_can_be_named(run, tmp_path: Path) -> None:  # noqa: F811
+def test_the_column_of_the_texts_can_be_named(run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("review,comment\nA superb film.,Dull\n", "utf-8")
     (tmp_path / "y.csv").write_text("1,A superb film.\n2,The plot was charming\n", "utf-8")
     assert "--text-column" in one_line(run(*EXPLAIN, "x.csv")[2])
@@ -156,7 +160,7 @@ def test_the_column_of_the_texts_can_be_named(run, tmp_path: Path) -> None:  # n
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_the_end_of_the_last_line_is_no_part_of_the_text(run, tmp_path: Path, end: str, encoding: str) -> None:  # noqa: F811
+def test_the_end_of_the_last_line_is_no_part_of_the_text(run, tmp_path: Path, end: str, encoding: str) -> None:
     content = (TEXTS[0] + end).encode(encoding)
     (tmp_path / "x.txt").write_bytes(content)
     for arguments, stdin in ((["--file", "x.txt"], None), ([], content), (["-"], content)):
@@ -164,7 +168,7 @@ def test_the_end_of_the_last_line_is_no_part_of_the_text(run, tmp_path: Path, en
         assert [replace(Explanation.from_json(out), seconds=0.0)] == expected(TEXTS[0])
 
 
-def test_other_encodings_are_told(run, tmp_path: Path) -> None:  # noqa: F811
+def test_other_encodings_are_told(run, tmp_path: Path) -> None:
     text = "A superb café."
     (tmp_path / "x.txt").write_bytes(f"{text}\r\n".encode("cp1252"))
     (tmp_path / "x.csv").write_bytes(f"text\r\n{text}\r\n".encode("cp1252"))
@@ -178,7 +182,7 @@ def test_other_encodings_are_told(run, tmp_path: Path) -> None:  # noqa: F811
     assert "no encoding is called 'klingon'" in one_line(run(*EXPLAIN, "x.txt", "--encoding", "klingon")[2])
 
 
-def test_train_takes_the_names_of_columns_and_an_encoding(run, tmp_path: Path) -> None:  # noqa: F811
+def test_train_takes_the_names_of_columns_and_an_encoding(run, tmp_path: Path) -> None:
     rows = "".join(f"{i};{'good' if i % 2 else 'bad'} café film;{i % 2};n\n" for i in range(40))
     (tmp_path / "x.csv").write_bytes(("id;words;kind;sentiment\n" + rows).encode("cp1252"))
     arguments = ["train", "--data", "x.csv", "--out", "m", "--epochs", "1", "--heads", "1", "--json"]

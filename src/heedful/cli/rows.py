@@ -13,6 +13,7 @@ from heedful.cli.results import Printed, Result
 from heedful.errors import InputError, PrecisionError, TargetError
 from heedful.explanation import Comparison, Explanation
 from heedful.render import columns, html
+from heedful.support.delimited import as_csv
 from heedful.support.files import write_whole
 from heedful.support.progress import track
 from heedful.support.visible import visible
@@ -109,7 +110,7 @@ def _save(results: Sequence[tuple[TextRow, Result]], out: Path) -> None:
         write_whole(out, "[\n" + ",\n".join(result.to_json(indent=2) for _, result in results) + "\n]\n")
     elif suffix == ".csv":
         tables = (_placed(*placed, first=i == 0) for i, placed in enumerate(results))
-        write_whole(out, columns.as_csv(line for table in tables for line in table))
+        write_whole(out, as_csv(line for table in tables for line in table))
     else:
         write_whole(out, html.page([one for _, result in results for one in _explanations(result)]))
 

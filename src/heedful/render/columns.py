@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
-from csv import QUOTE_NONNUMERIC, writer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +10,7 @@ from jaxtyping import Float64
 from heedful.errors import MissingExtraError
 from heedful.explanation import Comparison, Explanation
 from heedful.render.view import labels
+from heedful.support.delimited import as_csv
 from heedful.text.spans import Spans
 
 if TYPE_CHECKING:
@@ -53,13 +51,6 @@ def csv(result: Explanation | Comparison) -> str:
         ['"unit","start","end"', '"The",0,3', '"plot",4,8', '"was","9 27","12 30"']
     """
     return as_csv(rows(result))
-
-
-def as_csv(table: Iterable[Sequence[Any]]) -> str:
-    """Write rows as comma-separated values; text is quoted, numbers are exact."""
-    file = io.StringIO()
-    writer(file, quoting=QUOTE_NONNUMERIC, lineterminator="\n").writerows(table)
-    return file.getvalue()
 
 
 def _explanations(result: Explanation | Comparison) -> tuple[Explanation, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from heedful.support.progress import track
 Item = TypeVar("Item")
 
 
+@runtime_checkable
 class Recipe(Protocol):
     """How a classifier of a study is trained: a frozen dataclass, whose fields say all there is to say about it."""
 
