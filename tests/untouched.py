@@ -26,6 +26,7 @@ def state(classifier: Classifier) -> dict[str, Any]:
         "tensors": [(name, tensor.clone(), tensor.dtype, tensor.device) for name, tensor in tensors],
         "gradients": [(p.requires_grad, p.grad) for p in model.parameters()],
         "attributes": [ByIdentity(vars(module)) for module in model.modules()],  # the mode among them
+        "contents": [[ByIdentity(one) for one in containers(module)] for module in model.modules()],
         "hooks": [[list(getattr(module, name)) for name in hooks] for module in model.modules()],
         "config": model.config.to_dict(),
         "attention": model.config._attn_implementation,
@@ -34,6 +35,12 @@ def state(classifier: Classifier) -> dict[str, Any]:
         "random": (torch.get_rng_state(), python, numpy),
         "torch": (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_num_threads()),
     }
+
+
+def containers(module: torch.nn.Module) -> list[dict[Any, Any]]:
+    """What the dictionaries, lists and sets among a module's attributes hold, hooks of every kind among it."""
+    held = [value for value in vars(module).values() if isinstance(value, (dict, list, set))]
+    return [one if isinstance(one, dict) else dict(enumerate(one)) for one in held]
 
 
 def assert_same_state(before: dict[str, Any], after: dict[str, Any]) -> None:

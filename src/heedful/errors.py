@@ -42,3 +42,8 @@ class MissingExtraError(InputError, ImportError):
 
     def __init__(self, library: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs {library}: pip install 'heedful[{extra}]'")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an exception says, or its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,12 +1,17 @@
 """Progress on stderr."""
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from logging import StreamHandler
 
 import pytest
+from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+from transformers.utils import logging
 
 import heedful
 from factory import make_bert, make_classifier
-from heedful.support.progress import counted, ran, track, waiting
+from heedful.support.progress import counted, hushed_transformers, quiet_transformers, ran, track, waiting
 
 
 def test_what_is_waited_for_is_shown_as_it_is_but_cannot_steer_the_terminal(monkeypatch, capfd):
@@ -74,3 +79,53 @@ def test_an_error_inside_takes_the_bar_away(monkeypatch, capfd):
     err = capfd.readouterr().err
     assert "explaining" in err
     assert "texts run" not in err
+
+
+@pytest.fixture
+def heard():
+    """What transformers' handler lets pass."""
+    messages = []
+    handler = StreamHandler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logging.add_handler(handler)
+    yield messages
+    assert not handler.filters
+    logging.remove_handler(handler)
+
+
+def test_transformers_is_silent_in_this_thread_alone_and_as_it_was_afterwards(heard):
+    logger = logging.get_logger("transformers.models.bert")
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled(), are_progress_bars_disabled()
+    barrier = threading.Barrier(8)
+
+    def run(i):
+        barrier.wait()
+        for _ in range(50):
+            with quiet_transformers(), hushed_transformers():
+                logger.warning("inside %d", i)
+                assert not logging.is_progress_bar_enabled()
+
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(run, i) for i in range(8)]
+        logger.warning("beside")
+        for job in jobs:
+            job.result()
+    logger.warning("after")
+    with quiet_transformers():
+        logger.error("an error")
+    assert heard == ["beside", "after", "an error"]
+    assert before == (logging.get_verbosity(), logging.is_progress_bar_enabled(), are_progress_bars_disabled())
+
+
+@pytest.mark.parametrize("bars", [True, False])
+def test_the_flags_are_as_they_were_whatever_they_were(bars):
+    before = logging.is_progress_bar_enabled(), are_progress_bars_disabled()
+    try:
+        logging.disable_progress_bar()
+        (enable_progress_bars if bars else disable_progress_bars)()
+        with pytest.raises(KeyboardInterrupt), quiet_transformers():
+            raise KeyboardInterrupt
+        assert (logging.is_progress_bar_enabled(), are_progress_bars_disabled()) == (False, not bars)
+    finally:
+        (logging.enable_progress_bar if before[0] else logging.disable_progress_bar)()
+        (disable_progress_bars if before[1] else enable_progress_bars)()

@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import overload
 
 import numpy as np
-import regex
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from heedful.errors import ModelError, SettingError, TargetError, TextError
+from heedful.classifier import limits
+from heedful.classifier.batching import Batches, Rows, chosen
+from heedful.classifier.classes import index_of, names_of
+from heedful.classifier.forward import FAILURES, device_of, forward, random_state, restore_random_state, undisturbed
+from heedful.classifier.prediction import Prediction
+from heedful.classifier.rounding import precision, same
+from heedful.classifier.sharing import Sharing, sharing_of
+from heedful.errors import HeedfulError, ModelError, SettingError, TextError, first_line
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
-from heedful.support.names import did_you_mean, match, shown
+from heedful.support.memory import out_of_memory
+from heedful.support.visible import visible
 from heedful.text.encoding import Encoded, Text, encode
 
-MASKINGS = ("unk", "mask", "pad", "delete", "ignore")
-_IMPOSSIBLE = -1  # no token has this id
+REPLACING = ("unk", "mask", "pad")
+MASKINGS = (*REPLACING, "delete", "ignore")
+_ON_CPU, _ELSEWHERE = 2048, 16_384  # tokens a batch: what a layer holds should fit a CPU's cache, and fill a GPU
+_AGAIN = 8  # times a text is run again where random numbers were drawn
+_SHOWN = 8  # class names in a classifier's own text
 
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
     """A sequence classifier and its fast tokenizer.
+
+    Threads may share a classifier, or a model: they take turns. Which texts may share a forward pass is found out when
+    a classifier is made, by a few short made-up texts.
 
     Attributes:
         model: the caller's model; its mode, weights, hooks and device are the same after every call.
@@ -37,9 +50,15 @@ class Classifier:
         limit: how many tokens it is given at most, in place of the tokenizer's own limit.
         activation: what makes probabilities of logits, "softmax" or "sigmoid", in place of what the model's
             configuration says.
+        sharing: which texts may share a forward pass.
 
     Raises:
-        ModelError: the tokenizer is not a fast one, the model has no labels, or a weight is not a finite number.
+        ModelError: the tokenizer is not a fast one, the model names no classes, or a weight is not a finite number.
+
+    Example:
+        >>> import heedful
+        >>> heedful.load("demo")
+        Classifier('demo', AttentionPoolingForSequenceClassification, classes: negative, positive; at most 128 tokens)
     """
 
     model: PreTrainedModel
@@ -47,22 +66,26 @@ class Classifier:
     name: str
     limit: int | None = None
     activation: str | None = None
+    sharing: Sharing = field(init=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.model, PreTrainedModel):
+            raise ModelError(f"{self.name} is a {type(self.model).__name__}, no model of transformers")
         if not getattr(self.tokenizer, "is_fast", False):
             raise ModelError(f"{self.name}: the tokenizer gives no character offsets; load its fast version")
-        labels = self.model.config.id2label
-        if not labels or set(labels) != set(range(len(labels))):
-            raise ModelError(f"{self.name}: the model has no labels from 0 up; load it as a sequence classifier")
-        for name, weight in self.model.named_parameters():
-            if not torch.isfinite(weight).all():
-                raise ModelError(f"{self.name}: weight {name} holds NaN or infinite numbers; the model is broken")
+        limits.check_weights(self.model, self.name)
+        sharing = sharing_of(self.model, self.tokenizer, self.labels, self.max_tokens, self.name)
+        object.__setattr__(self, "sharing", sharing)
+
+    def __repr__(self) -> str:
+        shown = ", ".join((*self.labels[:_SHOWN], *["..."] * (len(self.labels) > _SHOWN)))
+        limit = "any number of" if self.max_tokens == sys.maxsize else f"at most {self.max_tokens}"
+        return visible(f"Classifier({self.name!r}, {type(self.model).__name__}, classes: {shown}; {limit} tokens)")
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Class names, by index."""
-        names = self.model.config.id2label
-        return tuple(str(names[i]) for i in range(len(names)))
+        return names_of(self.model.config, self.name)
 
     @property
     def paper_model(self) -> AttentionPoolingForSequenceClassification | None:
@@ -78,20 +101,44 @@ class Classifier:
 
     @property
     def max_tokens(self) -> int:
-        """Longest sequence the classifier takes, special tokens included; `sys.maxsize` where nothing limits it."""
-        limit = self.tokenizer.model_max_length if self.limit is None else self.limit
-        limits = [getattr(self.model.config, "max_position_embeddings", None), limit]
-        for name, module in self.model.named_modules():
-            if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
-                limits.append(len(module.weight) - module.padding_idx - 1)  # RoBERTa counts from behind the padding
-        return min(sys.maxsize, *(int(limit) for limit in limits if limit is not None and limit > 0))
+        """Longest sequence the classifier takes, special tokens included; `sys.maxsize` where nothing limits it.
+
+        The smallest of the tokenizer's `model_max_length` and what the configuration says of positions, under any of
+        the names that models have for it. Set `tokenizer.model_max_length` where neither says so.
+        """
+        return min(limits.longest(self.model, self.tokenizer, self.name, self.limit), self._positions)
+
+    @cached_property
+    def _positions(self) -> int:
+        return limits.positions_behind_padding(self.model)
+
+    @cached_property
+    def _n_types(self) -> int | None:
+        return limits.n_types(self.model)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return device_of(self.model)
+
+    @property
+    def padding_id(self) -> int | None:
+        """The id the model itself takes for padding; None if it knows none, whatever the tokenizer says.
+
+        Decoders read their logits off the last token that is not that one, and take single texts only if it is None.
+        """
+        return limits.padding_id(self.model, self.name)
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Evaluation mode inside, for this thread alone; everything about the model as it was afterwards."""
+        return undisturbed(self.model)
 
     def encode(self, text: Text) -> Encoded:
         """Tokenise one text, or a pair as a tuple; what exceeds `max_tokens` is cut and recorded.
 
         Raises:
             TextError: not a string, blank, not valid Unicode, or without a single known word.
-            ModelError: the model has no word vector for a token: the tokenizer is another model's.
+            ModelError: the model has no vector for a token or its type: the tokenizer is another model's.
         """
         if not isinstance(text, (str, tuple)):
             raise TextError(f"the text must be a string, got {type(text).__name__}")
@@ -102,13 +149,17 @@ class Classifier:
     def encode_up_to(self, limit: int, text: Text) -> Encoded:
         """The same with another limit, which may be above the classifier's: for texts that are read in parts."""
         encoded = encode(self.tokenizer, text, limit, self.name)
-        largest, n_words = int(encoded.input_ids.max()), self._n_words
-        if n_words is not None and largest >= n_words:
-            raise ModelError(
-                f"{self.name}: the tokenizer gives id {largest}, the model has {n_words} words; "
-                "they do not belong together"
-            )
-        return encoded if self._takes_types else replace(encoded, type_ids=None)
+        n_words, n_types = limits.n_words(self.model), self._n_types
+        if not self._takes_types:
+            encoded = replace(encoded, type_ids=None)
+        looked_up = (encoded.input_ids, n_words, "id", "words"), (encoded.type_ids, n_types, "token type", "types")
+        for ids, rows, one, many in looked_up:
+            if ids is not None and rows is not None and ids.max() >= rows:
+                raise ModelError(
+                    f"{self.name}: the tokenizer gives {one} {ids.max()}, the model has {rows} {many}; "
+                    "they do not belong together"
+                )
+        return encoded
 
     @cached_property
     def _takes_types(self) -> bool:
@@ -116,72 +167,128 @@ class Classifier:
         parameters = inspect.signature(self.model.forward).parameters.values()
         return any(one.name == "token_type_ids" or one.kind is one.VAR_KEYWORD for one in parameters)
 
-    @property
-    def _n_words(self) -> int | None:
-        """Number of word vectors; None where the model has no table of them."""
-        try:
-            return getattr(self.model.get_input_embeddings(), "num_embeddings", None)
-        except NotImplementedError:
-            return None
-
     def logits(
         self,
         ids: Sequence[Int64[np.ndarray, " _"]],
         attended: Sequence[np.ndarray] | None = None,
         type_ids: Sequence[np.ndarray] | None = None,
     ) -> Float64[np.ndarray, "texts classes"]:
-        """Logits of token sequences, as one padded batch; `attended` marks what attention may use (default all).
+        """Logits of token sequences; `attended` marks what attention may use (default all), `type_ids` as in `Encoded`.
 
-        `type_ids` as in `Encoded`. Without a padding token the batch is one of texts of equal lengths at a time.
+        They run as one padded batch as far as the model gives each text the logits it gives it alone: see `sharing`.
 
         Raises:
-            ModelError: the model is no sequence classifier: it gives no logit a text and class.
+            ModelError: the model is no sequence classifier: it gives no logit a text and class; or it fails.
         """
-        lengths = [len(row) for row in ids]
-        if self.padding_id is None and len(set(lengths)) > 1:
-            logits = np.empty((len(ids), len(self.labels)))
-            for length in set(lengths):
-                rows = np.flatnonzero(np.array(lengths) == length).tolist()
-                some = [None if values is None else [values[i] for i in rows] for values in (attended, type_ids)]
-                logits[rows] = self.logits([ids[i] for i in rows], *some)
-            return logits
-        batch = {"input_ids": _padded(ids, 0 if self.padding_id is None else self.padding_id)}
-        batch["attention_mask"] = _padded([np.ones(n) for n in lengths] if attended is None else attended, 0)
-        if type_ids is not None:
-            batch["token_type_ids"] = _padded(type_ids, 0)
-        with self.undisturbed(), torch.no_grad():
-            out = self.model(**{name: values.to(self.model.device) for name, values in batch.items()})
-        found = getattr(out, "logits", None)
-        if found is None or found.shape != (len(ids), len(self.labels)):
-            raise ModelError(f"{self.name} gives no logits of texts and classes; load it as a sequence classifier")
-        return found.cpu().double().numpy()
+        keys = self._apart(ids)
+        logits = np.empty((len(ids), len(self.labels)))
+        for key in set(keys):
+            some = [i for i, other in enumerate(keys) if other == key]
+            logits[some] = self._together(chosen((ids, attended, type_ids), some))
+        return logits
+
+    def _apart(self, ids: Sequence[Int64[np.ndarray, " _"]]) -> list[tuple[int, int, int]]:
+        """A key for each text: those with equal ones may share a forward pass."""
+        config, mixed = self.model.config, self.sharing.lengths and self.padding_id is not None
+        ends: list[int] = []
+        if config.is_encoder_decoder and config.eos_token_id is not None:  # BART and T5 want as many in every text
+            ends = np.atleast_1d(config.eos_token_id).tolist()
+        return [
+            (0 if self.sharing.texts else i, 0 if mixed else len(row), int(np.isin(row, ends).sum()))
+            for i, row in enumerate(ids)
+        ]
+
+    def _together(self, rows: Rows) -> Float64[np.ndarray, "texts classes"]:
+        """Logits of texts as one batch, or one by one where the model cannot do that."""
+        ids = rows[0]
+        try:
+            return forward(self.model, rows, self.padding_id or 0, self.labels, self.name)
+        except HeedfulError:
+            raise
+        except FAILURES as error:
+            if isinstance(error, RuntimeError) and out_of_memory(error):
+                raise
+            if len(ids) == 1:
+                raise ModelError(
+                    f"{self.name} fails on a text of {len(ids[0])} tokens: {first_line(error)}; if it is too long for "
+                    "the model, set tokenizer.model_max_length"
+                ) from error
+        return np.concatenate([self._together(chosen(rows, [i])) for i in range(len(ids))])
 
     def logits_of(self, encoded: Encoded) -> Float64[np.ndarray, " classes"]:
-        """Logits of one encoded text."""
-        return self.logits([encoded.input_ids], None, None if encoded.type_ids is None else [encoded.type_ids])[0]
+        """Logits of one encoded text; raises as `logits_of_all`."""
+        return self.logits_of_all([encoded])[0]
 
-    def target(self, wanted: int | str, logits: Float64[np.ndarray, " classes"]) -> int:
-        """Index of a class given as index, name, or "predicted"; names without regard to case where that is clear.
+    def logits_of_all(self, encoded: Sequence[Encoded]) -> Float64[np.ndarray, "texts classes"]:
+        """Logits of encoded texts, in as few forward passes as `sharing` allows.
 
         Raises:
-            TargetError: there is no such class; the message names those there are.
+            ModelError: they are other ones each time, as the model is random in evaluation mode too; or see `logits`.
         """
-        valid = ", ".join(f"{i} {name!r}" for i, name in enumerate(self.labels))
-        if wanted in self.labels and isinstance(wanted, str):
-            return self.labels.index(wanted)
-        if isinstance(wanted, str) and regex.fullmatch("-?[0-9]{1,9}", wanted):
-            wanted = int(wanted)
-        if isinstance(wanted, str):
-            name = match(wanted, [*self.labels, "predicted"])
-            if name is not None:
-                return int(np.argmax(logits)) if name == "predicted" else self.labels.index(name)
-            asked = did_you_mean(wanted, self.labels)
-            raise TargetError(
-                f"no class {shown(wanted)}; the classes are {valid}, or 'predicted'{asked and f'; {asked}'}"
-            )
-        if isinstance(wanted, (int, np.integer)) and not isinstance(wanted, bool) and 0 <= wanted < len(self.labels):
-            return int(wanted)
-        raise TargetError(f"no class {shown(wanted)}; the classes are {valid}, or 'predicted'")
+        before = random_state(self.device)
+        logits = self._logits_of_all(encoded)
+        if not torch.equal(before, random_state(self.device)):  # drawn from by the model, or by another thread
+            for _ in range(_AGAIN):
+                if not self.same(self._logits_of_all(encoded), logits):
+                    restore_random_state(before, self.device)
+                    raise ModelError(
+                        f"{self.name} gives other logits each time for the same text: it is random in evaluation mode "
+                        "too, by dropout or hashing, so nothing explains it"
+                    )
+        return logits
+
+    def _logits_of_all(self, encoded: Sequence[Encoded]) -> Float64[np.ndarray, "texts classes"]:
+        logits = np.empty((len(encoded), len(self.labels)))
+        for typed in (False, True):
+            places = np.array([i for i, one in enumerate(encoded) if (one.type_ids is not None) == typed], dtype=int)
+
+            def rows(some: np.ndarray, places: np.ndarray = places) -> Rows:
+                texts = [encoded[i] for i in places[some]]
+                types = [one.type_ids for one in texts if one.type_ids is not None]
+                return [one.input_ids for one in texts], None, types or None
+
+            if len(places):
+                logits[places] = self.batches().run(np.array([len(encoded[i]) for i in places]), rows)
+        return logits
+
+    def batches(self, tokens: int | None = None) -> Batches:
+        """What runs many texts in batches of at most `tokens` tokens; None: 2,048 on a CPU, 16,384 elsewhere."""
+        tokens = tokens or (_ON_CPU if self.device.type == "cpu" else _ELSEWHERE)
+        return Batches(self, tokens)
+
+    def same(self, one: Float64[np.ndarray, "*rows classes"], other: Float64[np.ndarray, "*rows classes"]) -> bool:
+        """Whether logits are equal but for rounding, by how far they lie apart from text to text."""
+        spread = float(np.abs(other).max()) if self.sharing.spread is None else self.sharing.spread
+        return same(one, other, precision(self.model), spread)
+
+    @overload
+    def predict(self, text: Text) -> Prediction: ...
+    @overload
+    def predict(self, text: list[Text]) -> list[Prediction]: ...
+    def predict(self, text: Text | list[Text]) -> Prediction | list[Prediction]:
+        """Return what the classifier says of a text, of a pair as a tuple, or of each in a list.
+
+        Raises:
+            TextError, ModelError: see `encode` and `logits`.
+
+        Example:
+            >>> import heedful
+            >>> heedful.load("demo").predict("The acting was wonderful.").label
+            'positive'
+        """
+        if not isinstance(text, list):
+            return self.predict([text])[0]
+        logits = self.logits_of_all([self.encode(one) for one in text])
+        is_number = self.model.config.problem_type == "regression"
+        return [Prediction.of(row, self.labels, exclusive=self.exclusive, is_number=is_number) for row in logits]
+
+    def target(self, wanted: int | str, logits: Float64[np.ndarray, " classes"]) -> int:
+        """Index of a class given as index, as name, as "#" and index, or as "predicted".
+
+        Raises:
+            TargetError: there is no such class, or it could be two; the message names those there are.
+        """
+        return index_of(wanted, self.labels, int(np.argmax(logits)))
 
     def masking(self, wanted: str) -> str:
         """A masking by name; "auto" is the unknown word for the paper's classifier, else the mask token or deletion.
@@ -191,88 +298,29 @@ class Classifier:
         Raises:
             SettingError: unknown, or the tokenizer lacks the token it needs.
         """
+        if wanted == "auto" and self.paper_model is not None:
+            return "delete" if self.replacement_id("unk") is None else "unk"
         if wanted == "auto":
-            own = self.tokenizer
-            ends = {own.eos_token_id, own.bos_token_id, own.pad_token_id, self.padding_id}
-            ends = ends if self.paper_model is None else {None}
-            order = ("unk",) if self.paper_model is not None else ("mask", "unk")
-            return next((name for name in order if self.replacement_id(name) not in {None, *ends}), "delete")
+            given = self.tokenizer
+            taken = {None, given.eos_token_id, given.bos_token_id, given.pad_token_id, self.padding_id}
+            return next((name for name in ("mask", "unk") if self.replacement_id(name) not in taken), "delete")
         if wanted not in MASKINGS:
             raise SettingError(f"unknown masking {wanted!r}: use auto or one of {', '.join(MASKINGS)}")
-        if wanted in ("unk", "mask", "pad") and self.replacement_id(wanted) is None:
+        if wanted in REPLACING and self.replacement_id(wanted) is None:
             raise SettingError(f"{self.name} has no {wanted} token: use masking 'delete' or 'ignore'")
         return wanted
 
     def replacement_id(self, masking: str) -> int | None:
         """Token id that stands in for a removed token; None for deletion, ignoring, and ids that the model lacks."""
-        token_id = getattr(self.tokenizer, f"{masking}_token_id", None) if masking in ("unk", "mask", "pad") else None
-        if token_id is None or (self._n_words is not None and token_id >= self._n_words):
-            return None
-        return int(token_id)
-
-    @property
-    def padding_id(self) -> int | None:
-        """The id the model itself takes for padding; None if it knows none, whatever the tokenizer says.
-
-        Decoders read their logits off the last token that is not that one, and take single texts only if it is None.
-        """
-        found = self.model.config.get_text_config().pad_token_id
-        return None if found == _IMPOSSIBLE else found
+        token_id = getattr(self.tokenizer, f"{masking}_token_id", None) if masking in REPLACING else None
+        n_words = limits.n_words(self.model)
+        return None if token_id is None or (n_words is not None and token_id >= n_words) else int(token_id)
 
     def inputs(self, encoded: Encoded) -> dict[str, Tensor]:
         """One text as the model takes it: a batch of one, on its device."""
-        ids = torch.tensor(encoded.input_ids, device=self.model.device)[None]
-        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        if encoded.type_ids is not None:
-            inputs["token_type_ids"] = torch.tensor(encoded.type_ids, device=self.model.device)[None]
-        return inputs
-
-    @contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        """Evaluation mode inside; every module's own mode again afterwards, also after an exception.
-
-        Hooks, attributes and buffers that turn up or change inside are as they were: transformers leaves some when
-        attentions are asked for, and a module that makes its tables when first used must not half remember them.
-        A model without a padding id takes an impossible one inside: else it would refuse more than one text at a time.
-        Results have names inside, also where the configuration wants tuples: some models would fail on their own.
-        Decoders fill no cache of keys and values inside: nothing is read from it.
-        """
-        own, config = self.model.config, self.model.config.get_text_config()
-        settings: list[tuple[Any, str, Any]] = [(own, "return_dict", True)]
-        if getattr(config, "use_cache", False):
-            settings.append((config, "use_cache", False))
-        if config.pad_token_id is None:
-            settings.append((config, "pad_token_id", _IMPOSSIBLE))
-        set_before = [(holder, name, getattr(holder, name)) for holder, name, _ in settings]
-        before = {
-            module: (dict(vars(module)), dict(module._buffers), set(module._forward_hooks))
-            for module in self.model.modules()
-        }
-        try:
-            self.model.eval()
-            for holder, name, value in settings:
-                setattr(holder, name, value)
-            yield
-        finally:
-            for holder, name, value in set_before:
-                setattr(holder, name, value)
-            for module, (attributes, buffers, hooks) in before.items():
-                for added in set(module._forward_hooks) - hooks:
-                    del module._forward_hooks[added]
-                _restore(module._buffers, buffers)
-                _restore(vars(module), attributes)  # the mode among them
-
-
-def _restore(now: dict[str, Any], before: dict[str, Any]) -> None:
-    """Make a dictionary hold what it held before, never anything less meanwhile."""
-    for added in now.keys() - before.keys():
-        del now[added]
-    now.update(before)
-
-
-def _padded(rows: Sequence[np.ndarray], filler: int) -> Tensor:
-    """Rows of whole numbers as one tensor, filled up on the right: where positions are counted from."""
-    table = np.full((len(rows), max(len(row) for row in rows)), filler, dtype=np.int64)
-    for i, row in enumerate(rows):
-        table[i, : len(row)] = row
-    return torch.from_numpy(table)
+        with torch.inference_mode(False):  # for gradients too, whatever mode the caller is in
+            ids = torch.tensor(encoded.input_ids, device=self.device)[None]
+            inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+            if encoded.type_ids is not None:
+                inputs["token_type_ids"] = torch.tensor(encoded.type_ids, device=self.device)[None]
+            return inputs

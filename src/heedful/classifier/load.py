@@ -17,6 +17,7 @@ from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, Tex
 from heedful import models
 from heedful.classifier.classifier import Classifier
 from heedful.classifier.pretrained import check_tokenizer, from_pretrained
+from heedful.classifier.wrappers import unwrapped
 from heedful.errors import ModelError, SettingError
 
 Device: TypeAlias = str | torch.device | int
@@ -36,6 +37,7 @@ def load(source: object, tokenizer: object = None, *, device: Device | None = No
         ModelError: not a text classifier, or a broken one.
         SettingError: arguments that do not go together, or a setting of a pipeline that cannot be taken over.
     """
+    source = unwrapped(source)
     if isinstance(source, PreTrainedModel):
         return _from_model(source, tokenizer, device)
     if tokenizer is not None and isinstance(source, (str, Path, Pipeline, Classifier)):
@@ -75,7 +77,7 @@ def _from_pipeline(pipeline: Pipeline) -> Classifier:
     if kind is not TextClassificationPipeline:
         what = f"a {pipeline.task} pipeline" if kind.__module__.startswith("transformers.") else f"a {kind.__name__}"
         raise ModelError(f"{what} is no text-classification pipeline of transformers: {_GIVE}")
-    model, tokenizer = pipeline.model, pipeline.tokenizer
+    model, tokenizer = unwrapped(pipeline.model), pipeline.tokenizer
     if not isinstance(model, PreTrainedModel) or tokenizer is None:
         raise ModelError(f"the pipeline's model is a {type(model).__name__}, none of transformers' own: {_GIVE}")
     read = {name: value for name, value in pipeline._preprocess_params.items() if value is not None}

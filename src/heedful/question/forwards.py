@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float64, Int
 
-from heedful.classifier import Classifier
+from heedful.classifier import Classifier, limits
+from heedful.classifier.batching import Rows
+from heedful.classifier.lookups import stand_in
 from heedful.errors import ModelError, SettingError
 from heedful.games.bridge import ForOthers
 from heedful.games.output import Output
-from heedful.support.memory import out_of_memory
-from heedful.support.progress import quiet_transformers, ran
 from heedful.text.encoding import Encoded
 from heedful.text.units import Units
-
-_SIMILAR = 1.1  # lengths up to this factor share a batch
-_SMALL = 256  # tokens a batch may always hold, whatever their lengths
-_ON_CPU, _ELSEWHERE = 2048, 16_384  # tokens: what a layer holds should fit a CPU's cache, and fill a GPU
-
-Rows = tuple[list[np.ndarray], list[np.ndarray] | None, list[np.ndarray] | None]
 
 
 class ModelGame(ForOthers):
     """A classifier's output as units are removed from one text.
 
-    Equal masks are evaluated once; the rest runs in batches of similar length, bounded by tokens, and halved when
-    memory runs out. The first text that is padded is evaluated alone too: where padding changes its logits, as in XLNet
-    and FNet, batches hold one length from there on. Where words are deleted or ignored and the tokenizer adds no
-    special tokens, the empty text is one token: the first that exists of bos, eos and pad.
+    Equal masks are evaluated once; the rest runs in batches, see `Batches`. A masked text's logits are those the model
+    gives its ids alone. The exception is BigBird where words are deleted from a text long enough for block-sparse
+    attention: masked texts too short for it are padded up to its shortest, so that one kind of attention is explained.
+    Where words are deleted or ignored and the tokenizer adds no special tokens, the empty text is one token: the first
+    that exists of bos, eos and pad.
 
     Args:
         classifier: the classifier.
@@ -65,56 +57,66 @@ class ModelGame(ForOthers):
                 f"{classifier.name} attends to its padding, so it cannot ignore words: use masking 'unk'"
             )
         self._stub = self._empty_text()
-        self._batch_tokens = batch_tokens or (_ON_CPU if classifier.model.device.type == "cpu" else _ELSEWHERE)
-        self._mixes: bool | None = None  # whether a batch may mix lengths; None until it is known
-        self._n_forward = 0
+        self._least = limits.least_tokens(classifier.model, len(encoded)) if self._masking == "delete" else 0
+        self._batches = classifier.batches(batch_tokens)
+        self._whole: Float64[np.ndarray, " classes"] | None = None
         if classifier.paper_model is None and (units.of_token >= 0).any():
             self._check_masking()
 
+    def expect(self, logits: Float64[np.ndarray, " classes"]) -> ModelGame:
+        """Return the same game, which from now on raises ModelError if the whole text has other logits than these."""
+        self._whole = logits
+        return self
+
     def _check_masking(self) -> None:
-        """Refuse a masking that does not do what it says, as seen on the text without any unit: two forwards."""
+        """Refuse a masking that does not do what it says, as seen on texts without any unit and with half of them.
+
+        What ignored words are must not matter, nor must a padding token that words are replaced with be taken for
+        padding: another id that is looked up as the same vector must do the same.
+        """
         classifier, name = self._classifier, self._classifier.name
-        (row,), attended, types = self._rows(self._units.of_token[None] < 0)
+        odd = np.arange(self.n_units) % 2 == 1
+        kept = self._kept_tokens(np.stack([np.zeros_like(odd), odd, ~odd]))
+        texts, attended, types = self._rows(kept)
+        word = next(i for i in count() if i not in {*np.concatenate(texts), *classifier.tokenizer.all_special_ids})
+        padding = classifier.padding_id
         if self._masking == "ignore" and attended is not None:
-            word = next(i for i in count() if i not in {*row.tolist(), *classifier.tokenizer.all_special_ids})
-            other = classifier.logits([np.where(attended[0], row, word)], attended, types)[0]
-            own = classifier.logits([row], attended, types)[0]
+            exchanged = [np.where(used, text, word) for text, used in zip(texts, attended, strict=True)]
+            other = classifier.logits(exchanged, attended, types)
             problem = (
                 f"{name} reads ignored words all the same, as its logits are read off a word's own position or it "
                 "heeds no attention mask: use masking 'delete' or 'unk'"
             )
-        elif classifier.padding_id is not None and classifier.replacement_id(self._masking) == classifier.padding_id:
-            text = replace(self._encoded, input_ids=row)
-            own, given = classifier.logits_of(text), classifier.inputs(text)
-            ids = given.pop("input_ids")
-            try:
-                with classifier.undisturbed(), quiet_transformers(), torch.no_grad():
-                    vectors = classifier.model.get_input_embeddings()(ids)
-                    other = classifier.model(inputs_embeds=vectors, **given).logits[0].cpu().double().numpy()
-            except NotImplementedError:  # it takes no vectors in place of ids
+        elif padding is not None and classifier.replacement_id(self._masking) == padding:
+            exchanged = [np.where(used, text, word) for text, used in zip(texts, kept, strict=True)]
+            with classifier.undisturbed(), stand_in(limits.word_tables(classifier.model), word, padding) as seen:
+                other = classifier.logits(exchanged, attended, types)
+            if not seen:  # without a table of words there is nothing to compare
                 return
             problem = (
-                f"{name} takes token {classifier.padding_id} for the end of the text or counts positions without it, "
+                f"{name} takes token {padding} for the end of the text or counts positions without it, "
                 f"so words in its place would move the others: use masking 'delete' or another than {self._masking!r}"
             )
         else:
             return
-        self._n_forward += 2
-        self._check_finite(np.stack([own, other]))
-        if not self._alike(own, other):
+        expected = classifier.logits(texts, attended, types)
+        self._batches.n_forward += 2 * len(texts)
+        self._check_finite(np.concatenate([expected, other]))
+        if not classifier.same(expected, other):
             raise SettingError(problem)
 
     def _empty_text(self) -> Int[np.ndarray, " _"]:
         """The token that stands for a text without any; none where some token always stays."""
         if self._masking not in ("delete", "ignore") or (self._units.of_token < 0).any():
             return np.zeros(0, dtype=np.int64)
-        own = self._classifier.tokenizer
-        found = next((i for i in (own.bos_token_id, own.eos_token_id, own.pad_token_id) if i is not None), None)
-        if found is None:
+        own, n_words = self._classifier.tokenizer, limits.n_words(self._classifier.model)
+        ids = (own.bos_token_id, own.eos_token_id, own.pad_token_id)
+        known = [i for i in ids if i is not None and (n_words is None or i < n_words)]
+        if not known:
             raise SettingError(
                 f"{self._classifier.name} has no bos, eos or pad token to stand for the empty text: use masking 'unk'"
             )
-        return np.array([found])
+        return np.array(known[:1])
 
     @property
     def n_units(self) -> int:
@@ -124,7 +126,7 @@ class ModelGame(ForOthers):
     @property
     def n_forward(self) -> int:
         """Texts pushed through the model so far."""
-        return self._n_forward
+        return self._batches.n_forward
 
     def __call__(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, " n"]:
         """Values of the masks; True keeps a unit.
@@ -140,16 +142,22 @@ class ModelGame(ForOthers):
 
         Raises:
             SettingError: masks are not (n, units).
-            ModelError: the logits of a masked text are not finite.
+            ModelError: the logits of a masked text are not finite, or those of the whole text not the expected ones.
         """
         if masks.ndim != 2 or masks.shape[1] != self.n_units:
             raise SettingError(f"masks must be (n, {self.n_units}), got {masks.shape}")
-        packed, first, inverse = np.unique(np.packbits(masks, axis=1), axis=0, return_index=True, return_inverse=True)
-        kept = self._kept_tokens(masks[first])
-        lengths = self._lengths(kept)
-        values = np.empty((len(packed), len(self._classifier.labels)))
-        for batch in self._batches(lengths):
-            values[batch] = self._forward(kept[batch])
+        if not len(masks):
+            return np.zeros((0, len(self._classifier.labels)))
+        _, first, inverse = np.unique(np.packbits(masks, axis=1), axis=0, return_index=True, return_inverse=True)
+        different = masks[first]
+        kept = self._kept_tokens(different)
+        values = self._batches.run(self._lengths(kept), lambda some: self._rows(kept[some]))
+        self._check_finite(values)
+        whole = different.all(axis=1)
+        if self._whole is not None and whole.any() and not self._classifier.same(values[whole], self._whole[None]):
+            raise ModelError(
+                f"{self._classifier.name} gives other logits for the same text again, so no explanation can be trusted"
+            )
         return values[inverse.ravel()]
 
     def _kept_tokens(self, masks: Bool[np.ndarray, "n units"]) -> Bool[np.ndarray, "n tokens"]:
@@ -157,43 +165,9 @@ class ModelGame(ForOthers):
         return np.concatenate([masks, always], axis=1)[:, self._units.of_token]  # unit -1 is the column behind the last
 
     def _lengths(self, kept: Bool[np.ndarray, "n tokens"]) -> Int[np.ndarray, " n"]:
-        return np.maximum(kept.sum(1), 1) if self._masking == "delete" else np.full(len(kept), len(self._encoded))
-
-    def _batches(self, lengths: Int[np.ndarray, " n"]) -> Iterator[np.ndarray]:
-        """Row indices in batches of similar length: padding costs as much as words, but so do many small batches."""
-        order = np.argsort(lengths, kind="stable")
-        start = 0
-        while start < len(order):
-            stop, shortest = start + 1, lengths[order[start]]
-            while stop < len(order):
-                longest, size = lengths[order[stop]], stop + 1 - start
-                similar = longest <= _SIMILAR * shortest or size * longest <= _SMALL
-                if not similar or size * longest > self._batch_tokens:
-                    break
-                stop += 1
-            yield order[start:stop]
-            start = stop
-
-    def _forward(self, kept: Bool[np.ndarray, "n tokens"]) -> Float64[np.ndarray, "n classes"]:
-        """Logits of rows in order of length."""
-        ends = np.flatnonzero(np.diff(self._lengths(kept))) + 1
-        if self._mixes is False and len(ends):
-            return np.concatenate([self._forward(rows) for rows in np.split(kept, ends)])
-        try:
-            values = self._classifier.logits(*self._rows(kept))
-        except RuntimeError as error:
-            if len(kept) == 1 or not out_of_memory(error):
-                raise
-        else:
-            self._n_forward += len(kept)
-            ran(len(kept))
-            self._check_finite(values)
-            if self._mixes is None and len(ends):
-                self._mixes = self._alike(values[0], self._forward(kept[:1])[0])
-                return values if self._mixes else self._forward(kept)
-            return values
-        # here, where nothing holds the failed batch's memory any more
-        return np.concatenate([self._forward(half) for half in np.array_split(kept, 2)])
+        if self._masking != "delete":
+            return np.full(len(kept), len(self._encoded))
+        return np.maximum(kept.sum(1), max(1, self._least))
 
     def _check_finite(self, values: Float64[np.ndarray, "n classes"]) -> None:
         if not np.isfinite(values).all():
@@ -201,11 +175,6 @@ class ModelGame(ForOthers):
                 f"{self._classifier.name} gives NaN or infinite logits once words are removed: "
                 "try another masking, or float32"
             )
-
-    def _alike(self, found: Float64[np.ndarray, " classes"], expected: Float64[np.ndarray, " classes"]) -> bool:
-        """Equal but for rounding, of which there is more in low precision."""
-        allowed = max(1e-3, 8 * torch.finfo(self._classifier.model.dtype).eps)
-        return bool(np.abs(found - expected).max() <= allowed * np.abs(expected).max())
 
     def _rows(self, kept: Bool[np.ndarray, "n tokens"]) -> Rows:
         """Ids, attended tokens and type ids, as `Classifier.logits` takes them."""
@@ -216,7 +185,8 @@ class ModelGame(ForOthers):
         )
         if self._masking == "delete":
             rows = [ids[row] if row.any() else self._stub for row in kept]
-            return rows, None, None if types is None else [types[row] if row.any() else types[:1] for row in kept]
+            some = None if types is None else [types[row] if row.any() else types[:1] for row in kept]
+            return self._filled_up(rows, some) if self._least else (rows, None, some)
         all_types = None if types is None else [types] * len(kept)
         if replacement is not None:
             return list(np.where(kept, ids, replacement)), None, all_types
@@ -224,3 +194,14 @@ class ModelGame(ForOthers):
             return [ids] * len(kept), list(kept), all_types
         stub = ~kept.any(1, keepdims=True) & (np.arange(len(ids)) == 0)
         return list(np.where(stub, self._stub, ids)), list(kept | stub), all_types
+
+    def _filled_up(self, rows: list[np.ndarray], types: list[np.ndarray] | None) -> Rows:
+        """Texts with padding behind those that are too short for the kind of attention the whole text gets."""
+        missing = [max(0, self._least - len(row)) for row in rows]
+        filler = self._classifier.padding_id or 0
+
+        def longer(some: list[np.ndarray], value: int) -> list[np.ndarray]:
+            return [np.pad(row, (0, n), constant_values=value) for row, n in zip(some, missing, strict=True)]
+
+        attended = longer([np.ones(len(row), dtype=bool) for row in rows], 0)
+        return longer(rows, filler), attended, None if types is None else longer(types, 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby, islice
 from numbers import Integral
 from typing import Annotated
 
@@ -27,8 +26,6 @@ from heedful.support.settings import check_settings
 from heedful.text.encoding import Encoded, Text
 from heedful.text.units import KINDS as UNITS
 from heedful.text.units import Units, find
-
-_TOGETHER = 2048  # tokens that share a forward pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +83,8 @@ class Question:
             TextError: there is nothing to remove.
         """
         self.check_units()
-        return play(self.classifier, self.encoded, self.units, self.masking, self.output)
+        game = play(self.classifier, self.encoded, self.units, self.masking, self.output)
+        return game.expect(self.logits) if isinstance(game, ModelGame) else game
 
     def ratio_game(self, *others: Output) -> RatioGame:
         """The same as a ratio game, for the exact engine.
@@ -144,19 +142,14 @@ def ask(classifier: Classifier, text: Text, choices: Choices) -> Question:
 
 
 def ask_all(classifier: Classifier, texts: Sequence[Text], choices: Choices) -> list[Question]:
-    """Ask about several texts; those of equal length share forward passes, and none is padded.
+    """Ask about several texts, which share forward passes.
 
     Raises:
         TextError, TargetError, SettingError: a text, the target or settings cannot be used.
         ModelError: the classifier gives NaN or infinite logits.
     """
     encoded = [classifier.encode(text) for text in texts]
-    logits = np.empty((len(texts), len(classifier.labels)))
-    order = sorted(range(len(texts)), key=lambda i: (len(encoded[i]), encoded[i].type_ids is None))
-    for (length, _), alike in groupby(order, key=lambda i: (len(encoded[i]), encoded[i].type_ids is None)):
-        while rows := list(islice(alike, max(1, _TOGETHER // length))):
-            types = [ids for i in rows if (ids := encoded[i].type_ids) is not None]
-            logits[rows] = classifier.logits([encoded[i].input_ids for i in rows], None, types or None)
+    logits = classifier.logits_of_all(encoded)
     return [about(classifier, *seen, choices) for seen in zip(encoded, logits, strict=True)]
 
 

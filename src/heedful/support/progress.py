@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
@@ -94,17 +96,64 @@ def waiting(what: str) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Hide transformers' own progress bars and load reports; what matters is raised as an error."""
-    from transformers.utils import logging
+class _Hush(logging.Filter):
+    """Lets no record below an error pass that comes from one of these threads."""
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: Counter[int | None] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR or not self.threads[record.thread]
+
+
+_lock = threading.Lock()
+_hush = _Hush()
+_loading: list[tuple[bool, bool]] = []  # the flags before, once for everyone who is inside
+
+
+@contextmanager
+def hushed_transformers() -> Iterator[None]:
+    """Hide transformers' own warnings in this thread: what matters is raised as an error."""
+    thread, handlers = threading.get_ident(), logging.getLogger("transformers").handlers
+    with _lock:
+        _hush.threads[thread] += 1
+        for handler in handlers:
+            handler.addFilter(_hush)
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+        with _lock:
+            _hush.threads[thread] -= 1
+            _hush.threads += Counter()  # forgets those that are done
+            if not _hush.threads:
+                for handler in handlers:
+                    handler.removeFilter(_hush)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Hide its progress bars and load reports too.
+
+    The flags for bars belong to the whole process: the first to enter sets them, the last to leave restores them.
+    """
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+    from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
+
+    with _lock:
+        _loading.append(_loading[0] if _loading else (is_progress_bar_enabled(), are_progress_bars_disabled()))
+        disable_progress_bar()  # the hub's too
+    try:
+        with hushed_transformers():
+            yield
+    finally:
+        with _lock:
+            bars, hub_silent = _loading.pop()
+            if not _loading:
+                if bars:
+                    enable_progress_bar()
+                disable_progress_bars() if hub_silent else enable_progress_bars()

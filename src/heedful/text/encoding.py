@@ -9,7 +9,8 @@ import regex
 from jaxtyping import Int64
 from transformers import PreTrainedTokenizerBase
 
-from heedful.errors import TextError
+from heedful.errors import ModelError, TextError, first_line
+from heedful.support.locks import alone
 from heedful.text.spans import Span
 
 Text = str | tuple[str, str]
@@ -48,12 +49,19 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, limit: int, name: str
 
     Raises:
         TextError: blank, not valid Unicode, or without a single known word.
+        ModelError: the limit leaves no room for a word.
     """
     texts = (text,) if isinstance(text, str) else text
     for part in texts:
         _check(part)
-    kept = _tokenise(tokenizer, texts, limit)
-    whole = kept if len(kept.input_ids) < limit else _tokenise(tokenizer, texts, None)
+    whole = kept = _tokenise(tokenizer, texts, None, name)
+    if len(whole) > limit:
+        kept = _tokenise(tokenizer, texts, limit, name)
+        if len(kept) > limit or all(span is None for span in kept.offsets):
+            raise ModelError(
+                f"{name} takes {limit} tokens, and its tokenizer cannot cut the text to that: its special tokens leave "
+                "no room, or it repeats the text"
+            )
     widened = _with_marks(kept.text, whole.offsets)
     offsets, all_offsets = (tuple(widened[span] for span in spans) for spans in (kept.offsets, whole.offsets))
     words = [int(i) for i, span in zip(kept.input_ids, offsets, strict=True) if span is not None]
@@ -61,6 +69,15 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, limit: int, name: str
         raise TextError(f"no word of the text is in the vocabulary of {name}")
     cut = _difference(all_offsets, offsets)
     return Encoded(kept.text, kept.input_ids, offsets, cut, kept.type_ids, kept.second)
+
+
+def special_tokens(
+    tokenizer: PreTrainedTokenizerBase, name: str
+) -> tuple[Int64[np.ndarray, " before"], Int64[np.ndarray, " behind"]]:
+    """Return the ids that the tokenizer puts before a text and behind it."""
+    encoded = _tokenise(tokenizer, ("a",), None, name)
+    words = [i for i, span in enumerate(encoded.offsets) if span is not None] or [len(encoded)]
+    return encoded.input_ids[: words[0]], encoded.input_ids[words[-1] + 1 :]
 
 
 def _check(text: str) -> None:
@@ -72,21 +89,27 @@ def _check(text: str) -> None:
         raise TextError(f"the text is not valid Unicode: lone surrogate at character {error.start}") from None
 
 
-def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit: int | None) -> Encoded:
+def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit: int | None, name: str) -> Encoded:
     backend = tokenizer.backend_tokenizer
-    truncation, padding = backend.truncation, backend.padding  # every call sets them anew
-    try:
-        out = tokenizer(
-            *texts,
-            truncation=limit is not None,
-            max_length=limit,
-            return_offsets_mapping=True,
-            return_special_tokens_mask=True,
-            verbose=False,
-        )
-    finally:
-        backend.no_truncation() if truncation is None else backend.enable_truncation(**truncation)
-        backend.no_padding() if padding is None else backend.enable_padding(**padding)
+    with alone(backend):  # every call sets these anew, for all who use the tokenizer
+        truncation, padding, splits = backend.truncation, backend.padding, backend.encode_special_tokens
+        try:
+            out = tokenizer(
+                *texts,
+                truncation=limit is not None,
+                max_length=limit,
+                return_offsets_mapping=True,
+                return_special_tokens_mask=True,
+                verbose=False,
+            )
+        except Exception as error:  # tokenizers raises plain ones
+            raise ModelError(f"the tokenizer of {name} fails on the text: {first_line(error)}") from error
+        finally:
+            if backend.truncation != truncation:
+                backend.no_truncation() if truncation is None else backend.enable_truncation(**truncation)
+            if backend.padding != padding:
+                backend.no_padding() if padding is None else backend.enable_padding(**padding)
+            backend.encode_special_tokens = splits
     starts = (0, len(texts[0]) + 1)
     offsets = tuple(
         None if special or which is None else (starts[which] + span[0], starts[which] + span[1])

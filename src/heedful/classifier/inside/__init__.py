@@ -19,6 +19,7 @@ from transformers.utils import ModelOutput
 
 from heedful.classifier.classifier import Classifier
 from heedful.classifier.inside.propagation import AttnLRP, Relevance, wide
+from heedful.classifier.leaving import replace_inference_tensors
 from heedful.errors import ModelError, SettingError
 from heedful.games.output import Output
 from heedful.support.memory import out_of_memory
@@ -173,14 +174,15 @@ def differentiable(classifier: Classifier, encoded: Encoded) -> Iterator[Callabl
         finally:
             hook.remove()
 
-    with classifier.undisturbed(), quiet_transformers(), torch.inference_mode(False), torch.enable_grad():
+    with classifier.undisturbed(), torch.inference_mode(False), torch.enable_grad():
+        replace_inference_tensors(model)
         yield forward
 
 
 def word_vectors(classifier: Classifier, encoded: Encoded) -> Tensor:
     """Word vectors (tokens, size) of a text, as a leaf that gradients can be taken by."""
     with classifier.undisturbed(), torch.inference_mode(False), torch.no_grad():
-        ids = torch.tensor(encoded.input_ids, device=classifier.model.device)
+        ids = torch.tensor(encoded.input_ids, device=classifier.device)
         vectors: Tensor = classifier.model.get_input_embeddings()(ids)
         return vectors.detach().requires_grad_()
 
@@ -240,7 +242,7 @@ def _gradients_at_once(
     classifier: Classifier, encoded: Encoded, output: Output, points: Float64[np.ndarray, "n tokens size"]
 ) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, "n tokens size"]]:
     with differentiable(classifier, encoded) as forward:
-        vectors = torch.from_numpy(points).to(classifier.model.device, classifier.model.dtype).requires_grad_()
+        vectors = torch.from_numpy(points).to(classifier.device, classifier.model.dtype).requires_grad_()
         logits = forward(vectors).logits
         rows = logits.detach().cpu().double().numpy()
         weights = torch.from_numpy(np.stack([output.cotangent(row) for row in rows])).to(logits)
@@ -289,8 +291,7 @@ def _check_unmoved(
 ) -> None:
     """Refuse logits that are not the model's own for this text, beyond what another order of sums does."""
     own, found = classifier.logits_of(encoded) if own is None else own, logits[0].detach().cpu().double().numpy()
-    allowed = max(1e-4, 16 * _precision(logits)) * max(1.0, float(np.abs(own).max()))
-    if not np.abs(own - found).max() <= allowed:  # not where anything is NaN
+    if not classifier.same(found, own):
         raise ModelError(f"{classifier.name} gives other logits when it is looked into: no explanation can be trusted")
 
 

@@ -49,7 +49,11 @@ def mixed(classifier: Classifier, encoded: Encoded, layer: int = -1) -> tuple[We
         maps = paper.value.detach().cpu().double().numpy() / len(paper.value)
         vectors = np.einsum("hod,td->toh", maps, inside.input_vectors(classifier, encoded))
         return weights[layer], _triangles(torch.from_numpy(vectors))
-    with _linear_calls(classifier.model) as calls, inside.attended(classifier, encoded) as (_, layers):
+    with (
+        classifier.undisturbed(),  # before the hooks: another thread's texts are not for them
+        _linear_calls(classifier.model) as calls,
+        inside.attended(classifier, encoded) as (_, layers),
+    ):
         inside.check_layer(classifier, layer, len(layers))
         module, given = _behind(layers[layer], calls, classifier.name)
         values = _values(layers[layer], given, classifier.name)
