@@ -50,6 +50,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         shutil.rmtree(CACHE, ignore_errors=True)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("nightly") and not os.environ.get("HEEDFUL_NIGHTLY"):
+        pytest.skip("many more cases of what is tried above: set HEEDFUL_NIGHTLY=1")
+
+
 @pytest.fixture(scope="session")
 def classifier() -> Classifier:
     return make_classifier()

@@ -8,7 +8,8 @@ from transformers import BertModel, ByT5Tokenizer
 
 import zoo
 from factory import make_bert, make_classifier
-from heedful.classifier import MASKINGS, Classifier, inside
+from heedful.classifier import MASKINGS, Classifier
+from heedful.classifier.inside import look_inside
 from heedful.errors import ModelError, SettingError, TargetError
 from heedful.games.output import Output
 from heedful.models import AttentionPoolingForSequenceClassification
@@ -33,17 +34,21 @@ def restless(make):
 
 
 def own_vectors(classifier):
-    return inside.own_vectors(classifier, classifier.encode(TEXT))
+    return look_inside(classifier, classifier.encode(TEXT)).vectors()
+
+
+def gradients_at(classifier, point):
+    return next(look_inside(classifier, classifier.encode(TEXT)).gradients(Output("probability", 1), [point]))[1]
 
 
 CALLS = {
     "encode": lambda c: c.encode(TEXT * 30),
     "logits": lambda c: c.logits([c.encode(TEXT).input_ids, c.encode("the plot").input_ids]),
-    "attention": lambda c: inside.attention(c, c.encode(TEXT)),
-    "gradient": lambda c: inside.gradient(c, c.encode(TEXT), np.array([0.0, 1.0, -1.0])),
-    "gradients": lambda c: next(inside.gradients(c, c.encode(TEXT), Output("probability", 1), [own_vectors(c)]))[1],
+    "attention": lambda c: look_inside(c, c.encode(TEXT)).attention(),
+    "gradient": lambda c: look_inside(c, c.encode(TEXT)).gradient(np.array([0.0, 1.0, -1.0]), "autograd"),
+    "gradients": lambda c: gradients_at(c, own_vectors(c)),
     "own_vectors": own_vectors,
-    "input_vectors": lambda c: inside.input_vectors(c, c.encode(TEXT)),
+    "input_vectors": lambda c: look_inside(c, c.encode(TEXT)).input_vectors(),
 }
 
 
@@ -145,7 +150,7 @@ def test_gradient_meets_finite_differences(make):
     classifier = make()
     encoded = classifier.encode(TEXT)
     cotangent = np.array([0.5, -1.0, 0.25])
-    gradient = inside.gradient(classifier, encoded, cotangent)
+    gradient = look_inside(classifier, encoded).gradient(cotangent, "autograd")
     ids = torch.from_numpy(encoded.input_ids)[None]
     vectors = classifier.model.get_input_embeddings()(ids).detach()
     assert gradient.shape == vectors[0].shape
@@ -186,8 +191,8 @@ def test_attention_is_what_the_first_position_attends_to_in_the_last_layer(make)
     encoded = classifier.encode(TEXT)
     ids = torch.from_numpy(encoded.input_ids)[None]
     own = classifier.model(ids, output_attentions=True).attentions[-1][0, :, 0].detach().numpy()
-    found = inside.attention(classifier, encoded)
-    np.testing.assert_array_equal(inside.attention(classifier, encoded), found)
+    found = look_inside(classifier, encoded).attention()
+    np.testing.assert_array_equal(look_inside(classifier, encoded).attention(), found)
     assert found.shape == (classifier.model.config.num_attention_heads, len(encoded))
     np.testing.assert_allclose(found, own, rtol=1e-13)
     np.testing.assert_allclose(found.sum(1), 1.0, rtol=1e-13)
@@ -195,7 +200,7 @@ def test_attention_is_what_the_first_position_attends_to_in_the_last_layer(make)
 
 def test_attended_padding_is_left_out_of_the_attention():
     classifier = make_classifier(attend_padding=True)
-    found = inside.attention(classifier, classifier.encode(TEXT))
+    found = look_inside(classifier, classifier.encode(TEXT)).attention()
     assert found.shape == (3, len(classifier.encode(TEXT)))
     assert (found.sum(1) < 1).all()
 
@@ -203,7 +208,9 @@ def test_attended_padding_is_left_out_of_the_attention():
 def test_attention_is_the_same_under_a_fused_kernel_which_stays_in_place():
     fused, eager = make_bert(attn_implementation="sdpa"), make_bert()
     encoded = eager.encode(TEXT)
-    np.testing.assert_allclose(inside.attentions(fused, encoded), inside.attentions(eager, encoded), rtol=1e-12)
+    for layer in (0, 1):
+        found, expected = (look_inside(c, encoded).weights(layer) for c in (fused, eager))
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert fused.model.config._attn_implementation == "sdpa"
 
 
@@ -212,9 +219,9 @@ def test_input_vectors_are_what_the_gradient_refers_to():
     paper, bert = make_classifier().model, make_bert().model
     words = paper.embeddings.weight.detach().numpy()[encoded.input_ids]
     with_positions = words + paper.positions.numpy()[: len(encoded)]
-    np.testing.assert_array_equal(inside.input_vectors(make_classifier(), encoded), with_positions)
+    np.testing.assert_array_equal(look_inside(make_classifier(), encoded).input_vectors(), with_positions)
     words = bert.get_input_embeddings().weight.detach().numpy()[encoded.input_ids]
-    np.testing.assert_array_equal(inside.input_vectors(make_bert(), encoded), words)
+    np.testing.assert_array_equal(look_inside(make_bert(), encoded).input_vectors(), words)
 
 
 def test_results_are_float64_whatever_the_model():

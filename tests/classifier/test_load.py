@@ -14,8 +14,8 @@ from transformers.utils import logging
 
 from factory import make_bert, make_classifier
 from heedful import api as app
-from heedful.classifier import inside
 from heedful.classifier import load as loading
+from heedful.classifier.inside import look_inside
 from heedful.errors import ModelError
 from heedful.support.progress import quiet_transformers
 
@@ -50,7 +50,7 @@ def test_a_saved_classifier_comes_back_as_it_was(make, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
     # the same weights lie elsewhere in memory, where sums may be taken in another order
     np.testing.assert_allclose(logits_of(found), logits_of(original), rtol=1e-13)
-    assert inside.attention(found, found.encode(TEXT)).shape[0] == original.model.config.num_attention_heads
+    assert look_inside(found, found.encode(TEXT)).attention().shape[0] == original.model.config.num_attention_heads
     assert not any(module.training for module in found.model.modules())
     assert (found.name, found.labels) == (str(tmp_path / "model"), original.labels)
     assert loading.from_pretrained(tmp_path / "model", "cpu", name="mine").name == "mine"

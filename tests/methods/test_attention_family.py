@@ -294,33 +294,46 @@ def test_flow_refuses_what_would_take_minutes(monkeypatch: pytest.MonkeyPatch) -
         heedful.explain(classifier, TEXT, "attention-flow", unit="token")
 
 
-def test_logits_that_do_not_come_from_the_weights_are_refused() -> None:
+@pytest.mark.parametrize("linear", [True, False])
+def test_logits_that_do_not_come_from_the_weights_are_refused(linear: bool) -> None:
     classifier = zoo.make("bert")
     own = classifier.model.bert.encoder.layer[0].attention.self
     plain = own.forward
 
     def copied(*args: object, **kwargs: object) -> tuple[torch.Tensor, torch.Tensor]:
         found, weights = plain(*args, **kwargs)
-        return found, None if weights is None else weights.clone()
+        return found, None if weights is None else (weights * 1.0 if linear else weights.detach())
 
     own.forward = copied
-    for spec in ("attention-x-gradient", "attention-value-norm:layer=0"):
-        with pytest.raises(ModelError, match="use attention-rollout"):
+    for spec in ("attention-x-gradient", "attention-value-norm:layer=0", "attention-rollout", "attention-flow"):
+        with pytest.raises(ModelError, match=r"does not compute its logits from the attention weights it .*: use lime"):
             scores(classifier, spec)
-    assert scores(classifier, "attention-rollout").sum() > 0
+    assert scores(classifier, "attention-mean:layer=0").sum() > 0
+
+
+def test_a_copy_of_the_weights_in_another_order_will_do() -> None:
+    """As XLNet has it: what it returns is not what it computes with, but can be followed back."""
+    plain, turned = zoo.make("bert"), zoo.make("bert")
+    for layer in turned.model.bert.encoder.layer:
+        own = layer.attention.self
+        forward = own.forward
+        own.forward = lambda *args, forward=forward, **kwargs: tuple(
+            x if i == 0 or x is None else x.permute(2, 3, 0, 1).clone().permute(2, 3, 0, 1)
+            for i, x in enumerate(forward(*args, **kwargs))
+        )
+    for spec in ("attention-x-gradient", "attention-value-norm:layer=0", "attention-rollout", "attention-flow"):
+        assert scores(turned, spec) == pytest.approx(scores(plain, spec), rel=1e-12)
 
 
 def alter(classifier: Classifier, name: str, altered: Callable[[Any], object]) -> None:
-    """Change what the model gives when it is asked for attentions."""
-    plain = classifier.model.forward
+    """Change what the model, and its base, give when they are asked for attentions."""
 
-    def forward(*args: object, **kwargs: object) -> object:
-        out = plain(*args, **kwargs)
-        if kwargs.get("output_attentions"):
+    def change(_: object, __: object, kwargs: dict[str, object], out: object) -> None:
+        if kwargs.get("output_attentions") and hasattr(out, name):
             setattr(out, name, altered(getattr(out, name)))
-        return out
 
-    classifier.model.forward = forward
+    for module in (classifier.model, classifier.model.base_model):
+        module.register_forward_hook(change, with_kwargs=True)
 
 
 @pytest.mark.parametrize("spec", ["attention-mean", "attention-x-gradient"])

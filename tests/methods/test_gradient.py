@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 import heedful
 import zoo
 from factory import make_bert, make_classifier
-from heedful.classifier import Classifier, inside
+from heedful.classifier import Classifier
+from heedful.classifier.inside import look_inside
+from heedful.classifier.inside.paper import closed_gradient as closed_form
 from heedful.errors import ModelError, SettingError
 from heedful.games.output import Output
-from heedful.methods.gradient import closed_form
 from heedful.question import Choices, ask
 
 TEXT = "the plot was not good but the acting was very good !"
@@ -37,7 +38,7 @@ def test_closed_form_equals_autograd_at_every_position(
     logits = classifier.logits([encoded.input_ids])[0]
     cotangent = Output.of(kind, seed % 3, logits).cotangent(logits)
     by_hand = closed_form(classifier.model, encoded, cotangent)
-    automatic = inside.gradient(classifier, encoded, cotangent)
+    automatic = look_inside(classifier, encoded).gradient(cotangent, "autograd")
     assert by_hand.shape == automatic.shape == (len(encoded), 16)
     # float64 rounding over a few hundred terms; entmax's bisection for other alphas stops near 1e-12
     assert np.abs(by_hand - automatic).max() < 1e-10
@@ -93,7 +94,7 @@ def test_equals_captum() -> None:
     saliency = attr.Saliency(score).attribute(vectors.clone().requires_grad_(), target=1, abs=True)[0]
     assert units.scores == pytest.approx(saliency.sum(-1).numpy()[1:], rel=1e-10)
     signed = attr.Saliency(score).attribute(vectors.clone().requires_grad_(), target=1, abs=False)[0].numpy()
-    places = inside.input_vectors(classifier, encoded)
+    places = look_inside(classifier, encoded).input_vectors()
     for method, expected in (
         ("G-avg", signed.mean(-1)),
         ("G-l2", np.sqrt((signed**2).sum(-1))),
@@ -262,28 +263,34 @@ def test_bfloat16_works(name: str, method: str) -> None:
     assert np.abs(result.scores - exact.scores).max() < 0.05 * np.abs(exact.scores).max()
 
 
+class Hashed(torch.nn.Module):
+    """Word vectors that are not looked up by ids, as in CANINE: by two hashes of each."""
+
+    def __init__(self, own: torch.nn.Embedding) -> None:
+        super().__init__()
+        self.tables = torch.nn.ModuleList([torch.nn.Embedding(7, own.embedding_dim), torch.nn.Embedding(5, 16)])
+
+    def forward(self, ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return sum(table(ids % table.num_embeddings) for table in self.tables)
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_a_model_that_takes_no_word_vectors_is_refused(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    sizes = {
-        f"{part}_{name}": size for part in ("encoder", "decoder")
-        for name, size in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 16))
-    }  # fmt: skip
-    monkeypatch.setitem(zoo.ARCHITECTURES, "bart", ("byte-level", "bart", {"d_model": 16, **sizes}))
-    with pytest.raises(ModelError, match="bart takes no word vectors in place of ids: use lime") as raised:
-        heedful.explain(zoo.make("bart"), TEXT, method)
+def test_a_model_that_takes_no_word_vectors_is_refused(method: str) -> None:
+    classifier = zoo.make("bert")
+    embeddings = classifier.model.bert.embeddings
+    hashed = Hashed(embeddings.word_embeddings).double()
+    classifier.model.bert.get_input_embeddings = lambda: hashed.tables
+    embeddings.word_embeddings = hashed
+    with pytest.raises(ModelError, match="bert takes no word vectors in place of ids: use lime") as raised:
+        heedful.explain(classifier, TEXT, method)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_word_vectors_that_mean_something_else_are_refused(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+def test_logits_that_move_where_gradients_are_taken_are_refused(method: str) -> None:
     classifier = zoo.make("bert")
-    embeddings = classifier.model.bert.embeddings
-    own = embeddings.forward
-
-    def doubled(input_ids=None, inputs_embeds=None, **rest):
-        return own(input_ids, inputs_embeds=None if inputs_embeds is None else 2 * inputs_embeds, **rest)
-
-    monkeypatch.setattr(embeddings, "forward", doubled)
+    layer = classifier.model.bert.encoder.layer[0]
+    layer.register_forward_hook(lambda _, __, out: 2 * out if torch.is_grad_enabled() else out)
     with pytest.raises(ModelError, match="other logits when it is looked into"):
         heedful.explain(classifier, TEXT, method)
 

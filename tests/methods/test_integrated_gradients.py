@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import heedful
 import zoo
 from factory import make_bert, make_classifier
-from heedful.classifier import Classifier, inside
+from heedful.classifier import Classifier
+from heedful.classifier.inside import look_inside
 from heedful.errors import SettingError
 from heedful.explanation import Explanation
 from heedful.games.output import Output
@@ -64,7 +65,7 @@ def test_equals_captum_on_word_vectors(name: str, baseline: str) -> None:
     attr = pytest.importorskip("captum.attr", reason="captum is in the extra 'bench'")
     classifier = zoo.make(name)
     encoded, places = classifier.encode(TEXT), token_places(classifier, "word_type")
-    vectors = inside.word_vectors(classifier, encoded).detach()[None]
+    vectors = look_inside(classifier, encoded).word_vectors(encoded.input_ids)[None]
     start = vectors.clone()
     start[0, places] = 0.0
     if baseline == "unk":
@@ -171,7 +172,7 @@ def test_steps_are_doubled_until_they_suffice_or_run_out() -> None:
     assert [e.details["n_steps"] for e in found] == [7, 56, 112, 28, 56]
     assert [e.details["converged"] for e in found] == [1, 1, 1, 0, 0]
     assert [e.n_forward for e in found] == [
-        1 + 3 + n for n in (7, 7 + 14 + 28 + 56, 7 + 14 + 28 + 56 + 112, 7 + 14 + 28, 7 + 14 + 28 + 56)
+        1 + 2 + n for n in (7, 7 + 14 + 28 + 56, 7 + 14 + 28 + 56 + 112, 7 + 14 + 28, 7 + 14 + 28 + 56)
     ]
     exact = heedful.explain(classifier, TEXT, IntegratedGradients(n_steps=300, tolerance=np.inf)).scores
     errors = [np.abs(e.scores - exact).max() / np.abs(exact).sum() for e in found]

@@ -16,10 +16,11 @@ import heedful
 import relevance_by_hand
 import zoo
 from factory import make_classifier
-from heedful.classifier import Classifier, inside
+from heedful.classifier import Classifier
+from heedful.classifier.inside import look_inside
+from heedful.classifier.inside.paper import closed_relevance as closed_form
 from heedful.classifier.inside.propagation import AttnLRP
 from heedful.errors import ModelError
-from heedful.methods.lrp import closed_form
 from heedful.text.encoding import Encoded
 
 TEXT = "the plot was not good but the acting was very good !"
@@ -40,7 +41,7 @@ def test_equals_relevance_by_hand(layers: int) -> None:
     encoded = classifier.encode(TEXT)
     result = heedful.explain(classifier, TEXT, "lrp", target=1, unit="token")
     expected = relevance_by_hand.bert(classifier.model, encoded.input_ids, 1)
-    whole = inside.relevance(classifier, encoded, np.array([0.0, 1.0, 0.0]))
+    whole = look_inside(classifier, encoded).relevance(np.array([0.0, 1.0, 0.0]))
     # by hand every share is divided by its sum, which may come near 0 and costs digits
     assert whole.scores.numpy() == pytest.approx(expected.scores, rel=1e-6, abs=1e-9)
     assert result.scores == pytest.approx(expected.scores.sum(1)[1:-1], rel=1e-6, abs=1e-9)
@@ -74,7 +75,7 @@ def test_closed_form_equals_the_rules_on_the_plain_form(seed: int, attend_paddin
     classifier = make_classifier(seed, attend_padding=attend_padding, max_position_embeddings=20)
     encoded = classifier.encode(TEXT)
     cotangent = np.random.default_rng(seed).normal(size=3)
-    vectors = torch.from_numpy(inside.input_vectors(classifier, encoded)).requires_grad_()
+    vectors = torch.from_numpy(look_inside(classifier, encoded).input_vectors()).requires_grad_()
     plain = Plain(classifier, encoded)
     with AttnLRP(plain) as rules:
         logits = plain(vectors)
@@ -163,7 +164,7 @@ def test_nothing_is_left_after_an_exception_in_the_middle(name: str) -> None:
 
     last.forward = fail  # type: ignore[method-assign]
     attention = model.config._attn_implementation
-    with pytest.raises(RuntimeError, match="in the middle"):
+    with pytest.raises(ModelError, match=r"cannot be looked into \(in the middle\)"):
         heedful.explain(classifier, TEXT, "lrp")
     del last.forward
     assert not any(m._forward_hooks for m in model.modules())

@@ -16,12 +16,14 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 import heedful
 import zoo
 from factory import make_classifier
-from heedful.classifier import Classifier, inside
+from heedful.classifier import Classifier
+from heedful.classifier.inside import Inside, look_inside
 from heedful.errors import SettingError
 from heedful.explanation import Explanation
 from heedful.methods import SmoothGrad
 from heedful.methods.gradient import SUMMARIES
 from heedful.question import Choices, ask
+from heedful.text.encoding import Encoded
 
 TEXT = "the plot was not good but the acting was very good !"
 GRADIENTS = {"l2": "gradient-l2", "l1": "gradient-l1", "mean": "gradient-mean", "gxi": "gradient-x-input"}
@@ -54,6 +56,10 @@ def test_labels_that_do_not_exclude_each_other_and_single_ones(name: str, own: d
     assert smooth.scores == pytest.approx(plain.scores, rel=1e-9)
 
 
+def words_of(classifier: Classifier, encoded: Encoded) -> torch.Tensor:
+    return look_inside(classifier, encoded).word_vectors(encoded.input_ids)
+
+
 class Wave(torch.nn.Module):
     """Word vectors v to logits sum_t cos(w . v_t) times 1, -1 and 2: under noise the mean gradient is known."""
 
@@ -82,7 +88,7 @@ def waving(monkeypatch: pytest.MonkeyPatch, seed: int = 0) -> tuple[Classifier, 
 
 def smoothed(classifier: Classifier, slope: torch.Tensor, noise: float) -> np.ndarray:
     """E sin(w . (v + noise)) = sin(w . v) exp(-noise^2 |w|^2 / 2), for every token."""
-    vectors = inside.word_vectors(classifier, classifier.encode(TEXT)).detach()
+    vectors = words_of(classifier, classifier.encode(TEXT))
     damped = torch.exp(-(noise**2) * (slope @ slope) / 2)
     return -(torch.sin(vectors @ slope)[:, None] * slope * damped).numpy()
 
@@ -95,14 +101,14 @@ def test_the_mean_gradient_under_noise_by_hand(seed: int, summary: str) -> None:
         method = SmoothGrad(2000, noise_level=0.15, summary=summary)
         result = heedful.explain(classifier, TEXT, method, target=0, unit="token", seed=seed)
         encoded = classifier.encode(TEXT)
-        noise = 0.15 * np.ptp(inside.word_vectors(classifier, encoded).detach().numpy())
+        noise = 0.15 * np.ptp(words_of(classifier, encoded).numpy())
         assert result.details["noise"] == pytest.approx(noise)
         mean = smoothed(classifier, slope, noise)[1:]
         expected = {
             "l2": np.sqrt((mean**2).sum(1)),
             "l1": np.abs(mean).sum(1),
             "mean": mean.mean(1),
-            "gxi": (mean * inside.input_vectors(classifier, encoded)[1:]).sum(1),
+            "gxi": (mean * look_inside(classifier, encoded).input_vectors()[1:]).sum(1),
         }[summary]
         # 11 tokens: six standard errors are exceeded once in 1e8 texts; where a norm is near 0 its bias comes on top
         assert (np.abs(result.scores - expected) < 6 * result.std_error + 1e-12).all()
@@ -112,15 +118,15 @@ def test_the_mean_gradient_under_noise_by_hand(seed: int, summary: str) -> None:
 def test_two_pairs_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their mean and half their difference; the mean output is over all four copies."""
     classifier, seen = make_classifier(), []
-    at_once = inside.gradients
+    at_once = Inside.gradients
 
     def recorded(*args: object) -> Iterator[tuple[float, np.ndarray]]:
         seen.extend(at_once(*args))
         return iter(seen)
 
-    monkeypatch.setattr(inside, "gradients", recorded)
+    monkeypatch.setattr(Inside, "gradients", recorded)
     found = heedful.explain(classifier, TEXT, SmoothGrad(4, 0.1, "gxi"), unit="token")
-    vectors = inside.input_vectors(classifier, classifier.encode(TEXT))
+    vectors = look_inside(classifier, classifier.encode(TEXT)).input_vectors()
     a, b, c, d = [(gradient * vectors).sum(1)[1:] for _, gradient in seen]
     assert found.scores == pytest.approx((a + b + c + d) / 4, rel=1e-12)
     assert found.std_error == pytest.approx(np.abs(a + b - c - d) / 4, rel=1e-9)
@@ -130,15 +136,15 @@ def test_two_pairs_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_noise_is_normal_of_the_stated_size_in_opposite_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     classifier, points = make_classifier(), []
-    at_once = inside.gradients
+    at_once = Inside.gradients
 
     def recorded(*args: object) -> Iterator[tuple[float, np.ndarray]]:
         points.extend(args[-1])
         return at_once(*args[:-1], points)
 
-    monkeypatch.setattr(inside, "gradients", recorded)
+    monkeypatch.setattr(Inside, "gradients", recorded)
     found = heedful.explain(classifier, TEXT, SmoothGrad(40))
-    vectors = inside.word_vectors(classifier, classifier.encode(TEXT)).detach().numpy()
+    vectors = words_of(classifier, classifier.encode(TEXT)).numpy()
     noise = (np.stack(points) - vectors) / found.details["noise"]
     assert noise[::2] == pytest.approx(-noise[1::2], abs=1e-12)
     assert kstest(noise[::2].ravel(), "norm").pvalue > 1e-3  # of one seed
@@ -174,7 +180,7 @@ def test_opposite_noise_cancels_what_is_linear_in_it(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(classifier.model, "forward", forward)
     result = heedful.explain(classifier, TEXT, SmoothGrad(4, noise_level=0.3, summary="mean"), target=1, unit="token")
-    vectors = inside.word_vectors(classifier, classifier.encode(TEXT)).detach().numpy()[1:]
+    vectors = words_of(classifier, classifier.encode(TEXT)).numpy()[1:]
     assert result.scores == pytest.approx(4 * vectors.mean(1), abs=1e-12)
     assert result.std_error.max() < 1e-12
     assert result.details["mean_output"] > result.prediction + 1  # the value is not linear
@@ -185,7 +191,7 @@ def test_agrees_with_captum(name: str) -> None:
     """NoiseTunnel over Saliency: another stream of noise, so equal to within the standard errors of both."""
     attr = pytest.importorskip("captum.attr", reason="captum is in the extra 'bench'")
     classifier = zoo.make(name)
-    vectors = inside.word_vectors(classifier, classifier.encode(TEXT)).detach()[None]
+    vectors = words_of(classifier, classifier.encode(TEXT))[None]
     ours = heedful.explain(classifier, TEXT, SmoothGrad(600, 0.02, "gxi"), target=1, unit="token")
     tunnel = attr.NoiseTunnel(attr.Saliency(lambda v: classifier.model(inputs_embeds=v).logits))
     with torch.random.fork_rng():
@@ -204,8 +210,8 @@ def test_same_seed_same_bits_whatever_the_batch(monkeypatch: pytest.MonkeyPatch)
     results = [heedful.explain(classifier, TEXT, method, seed=s) for s in (3, 3, 4)]
     assert np.array_equal(results[0].scores, results[1].scores)
     assert not np.array_equal(results[0].scores, results[2].scores)
-    at_once = inside.gradients
-    monkeypatch.setattr(inside, "gradients", lambda *args: at_once(*args, batch_tokens=40))
+    at_once = Inside.gradients
+    monkeypatch.setattr(Inside, "gradients", lambda *args: at_once(*args, batch_tokens=40))
     chunked = heedful.explain(classifier, TEXT, method, seed=3)
     assert chunked.scores == pytest.approx(results[0].scores, rel=1e-12)  # the same noise; sums in another order
 

@@ -83,7 +83,7 @@ def _explanation(asked: Asked, method: Method, answer: Answer, seconds: float) -
         method=card.name,
         settings=settings,
         signed=method.signed,
-        additive=card.additive,
+        additive=card.additive if answer.additive is None else answer.additive,
         unit=question.units.kind,
         masking=question.masking if card.removes else None,
         std_error=answer.std_error,

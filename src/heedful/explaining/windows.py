@@ -151,6 +151,7 @@ class Asked:
             base_value=_mean([answer.base_value for answer in answers]),
             std_error=None if any(answer.std_error is None for answer in answers) else np.sqrt(variances),
             error_bound=_mean([answer.error_bound for answer in answers]),
+            additive=False if any(answer.additive is False for answer in answers) else None,
             n_forward=sum(answer.n_forward for answer in answers),
             settings=_shared(spoken),
             details=_combined_details(method, spoken),

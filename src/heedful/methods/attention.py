@@ -14,8 +14,6 @@ import numpy as np
 from annotated_types import Ge
 from jaxtyping import Float64
 
-from heedful.classifier import inside
-from heedful.classifier.inside import values
 from heedful.errors import SettingError
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
@@ -23,14 +21,6 @@ from heedful.question import Question
 from heedful.support.kinds import OneOf
 
 HEADS = ("sum", "mean")
-
-
-def forwards(question: Question) -> int:
-    """Texts run for attention weights: two, to see that looking changes nothing, and one more to find the readout.
-
-    That of the paper's classifier is known.
-    """
-    return 3 if question.classifier.paper_model is None else 2
 
 
 @dataclass(frozen=True)
@@ -48,9 +38,9 @@ class _Attention(Method):
 
     def answer(self, question: Question) -> Answer:
         """Attention weights of the readout, added up over each unit's tokens."""
-        weights = inside.attention(question.classifier, question.encoded, self.layer, question.logits)
-        scores = question.units.add_up(self._over_heads(weights))
-        return Answer(scores=scores, n_forward=forwards(question), settings={"aggregation": "sum over tokens"})
+        look = question.look_inside()
+        scores = question.units.add_up(self._over_heads(look.attention(self.layer)))
+        return Answer(scores=scores, n_forward=look.n_forward, settings={"aggregation": "sum over tokens"})
 
     @abstractmethod
     def _over_heads(self, weights: Float64[np.ndarray, "heads tokens"]) -> Float64[np.ndarray, " tokens"]:
@@ -131,13 +121,13 @@ class AttentionValueNorm(Method):
 
     def answer(self, question: Question) -> Answer:
         """Lengths at the positions read out, added up over each unit's tokens."""
-        classifier, encoded = question.classifier, question.encoded
-        weights, triangles = values.mixed(classifier, encoded, self.layer)
-        readout = inside.readout(classifier, encoded, question.logits)
-        tokens = np.zeros(len(encoded))
+        look = question.look_inside()
+        weights, triangles = look.values(self.layer)
+        readout = look.readout()
+        nodes = np.zeros(len(triangles))
         for query in np.flatnonzero(readout):
             parts = weights[:, query].T[:, None] * triangles
             mean, summed = np.linalg.norm(parts, axis=1).mean(1), np.linalg.norm(parts.sum(2), axis=1)
-            tokens += readout[query] * (mean if self.heads == "mean" else summed)
-        scores = question.units.add_up(tokens)
-        return Answer(scores=scores, n_forward=forwards(question), settings={"aggregation": "sum over tokens"})
+            nodes += readout[query] * (mean if self.heads == "mean" else summed)
+        scores = question.units.add_up(look.on_tokens(nodes))
+        return Answer(scores=scores, n_forward=look.n_forward, settings={"aggregation": "sum over tokens"})

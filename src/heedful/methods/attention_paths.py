@@ -11,24 +11,19 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import torch
 from annotated_types import Ge, Lt
 from jaxtyping import Float64
 
-from heedful.classifier import inside
-from heedful.classifier.inside.propagation import wide
-from heedful.errors import ModelError, SettingError
+from heedful.classifier.inside.paths import Paths, with_residual
+from heedful.errors import SettingError
 from heedful.methods import cards
-from heedful.methods.attention import forwards
 from heedful.methods.base import Answer, Method
-from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.question import Question
 from heedful.support.flow.network import flows
 
 _MOST_WORK = 3e10  # layers x tokens^2 x sinks: a minute or two on one core
 
 Row = Float64[np.ndarray, " tokens"]
-Steps = Float64[np.ndarray, "layers tokens tokens"]
 
 
 @dataclass(frozen=True)
@@ -46,20 +41,16 @@ class _Paths(Method):
 
     def answer(self, question: Question) -> Answer:
         """What gets from the readout to each token, added up over each unit's tokens."""
-        classifier, encoded = question.classifier, question.encoded
-        means = [layer.cpu().double().numpy().mean(axis=0) for layer in inside.weights(classifier, encoded)]
-        steps = np.stack(means[::-1])
+        look = question.look_inside()
+        paths, residual = look.paths(), self.residual
         settings: dict[str, object] = {"aggregation": "sum over tokens"}
-        if classifier.paper_model is not None:
-            tokens = steps[0, 0]
-            settings["residual"] = 0.0
-        else:
-            steps = self.residual * np.eye(len(encoded)) + (1 - self.residual) * steps
-            tokens = self._follow(inside.readout(classifier, encoded, question.logits), steps, question)
-        return Answer(scores=question.units.add_up(tokens), n_forward=forwards(question), settings=settings)
+        if not paths.residual:
+            residual = settings["residual"] = 0.0
+        tokens = self._follow(paths, residual, question)
+        return Answer(scores=question.units.add_up(tokens), n_forward=look.n_forward, settings=settings)
 
     @abstractmethod
-    def _follow(self, readout: Row, steps: Steps, question: Question) -> Row:
+    def _follow(self, paths: Paths, residual: float, question: Question) -> Row:
         """One number a token, from the readout through steps from the last layer to the first."""
 
 
@@ -84,10 +75,11 @@ class AttentionRollout(_Paths):
 
     card = cards.ATTENTION_ROLLOUT
 
-    def _follow(self, readout: Row, steps: Steps, question: Question) -> Row:
-        for step in steps:
-            readout = readout @ step
-        return readout
+    def _follow(self, paths: Paths, residual: float, question: Question) -> Row:
+        nodes = paths.start
+        for step in paths.steps:
+            nodes = nodes @ with_residual(step, residual)
+        return paths.on_tokens(nodes)
 
 
 @dataclass(frozen=True)
@@ -110,15 +102,21 @@ class AttentionFlow(_Paths):
 
     card = cards.ATTENTION_FLOW
 
-    def _follow(self, readout: Row, steps: Steps, question: Question) -> Row:
-        sinks = np.flatnonzero(question.units.of_token >= 0)
-        if steps.size * len(sinks) > _MOST_WORK:
+    def _follow(self, paths: Paths, residual: float, question: Question) -> Row:
+        if not paths.steps:
+            return paths.start
+        sinks, n_nodes = np.flatnonzero(question.units.of_token >= 0), len(paths.token)
+        if len(paths.steps) * n_nodes**2 * len(sinks) > _MOST_WORK:
             raise SettingError(
-                f"attention-flow to {len(sinks)} tokens through {len(steps)} layers takes minutes: "
+                f"attention-flow to {len(sinks)} tokens through {len(paths.steps)} layers takes minutes: "
                 "use attention-rollout, or a shorter text"
             )
-        tokens = np.zeros(len(readout))
-        tokens[sinks] = flows(readout, steps, sinks)
+        steps = [with_residual(step, residual) for step in paths.steps]
+        if paths.joins_nodes:  # a token with two nodes is one sink: a last step leads from both to the first
+            joined = paths.on_tokens(np.eye(n_nodes))
+            steps.append(np.pad(joined, ((0, 0), (0, n_nodes - joined.shape[1]))))
+        tokens = np.zeros(len(question.encoded))
+        tokens[sinks] = flows(paths.start, np.stack(steps), sinks)
         return tokens
 
 
@@ -144,37 +142,10 @@ class AttentionXGradient(Method):
 
     def answer(self, question: Question) -> Answer:
         """Relevance of the tokens to the readout, added up over each unit's tokens."""
-        model = question.classifier.paper_model
-        tokens = _through_layers(question) if model is None else _in_one_layer(question, model)
-        scores = question.units.add_up(tokens)
-        return Answer(scores=scores, n_forward=forwards(question), settings={"aggregation": "sum over tokens"})
-
-
-def _through_layers(question: Question) -> Row:
-    classifier, encoded = question.classifier, question.encoded
-    with inside.attended(classifier, encoded) as (logits, layers):
-        explained = (logits * torch.from_numpy(question.output.cotangent(question.logits)).to(logits)).sum()
-        gradients = torch.autograd.grad(explained, layers, allow_unused=True)
-        if any(gradient is None for gradient in gradients):
-            raise ModelError(
-                f"{classifier.name} does not compute its logits from the attention weights it returns: "
-                "use attention-rollout"
-            )
-        steps = [
-            (wide(weights.detach()) * wide(gradient)).clamp(min=0)[0].mean(0).cpu().numpy()
-            for weights, gradient in zip(layers, gradients, strict=True)
-        ]
-    readout = inside.readout(classifier, encoded, question.logits)
-    found = np.zeros(len(encoded))
-    for step in reversed(steps):
-        found = found + (readout + found) @ step
-    return found
-
-
-def _in_one_layer(question: Question, model: AttentionPoolingForSequenceClassification) -> Row:
-    cotangent = question.output.cotangent(question.logits)
-    readout, value = (weight.detach().cpu().double().numpy() for weight in (model.readout, model.value))
-    by_value = np.einsum("c,co,kod->kd", cotangent, readout, value) / len(value)
-    gradients = by_value @ inside.input_vectors(question.classifier, question.encoded).T
-    weights = inside.attentions(question.classifier, question.encoded)[0, :, 0]
-    return np.maximum(weights * gradients, 0.0).mean(axis=0)
+        look = question.look_inside()
+        paths = look.relevance_paths(question.output.cotangent(question.logits))
+        nodes = np.zeros(len(paths.start))
+        for step in paths.steps:
+            nodes = nodes + (paths.start + nodes) @ step
+        scores = question.units.add_up(paths.on_tokens(nodes))
+        return Answer(scores=scores, n_forward=look.n_forward, settings={"aggregation": "sum over tokens"})

@@ -18,12 +18,17 @@ from heedful.support.settings import check_settings
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Answer:
-    """Scores of one method, and what it knows about them. Fields as in `heedful.Explanation`."""
+    """Scores of one method, and what it knows about them. Fields as in `heedful.Explanation`.
+
+    `additive` is None where the method's card holds, False where this answer falls short of it. `settings["note"]` is a
+    sentence on what the scores cannot say.
+    """
 
     scores: Float64[np.ndarray, " units"]
     base_value: float | None = None
     std_error: Float64[np.ndarray, " units"] | None = None
     error_bound: float | None = None
+    additive: bool | None = None
     n_forward: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, float] = field(default_factory=dict)

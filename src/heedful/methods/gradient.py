@@ -1,13 +1,4 @@
-"""Gradients of the output by the token vectors, from the closed form and by automatic differentiation.
-
-Closed form, per head, with F = sum_s alpha_s c_s (Lopardo, Precioso, Garreau 2024, section 4):
-
-    d f / d e_t = alpha_t W_v^T W_l^T + g_t (c_t - F) W_k^T q / sqrt(d_att)                                    t >= 1
-
-where g = alpha for the softmax; for alpha-entmax g_t = alpha_t^(2 - alpha) and F in the bracket is the g-weighted
-mean. At position 0 the query moves as well, which adds W_q^T sum_s g_s (c_s - F) k_s / sqrt(d_att); the paper leaves
-that term out.
-"""
+"""Gradients of the output by the token vectors, in closed form where there is one, else by autograd."""
 
 from __future__ import annotations
 
@@ -18,48 +9,17 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from heedful.classifier import inside
-from heedful.classifier.inside.propagation import wide
 from heedful.errors import SettingError
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
-from heedful.models.modeling import AttentionPoolingForSequenceClassification
-from heedful.models.normalisers import normalise, slope
 from heedful.question import Question
 from heedful.support.kinds import OneOf
-from heedful.text.encoding import Encoded
 
 ENGINES = ("auto", "closed-form", "autograd")
 SUMMARIES = ("l2", "l1", "mean", "gxi")
+_NEARLY_ORTHOGONAL = 0.1  # of the cosine of two random directions, 1 / sqrt(size)
 
 Vectors = Float64[np.ndarray, "tokens size"]
-
-
-def closed_form(
-    model: AttentionPoolingForSequenceClassification, encoded: Encoded, cotangent: Float64[np.ndarray, " classes"]
-) -> Float64[np.ndarray, "tokens size"]:
-    """Gradient of `cotangent . logits` by every e_t of the paper's classifier, [CLS] included, in float64."""
-    config = model.config
-    with torch.no_grad():
-        query, key, value, readout = (wide(w) for w in (model.query, model.key, model.value, model.readout))
-        ids = torch.from_numpy(encoded.input_ids).to(model.device)
-        n_tokens = len(ids)
-        if config.attend_padding:
-            filler = ids.new_full((config.max_position_embeddings - n_tokens,), config.unk_token_id)
-            ids = torch.cat([ids, filler])
-        vectors = wide(model.embeddings(ids)) + wide(model.positions[: len(ids)])
-        scale = config.key_size**-0.5
-        q = query @ vectors[0]
-        by_score = torch.einsum("kad,ka->kd", key, q) * scale
-        by_value = torch.einsum("c,co,kod->kd", torch.from_numpy(cotangent).to(query), readout, value)
-        values = by_value @ vectors.T
-        weights = normalise(by_score @ vectors.T, config.normaliser, config.entmax_alpha)
-        g = slope(weights, config.normaliser, config.entmax_alpha)
-        pull = g * (values - (g * values).sum(1, keepdim=True) / g.sum(1, keepdim=True))
-        gradient = torch.einsum("kt,kd->td", weights, by_value) + torch.einsum("kt,kd->td", pull, by_score)
-        keys = torch.einsum("kad,kd->ka", key, pull @ vectors)
-        gradient[0] += torch.einsum("kad,ka->d", query, keys) * scale
-        return (gradient[:n_tokens] / len(q)).cpu().numpy()
 
 
 def direction(summary: str, gradient: Vectors, vectors: Vectors, eps: float) -> Vectors:
@@ -97,6 +57,25 @@ def _cosines(one: Vectors, other: Vectors) -> Float64[np.ndarray, " tokens"]:
     return (_normed(one) * _normed(other)).sum(axis=1)
 
 
+def largest_cosine(gradient: Vectors, along: Vectors) -> float:
+    """Return the largest cosine, in absolute value, of a token's gradient and the direction that scores it."""
+    return float(np.abs(_cosines(gradient, along)).max())
+
+
+def note(summary: str, gradient: Vectors, along: Vectors) -> dict[str, str]:
+    """Return a setting `note` where scores say nothing, as the model takes out of word vectors what they measure."""
+    largest = largest_cosine(gradient, along)
+    if summary == "mean" and largest == 0:
+        return {
+            "note": "all 0: a layer norm takes out the mean of every word vector; use gradient-l2 or gradient-x-input"
+        }
+    if summary == "gxi" and largest < _NEARLY_ORTHOGONAL / np.sqrt(gradient.shape[1]):
+        return {
+            "note": "nearly 0: word vectors are normalised, so their length does not matter; use integrated-gradients"
+        }
+    return {}
+
+
 @dataclass(frozen=True)
 class _Gradient(Method):
     """Shared by the four summaries of the gradient.
@@ -114,23 +93,18 @@ class _Gradient(Method):
 
     def answer(self, question: Question) -> Answer:
         """One number a token from its gradient vector, added up over each unit's tokens."""
-        classifier, encoded = question.classifier, question.encoded
-        model = classifier.paper_model
-        engine = ("autograd" if model is None else "closed-form") if self.engine == "auto" else self.engine
-        cotangent = question.output.cotangent(question.logits)
-        if engine == "autograd":
-            gradient = inside.gradient(classifier, encoded, cotangent)
-        elif model is not None:
-            gradient = closed_form(model, encoded, cotangent)
-        else:
+        classifier, look = question.classifier, question.look_inside()
+        engine = look.engines[0] if self.engine == "auto" else self.engine
+        if engine not in look.engines:
             raise SettingError(f"there is no closed form for {classifier.name}: use engine 'autograd'")
+        gradient = look.gradient(question.output.cotangent(question.logits), engine)
         eps = float(torch.finfo(classifier.model.dtype if engine == "autograd" else torch.float64).eps)
-        along = direction(self.summary, gradient, inside.input_vectors(classifier, encoded), eps)
-        details = {"largest_cosine": float(np.abs(_cosines(gradient, along)).max())} if self.signed else {}
+        along = direction(self.summary, gradient, look.input_vectors(), eps)
+        details = {"largest_cosine": largest_cosine(gradient, along)} if self.signed else {}
         return Answer(
             scores=question.units.add_up((gradient * along).sum(axis=1)),
-            n_forward=2 * int(engine == "autograd"),  # from ids too, to see that both give the same
-            settings={"engine": engine, "aggregation": "sum over tokens"},
+            n_forward=look.n_forward,
+            settings={"engine": engine, "aggregation": "sum over tokens"} | note(self.summary, gradient, along),
             details=details,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated
 
@@ -11,14 +11,16 @@ import torch
 from annotated_types import Ge, Le
 from jaxtyping import Float64
 
-from heedful.classifier import inside
+from heedful.classifier.inside import Inside, Vectors
 from heedful.errors import SettingError
+from heedful.games.output import Output
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
 from heedful.question import Question
 from heedful.support.kinds import OneOf
 from heedful.support.progress import counted
 
+_ADDS_UP = 1e-2  # share of the tokens' absolute scores that may be missing where they are called additive
 BASELINES = ("auto", "pad", "mask", "unk", "zero")
 _MOST_STEPS = 10_000  # computing where they are takes memory and time by their second and third power
 
@@ -37,7 +39,8 @@ class IntegratedGradients(Method):
         n_steps: points on the path, each a forward and a backward pass.
         tolerance: while the gap exceeds this share of the tokens' absolute scores, begin again with twice the points;
             no less than four roundings of the model's own, which are 3 % in bfloat16.
-        max_steps: most points after doubling; `converged` in `details` is 1 if the tolerance was met by then, else 0.
+        max_steps: most points after doubling; `converged` in `details` is 1 if the tolerance was met by then. If it is
+            0, or more than 1 % is missing, the explanation is not called additive.
         baseline: what replaces a token: the word vector of the "pad", "mask" or "unk" token, "zero" for zeros, or
             "auto" for the classifier's own masking where that is a token, else "zero".
 
@@ -59,46 +62,55 @@ class IntegratedGradients(Method):
 
     def answer(self, question: Question) -> Answer:
         """Integrate, with more and more points until the scores add up."""
-        classifier, encoded, output = question.classifier, question.encoded, question.output
-        whole = inside.own_vectors(classifier, encoded)
-        name, baseline = self._baseline(question, whole)
-        ((base_value, _),) = inside.gradients(classifier, encoded, output, [baseline])
-        tolerance = max(self.tolerance, 4 * torch.finfo(classifier.model.dtype).eps)
-        n_forward, n_steps = 3, self.n_steps  # the check of the word vectors takes two
+        look = question.look_inside()
+        whole = look.vectors()
+        name, baseline = self._baseline(question, look, whole)
+        ((base_value, _),) = look.gradients(question.output, [baseline])
+        rounding = 4 * torch.finfo(question.classifier.model.dtype).eps
+        tolerance, n_steps = max(self.tolerance, rounding), self.n_steps
         while True:
-            places, weights = _gauss_legendre(n_steps)
-            points = counted(baseline + place * (whole - baseline) for place in places)
-            slopes = inside.gradients(classifier, encoded, output, points)
-            mean = sum(weight * slope for weight, (_, slope) in zip(weights, slopes, strict=True))
-            scores = ((whole - baseline) * mean).sum(axis=1)
-            n_forward += n_steps
+            scores = _integral(look, question.output, baseline, whole, n_steps)
             gap = float(scores.sum() - (question.prediction - base_value))
-            converged = abs(gap) <= tolerance * np.abs(scores).sum()
+            size = float(np.abs(scores).sum())
+            converged = abs(gap) <= tolerance * size
             if converged or 2 * n_steps > self.max_steps:
                 break
             n_steps *= 2
+        settings = {"baseline": name, "tolerance": tolerance, "aggregation": "sum over tokens"}
+        additive = converged and abs(gap) <= max(_ADDS_UP, rounding) * size
+        if not additive:
+            settings["note"] = f"scores do not add up: they miss {abs(gap):.2g} of the difference they should share out"
         return Answer(
             scores=question.units.add_up(scores),
             base_value=base_value,
-            n_forward=n_forward,
-            settings={"baseline": name, "tolerance": tolerance, "aggregation": "sum over tokens"},
+            additive=None if additive else False,
+            n_forward=look.n_forward,
+            settings=settings,
             details={"n_steps": float(n_steps), "convergence_gap": gap, "converged": float(converged)},
         )
 
-    def _baseline(
-        self, question: Question, whole: Float64[np.ndarray, "tokens size"]
-    ) -> tuple[str, Float64[np.ndarray, "tokens size"]]:
+    def _baseline(self, question: Question, look: Inside, whole: Vectors) -> tuple[str, Vectors]:
         """The kind of baseline, and its vectors."""
         classifier, encoded = question.classifier, question.encoded
         kind = classifier.masking("auto") if self.baseline == "auto" else self.baseline
         token = classifier.replacement_id(kind)
         replaced = question.units.of_token >= 0
         if token is not None:
-            other = replace(encoded, input_ids=np.where(replaced, token, encoded.input_ids))
-            return kind, inside.word_vectors(classifier, other).detach().cpu().double().numpy()
+            return kind, look.vectors_of(np.where(replaced, token, encoded.input_ids))
         if self.baseline not in ("auto", "zero"):
             raise SettingError(f"{classifier.name} has no {kind} token: use baseline 'zero'")
         return "zero", np.where(replaced[:, None], 0.0, whole)
+
+
+def _integral(
+    look: Inside, output: Output, start: Vectors, end: Vectors, n_steps: int
+) -> Float64[np.ndarray, " tokens"]:
+    """One number a token: the way from start to end times the mean gradient on it."""
+    places, weights = _gauss_legendre(n_steps)
+    points = counted(start + place * (end - start) for place in places)
+    slopes = look.gradients(output, points)
+    mean = sum(weight * slope for weight, (_, slope) in zip(weights, slopes, strict=True))
+    return ((end - start) * mean).sum(axis=1)
 
 
 @cache

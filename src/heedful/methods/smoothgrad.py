@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from annotated_types import Ge, Lt, MultipleOf
 
-from heedful.classifier import inside
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
-from heedful.methods.gradient import SUMMARIES, Vectors, direction
+from heedful.methods.gradient import SUMMARIES, Vectors, direction, note
 from heedful.question import Question
 from heedful.support.budget import check_budget
 from heedful.support.kinds import OneOf
@@ -59,22 +58,22 @@ class SmoothGrad(Method):
 
     def answer(self, question: Question) -> Answer:
         """Draw noise, take gradients, average."""
-        classifier, encoded = question.classifier, question.encoded
-        vectors = inside.own_vectors(classifier, encoded)
+        look = question.look_inside()
+        vectors = look.vectors()
         check_budget("smoothgrad: n_samples", self.n_samples, bytes_each=10.0 * vectors.size)
         spread = self.noise_level * float(np.ptp(vectors))
         noisy = counted(self._noisy(vectors, spread, question.seed))
-        found = inside.gradients(classifier, encoded, question.output, noisy)
+        found = look.gradients(question.output, noisy)
         pairs = [((v + w) / 2, (g + h) / 2) for (v, g), (w, h) in zip(found, found, strict=True)]
         gradients = np.stack([gradient for _, gradient in pairs])
-        eps = float(torch.finfo(classifier.model.dtype).eps)
-        along = direction(self.summary, gradients.mean(axis=0), inside.input_vectors(classifier, encoded), eps)
+        eps = float(torch.finfo(question.classifier.model.dtype).eps)
+        along = direction(self.summary, gradients.mean(axis=0), look.input_vectors(), eps)
         draws = np.stack([question.units.add_up((gradient * along).sum(axis=1)) for gradient in gradients])
         return Answer(
             scores=draws.mean(axis=0),
             std_error=draws.std(axis=0, ddof=1) / np.sqrt(len(pairs)),
-            n_forward=self.n_samples + 2,  # the check of the word vectors takes two
-            settings={"aggregation": "sum over tokens"},
+            n_forward=look.n_forward,
+            settings={"aggregation": "sum over tokens"} | note(self.summary, gradients.mean(axis=0), along),
             details={
                 "noise": spread,
                 "mean_output": float(np.mean([value for value, _ in pairs])),

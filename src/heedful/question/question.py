@@ -14,6 +14,7 @@ from jaxtyping import Float64
 
 from heedful.classifier import Classifier
 from heedful.classifier.classifier import MASKINGS
+from heedful.classifier.inside import Inside, look_inside
 from heedful.errors import ModelError, SettingError, TargetError, TextError
 from heedful.games.output import KINDS as OUTPUTS
 from heedful.games.output import Output
@@ -108,6 +109,10 @@ class Question:
             SettingError: unknown kind, or one that these classes do not have.
         """
         return Output.of(kind, target, self.logits, exclusive=self.classifier.exclusive)
+
+    def look_inside(self) -> Inside:
+        """Return what the classifier's forward pass on this text shows; passes are counted from here."""
+        return look_inside(self.classifier, self.encoded, self.logits)
 
     def check_units(self) -> None:
         """Raise TextError if there is nothing to remove."""

@@ -12,7 +12,8 @@ from tokenizers import processors
 
 import heedful
 import zoo
-from heedful.classifier import Classifier, inside
+from heedful.classifier import Classifier
+from heedful.classifier.inside import look_inside
 from heedful.errors import ModelError
 from heedful.question import Choices, ask
 
@@ -37,7 +38,8 @@ def test_many_points_run_in_batches_bounded_by_tokens_and_by_memory(error: Runti
     classifier = zoo.make("bert")
     question = ask(classifier, TEXT, Choices(output="probability"))
     encoded, output = question.encoded, question.output
-    own = inside.own_vectors(classifier, encoded)
+    look = question.look_inside()
+    own = look.vectors()
     points = [own * factor for factor in np.linspace(0.5, 1.5, 10)]
     rows: list[int] = []
 
@@ -46,11 +48,11 @@ def test_many_points_run_in_batches_bounded_by_tokens_and_by_memory(error: Runti
             raise error
         rows.append(len(args[0]))
 
-    alone = [next(inside.gradients(classifier, encoded, output, [point])) for point in points]
+    alone = [next(look.gradients(output, [point])) for point in points]
     classifier.model.bert.encoder.register_forward_pre_hook(watch)
     for budget, expected in ((1, [1] * 10), (2 * len(encoded) + 1, [2] * 5), (8 * len(encoded), [2] * 5)):
         rows.clear()
-        found = list(inside.gradients(classifier, encoded, output, iter(points), batch_tokens=budget))
+        found = list(look.gradients(output, iter(points), batch_tokens=budget))
         assert rows == expected  # the last: 8 are halved to 4 and to 2, the other 2 fit
         for (value, gradient), (own_value, own_gradient) in zip(found, alone, strict=True):
             assert value == pytest.approx(own_value, rel=1e-12)
@@ -68,7 +70,7 @@ def test_a_single_point_that_exceeds_the_memory_is_an_error(error: RuntimeError)
     classifier.model.bert.encoder.register_forward_pre_hook(full)
     point = np.zeros((len(question.encoded), 16))
     with pytest.raises(type(error)):
-        list(inside.gradients(classifier, question.encoded, question.output, [point, point]))
+        list(question.look_inside().gradients(question.output, [point, point]))
 
 
 @full_memory
@@ -95,14 +97,14 @@ def test_another_error_is_not_taken_for_full_memory() -> None:
         rows.append(len(args[0]))
         raise RuntimeError("something else")
 
-    point = inside.own_vectors(classifier, question.encoded)
+    point = question.look_inside().vectors()
     game = question.game()
     classifier.model.bert.encoder.register_forward_pre_hook(fail)
+    with pytest.raises(ModelError, match=r"bert cannot be looked into \(something else\): use lime"):
+        list(question.look_inside().gradients(question.output, [point, point]))
     with pytest.raises(RuntimeError, match="something else"):
-        list(inside.gradients(classifier, question.encoded, question.output, [point, point]))
-    with pytest.raises(ModelError, match="bert fails on a text of 14 tokens: something else"):
         game(~np.eye(game.n_units, dtype=bool))
-    assert rows == [2, game.n_units, 1]  # not halved: one alone shows whether it is the batch that fails
+    assert rows == [2, game.n_units]
 
 
 def test_a_readout_in_float16_is_refused_with_its_reason() -> None:
@@ -110,7 +112,7 @@ def test_a_readout_in_float16_is_refused_with_its_reason() -> None:
     classifier.model.half()
     message = "bert is in float16; which positions the logits read is found by a gradient.*: load it in bfloat16 or"
     with pytest.raises(ModelError, match=message):
-        inside.attention(classifier, classifier.encode(TEXT))
+        look_inside(classifier, classifier.encode(TEXT)).attention()
 
 
 @pytest.mark.parametrize("name", ["bert", "llama", "gpt2", "paper"])
@@ -121,9 +123,9 @@ def test_a_configuration_that_wants_tuples_changes_nothing(name: str) -> None:
     def everything() -> list[np.ndarray]:
         return [
             classifier.logits_of(encoded),
-            inside.attention(classifier, encoded),
-            inside.gradient(classifier, encoded, np.array([0.5, -1.0, 0.25])),
-            inside.own_vectors(classifier, encoded),
+            look_inside(classifier, encoded).attention(),
+            look_inside(classifier, encoded).gradient(np.array([0.5, -1.0, 0.25])),
+            look_inside(classifier, encoded).vectors(),
         ]
 
     expected = everything()
@@ -150,26 +152,25 @@ def test_a_decoders_text_may_end_in_its_padding(name: str, method: str) -> None:
     plain, ended = decoder(name, "<s> $A"), decoder(name, "<s> $A </s>")
     encoded = ended.encode(TEXT)
     assert len(encoded) == len(plain.encode(TEXT)) + 1
-    assert inside.readout(ended, encoded)[-2:] == pytest.approx([1.0, 0.0])
+    assert look_inside(ended, encoded).readout()[-2:] == pytest.approx([1.0, 0.0])
     expected, found = (heedful.explain(c, TEXT, method, unit="token").scores for c in (plain, ended))
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)  # float32 inside
 
 
-def test_a_readout_from_other_logits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_readout_from_other_logits_is_refused() -> None:
     classifier = zoo.make("bert")
-    embeddings = classifier.model.bert.embeddings
-    own = embeddings.forward
-
-    def doubled(
-        input_ids: torch.Tensor | None = None, inputs_embeds: torch.Tensor | None = None, **rest: object
-    ) -> torch.Tensor:
-        return own(input_ids, inputs_embeds=None if inputs_embeds is None else 2 * inputs_embeds, **rest)
-
-    monkeypatch.setattr(embeddings, "forward", doubled)
+    moved_where_gradients_are_taken(classifier)
     encoded = classifier.encode(TEXT)
     for known in (None, classifier.logits_of(encoded)):
         with pytest.raises(ModelError, match="other logits when it is looked into"):
-            inside.readout(classifier, encoded, known)
+            look_inside(classifier, encoded, known).readout()
+
+
+def moved_where_gradients_are_taken(classifier: Classifier) -> None:
+    """Let the first layer double its output, but not in the classifier's ordinary forward pass."""
+    classifier.model.bert.encoder.layer[0].register_forward_hook(
+        lambda _, __, out: 2 * out if torch.is_grad_enabled() else out
+    )
 
 
 def test_other_threads_take_ids_as_before() -> None:
@@ -185,10 +186,11 @@ def test_other_threads_take_ids_as_before() -> None:
             thread.join()
 
     encoded = classifier.encode(TEXT)
-    vectors = inside.word_vectors(classifier, encoded)[None]
+    look = look_inside(classifier, encoded)
+    points = 2 * look.word_vectors(encoded.input_ids)[None]
     classifier.model.register_forward_pre_hook(meanwhile)
-    with inside.differentiable(classifier, encoded) as forward:
-        forward(vectors)
+    with look.looking():
+        look.run(points)
     assert torch.equal(found[0], expected)
 
 

@@ -9,8 +9,8 @@ from torch import nn
 
 import heedful
 import zoo
-from heedful.classifier import Classifier, inside
-from heedful.classifier.inside import values as mixing
+from heedful.classifier import Classifier
+from heedful.classifier.inside import look_inside
 from heedful.errors import ModelError, SettingError
 
 TEXT = "the plot was not good but the acting was very good !"
@@ -56,7 +56,7 @@ def by_hand(classifier: Classifier, layer: int) -> torch.Tensor:
 @pytest.mark.parametrize("name", zoo.ARCHITECTURES)
 def test_lengths_and_angles_are_those_of_the_vectors_by_hand(name: str, layer: int) -> None:
     classifier = with_biases(name)
-    weights, triangles = mixing.mixed(classifier, classifier.encode(TEXT), layer)
+    weights, triangles = look_inside(classifier, classifier.encode(TEXT)).values(layer)
     expected = by_hand(classifier, layer)
     assert weights.shape[0] == triangles.shape[2] == HEADS
     products = np.einsum("trg,trh->tgh", triangles, triangles)
@@ -70,7 +70,7 @@ def test_lengths_and_angles_are_those_of_the_vectors_by_hand(name: str, layer: i
 def test_the_method_takes_lengths_where_the_logits_are_read(name: str, heads: str) -> None:
     classifier = with_biases(name)
     encoded = classifier.encode(TEXT)
-    weights, vectors = torch.from_numpy(inside.attentions(classifier, encoded)[1]), by_hand(classifier, 1)
+    weights, vectors = torch.from_numpy(look_inside(classifier, encoded).weights(1)), by_hand(classifier, 1)
     parts = torch.einsum("hqt,htd->qthd", weights, vectors.double())
     lengths = parts.sum(2).norm(dim=-1) if heads == "sum" else parts.norm(dim=-1).mean(2)
     expected = {"bert": lengths[0], "modernbert": lengths.mean(0), "llama": lengths[-1]}[name].numpy()
@@ -88,7 +88,7 @@ def test_more_components_than_tokens_take_several_passes() -> None:
     own = classifier.model.bert.encoder.layer[1].attention
     whole = own.self.value(states).detach()
     expected = [(whole[:, h] @ own.output.dense.weight[:, h].T).norm(dim=1) for h in (slice(0, 8), slice(8, 16))]
-    _, triangles = mixing.mixed(classifier, encoded)
+    _, triangles = look_inside(classifier, encoded).values()
     found = np.linalg.norm(triangles, axis=1).T
     assert found == pytest.approx(torch.stack(expected).detach().numpy(), rel=1e-12)
 
@@ -98,12 +98,12 @@ def test_of_the_papers_classifier_in_closed_form() -> None:
     encoded, model = classifier.encode(TEXT), classifier.model
     vectors = model.embeddings.weight[encoded.input_ids] + model.positions[: len(encoded)]
     values = torch.einsum("hod,td->hto", model.value, vectors).detach() / 3
-    weights, triangles = mixing.mixed(classifier, encoded)
+    weights, triangles = look_inside(classifier, encoded).values()
     assert weights.shape == (3, 1, len(encoded))
     expected = torch.einsum("ht,hto->to", torch.from_numpy(weights[:, 0]), values).norm(dim=1).numpy()
     assert np.linalg.norm(np.einsum("ht,trh->tr", weights[:, 0], triangles), axis=1) == pytest.approx(expected)
     with pytest.raises(SettingError, match="no layer 1"):
-        mixing.mixed(classifier, encoded, 1)
+        look_inside(classifier, encoded).values(1)
 
 
 class Bent(nn.Module):
@@ -122,9 +122,9 @@ def test_what_is_no_sum_of_values_is_refused() -> None:
     classifier = zoo.make("deberta-v2")
     layer = classifier.model.deberta.encoder.layer[1].attention
     layer.self = Bent(layer.self)
-    assert mixing.mixed(classifier, classifier.encode(TEXT), 0)
-    with pytest.raises(ModelError, match=r"deberta-v2 does more than to add up values .*: use attention-rollout"):
-        mixing.mixed(classifier, classifier.encode(TEXT), 1)
+    assert look_inside(classifier, classifier.encode(TEXT)).values(0)
+    with pytest.raises(ModelError, match=r"deberta-v2 does more than to add up values .*: use lime"):
+        look_inside(classifier, classifier.encode(TEXT)).values(1)
 
 
 class Adapted(nn.Module):
@@ -145,5 +145,5 @@ def test_adapters_around_the_projection_count() -> None:
     output.dense = Adapted(output.dense)
     with torch.no_grad():
         merged.model.bert.encoder.layer[1].attention.output.dense.weight.add_(0.1)
-    found, expected = (mixing.mixed(c, c.encode(TEXT))[1] for c in (adapted, merged))
+    found, expected = (look_inside(c, c.encode(TEXT)).values()[1] for c in (adapted, merged))
     assert np.abs(found) == pytest.approx(np.abs(expected), rel=1e-9, abs=1e-12)

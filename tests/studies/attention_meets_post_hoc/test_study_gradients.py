@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from factory import SENTENCES, make_bert, make_classifier
-from heedful.classifier import inside
+from heedful.classifier.inside import look_inside
+from heedful.classifier.inside.paper import closed_gradient as closed_form
 from heedful.errors import SettingError
-from heedful.methods.gradient import closed_form
 from heedful.studies.attention_meets_post_hoc import gradients
 from heedful.studies.measuring import table
 
@@ -34,7 +34,7 @@ def test_words_and_cls_agree_and_the_papers_cls_does_not(attend_padding, monkeyp
     assert min(paper) > 1e-3
     for i, text in enumerate(SENTENCES):
         encoded = classifier.encode(text)
-        truth = inside.gradient(classifier, encoded, COTANGENT)
+        truth = look_inside(classifier, encoded).gradient(COTANGENT, "autograd")
         sizes = [np.abs(truth[1:]).max(), np.abs(truth[0]).max(), np.abs(truth[0]).max()]
         assert [column[i] for column in by_place(measured, "gradient").values()] == pytest.approx(sizes, rel=1e-12)
         assert by_place(measured, "n_tokens")["words"][i] == len(encoded)

@@ -37,7 +37,7 @@ from transformers import activations
 from heedful.errors import ModelError
 
 # Kinds of graph nodes: torch's names without "Backward" and number.
-_LINEAR = frozenset((
+LINEAR = frozenset((
     "AccumulateGrad", "Add", "Alias", "AsStrided", "Cat", "Clone", "ConstantPadNd", "Copy", "Cumsum", "Expand", "Flip",
     "Gather", "HandOn", "Index", "IndexSelect", "LeakyRelu", "MaskedFill", "Mean", "Neg", "Permute", "Relu", "Repeat",
     "ReshapeAlias", "Roll", "Rsub", "Select", "Slice", "Split", "SplitWithSizes", "Squeeze", "Stack", "Sub", "Sum",
@@ -128,7 +128,7 @@ class AttnLRP(TorchFunctionMode):
         out = func(*args, **kwargs)
         if not isinstance(out, Tensor) or out.grad_fn is None:
             return out
-        kind = _kind(out.grad_fn)
+        kind = kind_of(out.grad_fn)
         if kind in _ACTIVATIONS:
             return _handed_on(args[0] if args else kwargs["input"], out)  # of one in place its node stays: refused
         if kind != "Softmax":
@@ -139,42 +139,46 @@ class AttnLRP(TorchFunctionMode):
                 self._constants.append((get_gradient_edge(out), added))
         return out
 
-    def relevance(self, logits: Tensor, inputs: Tensor, weights: Tensor) -> Relevance:
-        """Relevance of `inputs`, a leaf that `logits` were computed from inside, for sum(weights * logits).
+    def relevance(self, logits: Tensor, inputs: Tensor | Sequence[Tensor], weights: Tensor) -> Relevance:
+        """Relevance of `inputs`, leaves that `logits` were computed from inside, for sum(weights * logits).
+
+        The scores of several inputs, alike but for their last axis, are joined along it.
 
         Raises:
             ModelError: an operation on the way has no rule, or there is no way, or more than rounding is lost on it.
         """
-        root = logits.grad_fn
-        depends = {} if root is None else _dependence(root, get_gradient_edge(inputs).node)
+        given = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        root, leaves = logits.grad_fn, [get_gradient_edge(leaf) for leaf in given]
+        depends = {} if root is None else dependence(root, [leaf.node for leaf in leaves])
         if root is None or not depends[root]:
             raise ModelError(f"{self._name} does not compute its logits from its inputs by differentiable steps")
         added = [(edge, value) for edge, value in self._constants if depends.get(edge.node, False)]
         kept: list[float] = []
-        with _altered(self._rules(depends, kept)):
-            wanted = [get_gradient_edge(inputs), *(edge for edge, _ in added)]
-            gradient, *others = torch.autograd.grad(logits, wanted, weights, retain_graph=True)
+        with altered(self._rules(depends, kept)):
+            wanted = [*leaves, *(edge for edge, _ in added)]
+            found = torch.autograd.grad(logits, wanted, weights, retain_graph=True)
+        gradients, others = found[: len(leaves)], found[len(leaves) :]
         shares = [wide(g) * wide(value) for g, (_, value) in zip(others, added, strict=True)]
         outputs = wide(weights) * wide(logits.detach())
-        scores = inputs.detach() * gradient
+        scores = torch.cat([leaf.detach() * g for leaf, g in zip(given, gradients, strict=True)], dim=-1)
         constants = math.fsum(float(share.sum()) for share in shares)
-        found = Relevance(scores, float(outputs.sum()), constants, math.fsum(kept))
-        moved = math.fsum(float(part.abs().sum()) for part in (outputs, scores, *shares)) + abs(found.softmax)
-        if not abs(found.gap) <= max(1e-3, 32 * torch.finfo(logits.dtype).eps) * moved:
+        relevance = Relevance(scores, float(outputs.sum()), constants, math.fsum(kept))
+        moved = math.fsum(float(part.abs().sum()) for part in (outputs, scores, *shares)) + abs(relevance.softmax)
+        if not abs(relevance.gap) <= max(1e-3, 32 * torch.finfo(logits.dtype).eps) * moved:
             raise ModelError(
-                f"lrp loses {found.gap:.2g} of {self._name}'s {found.explained:.2g} on the way, where its rules do not "
-                "cover all that happens: use gradient-x-input, or a method that needs outputs only"
+                f"lrp loses {relevance.gap:.2g} of {self._name}'s {relevance.explained:.2g} on the way, where its "
+                "rules do not cover all that happens: use gradient-x-input, or a method that needs outputs only"
             )
-        return found
+        return relevance
 
     def _rules(self, depends: dict[Node, bool], kept: list[float]) -> list[tuple[Node, _Hook]]:
         """Hooks that alter gradients by the rules; what a softmax keeps is appended to `kept` as they run."""
         rules: list[tuple[Node, _Hook]] = []
         for node, dependent in depends.items():
-            kind = _kind(node)
+            kind = kind_of(node)
             if kind in _NORMALISERS:
-                rules.append((node, _nothing))
-            elif not dependent or kind in _LINEAR:
+                rules.append((node, nothing))
+            elif not dependent or kind in LINEAR:
                 continue
             elif kind == "NativeLayerNorm":
                 rules.append((node, _normalised(node)))
@@ -217,7 +221,7 @@ def _handed_on(x: Tensor, y: Tensor) -> Tensor:
     return _HandOn.apply(x, y.detach())  # type: ignore[no-untyped-call]
 
 
-def _kind(node: Node) -> str:
+def kind_of(node: Node) -> str:
     """Name of what a node undoes; a function written in Python keeps its full name, whatever it is called."""
     function = getattr(node, "_forward_cls", None)
     if function is not None:
@@ -225,13 +229,13 @@ def _kind(node: Node) -> str:
     return re.sub(r"^.*::|^_|Backwards?\d*$", "", node.name())
 
 
-def _dependence(root: Node, leaf: Node) -> dict[Node, bool]:
-    """For every node that `root` was computed from, if the leaf has a part in it; normalisers count as constants."""
-    depends = {leaf: True}
+def dependence(root: Node, leaves: Sequence[Node]) -> dict[Node, bool]:
+    """For every node that `root` was computed from, if a leaf has a part in it; normalisers count as constants."""
+    depends = dict.fromkeys(leaves, True)
     stack = [root]
     while stack:
         node = stack[-1]
-        edges = () if _kind(node) in _NORMALISERS else node.next_functions
+        edges = () if kind_of(node) in _NORMALISERS else node.next_functions
         sources = [source for source, _ in edges if source is not None]
         waiting = [source for source in sources if source not in depends]
         if not waiting:
@@ -242,7 +246,7 @@ def _dependence(root: Node, leaf: Node) -> dict[Node, bool]:
 
 
 @contextmanager
-def _altered(rules: list[tuple[Node, _Hook]]) -> Iterator[None]:
+def altered(rules: list[tuple[Node, _Hook]]) -> Iterator[None]:
     """Hooks on these nodes inside, none afterwards."""
     with ExitStack() as stack:
         for node, hook in rules:
@@ -250,7 +254,8 @@ def _altered(rules: list[tuple[Node, _Hook]]) -> Iterator[None]:
         yield
 
 
-def _nothing(inward: _Gradients, _: _Gradients) -> _Gradients:
+def nothing(inward: _Gradients, _: _Gradients) -> _Gradients:
+    """Hand nothing back, as a constant does."""
     return tuple(None if g is None else torch.zeros_like(g) for g in inward)
 
 

@@ -11,110 +11,83 @@ fused projections and biases added later come out right, and the sum itself is c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from jaxtyping import Float64
 from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
+from torch.autograd.graph import GradientEdge
 
-from heedful.classifier import inside
-from heedful.classifier.classifier import Classifier
+from heedful.classifier.inside.attention import Attending
+from heedful.classifier.inside.graph import as_returned, sources_of
+from heedful.classifier.inside.refusals import INSTEAD, one_line
+from heedful.classifier.inside.trace import Pull, Trace
 from heedful.errors import ModelError
-from heedful.text.encoding import Encoded
 
 _TOKENS_AT_ONCE = 256
 
-Weights = Float64[np.ndarray, "heads queries tokens"]
-Triangles = Float64[np.ndarray, "tokens ranks heads"]
+Triangles = Float64[np.ndarray, "nodes ranks heads"]
 
 
-def mixed(classifier: Classifier, encoded: Encoded, layer: int = -1) -> tuple[Weights, Triangles]:
-    """Attention weights of a layer, and triangles R whose columns are as long, and as inclined, as the f_h(t).
+def values_of(step: Attending, trace: Trace, pull: Pull, name: str) -> Triangles:
+    """Return triangles R whose columns are as long, and as inclined, as the f_h(t) of one step.
 
     R[t] comes from the QR decomposition of the vectors f_1(t) ... f_H(t), so |sum_h a_h f_h(t)| = |R[t] a|.
 
-    Of the paper's classifier, v_h(t) = W_v e_t, and f_h(t) = v_h(t) / H: the mean over heads is its output projection.
-
     Raises:
-        ModelError: the layer's output is not the weighted sum of value vectors, or see `inside.attended`.
-        SettingError: there is no such layer.
+        ModelError: the step's output is not the weighted sum of value vectors.
     """
-    paper = classifier.paper_model
-    if paper is not None:
-        weights = inside.attentions(classifier, encoded)
-        inside.check_layer(classifier, layer, len(weights))
-        maps = paper.value.detach().cpu().double().numpy() / len(paper.value)
-        vectors = np.einsum("hod,td->toh", maps, inside.input_vectors(classifier, encoded))
-        return weights[layer], _triangles(torch.from_numpy(vectors))
-    with (
-        classifier.undisturbed(),  # before the hooks: another thread's texts are not for them
-        _linear_calls(classifier.model) as calls,
-        inside.attended(classifier, encoded) as (_, layers),
-    ):
-        inside.check_layer(classifier, layer, len(layers))
-        module, given = _behind(layers[layer], calls, classifier.name)
-        values = _values(layers[layer], given, classifier.name)
-        return layers[layer][0].detach().cpu().double().numpy(), _carried(module, values)
+    weights = [tensor for tensor, _ in step.parts]
+    sources = sources_of(weights, trace, name)
+    module, given = _behind(sources[0], trace.seen.linear, pull, name)
+    values = [_values(part, source, given, pull, name) for part, source in zip(weights, sources, strict=True)]
+    _check_sums(torch.cat(weights, dim=-1)[0].detach(), torch.cat(values, dim=1), given, name)
+    with one_line(name):
+        return _carried(module, torch.cat(values, dim=1))
 
 
-@contextmanager
-def _linear_calls(model: nn.Module) -> Iterator[list[tuple[nn.Module, Tensor]]]:
-    """Every linear module that runs inside, with what it takes in; adapters and the like before what they wrap."""
-    calls: list[tuple[nn.Module, Tensor]] = []
-
-    def note(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        if given:
-            calls.append((module, given[0]))
-
-    linear = [module for module in model.modules() if isinstance(module, Conv1D) or hasattr(module, "in_features")]
-    hooks = [module.register_forward_pre_hook(note) for module in linear]
-    try:
-        yield calls
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _behind(weights: Tensor, calls: list[tuple[nn.Module, Tensor]], name: str) -> tuple[nn.Module, Tensor]:
+def _behind(
+    weights: GradientEdge, calls: list[tuple[nn.Module, Tensor]], pull: Pull, name: str
+) -> tuple[nn.Module, Tensor]:
     """The first linear module whose input depends on these attention weights, and that input (1, tokens, size)."""
     for module, given in calls:
-        if given.requires_grad:
-            (found,) = torch.autograd.grad(given.sum(), weights, retain_graph=True, allow_unused=True)
-            if found is not None:
-                return module, given
-    raise ModelError(f"{name} shows no linear map behind its attention weights: use attention-rollout")
+        if given.requires_grad and pull(given.sum(), [weights])[0] is not None:
+            return module, given
+    raise ModelError(f"{name} shows no linear map behind its attention weights: {INSTEAD}")
 
 
-def _values(weights: Tensor, given: Tensor, name: str) -> Tensor:
-    """Value vectors (heads, tokens, size), as derivatives of the sums weighted by (1, heads, tokens, tokens).
+def _values(weights: Tensor, source: GradientEdge, given: Tensor, pull: Pull, name: str) -> Tensor:
+    """Value vectors (heads, keys, size), as derivatives of the sums weighted by (1, heads, queries, keys).
 
     The derivative of component c of query q's sum by q's weights is component c of every value: with another c for
-    every query, one backward pass gives as many components as there are tokens.
+    every query, one backward pass gives as many components as there are queries.
     """
-    _, heads, n_tokens, _ = weights.shape
+    _, heads, n_queries, n_keys = weights.shape
     size = given.shape[-1] // heads
-    if given.shape != (1, n_tokens, heads * size):
-        raise ModelError(f"{name} does not join its heads token by token behind its attention: use attention-rollout")
-    values = weights.new_empty(heads, n_tokens, size)
-    for start in range(0, size, n_tokens):
-        components = torch.arange(start, min(start + n_tokens, size), device=given.device)
-        chosen = torch.zeros_like(given).view(n_tokens, heads, size)
+    if given.shape != (1, n_queries, heads * size):
+        raise ModelError(f"{name} does not join its heads token by token behind its attention: {INSTEAD}")
+    values = weights.new_empty(heads, n_keys, size)
+    for start in range(0, size, n_queries):
+        components = torch.arange(start, min(start + n_queries, size), device=given.device)
+        chosen = torch.zeros_like(given).view(n_queries, heads, size)
         chosen[components - start, :, components] = 1.0
-        (found,) = torch.autograd.grad(given, weights, chosen.view_as(given), retain_graph=True)
-        values[:, :, components] = found[0, :, : len(components)].mT
-    sums = (weights[0].detach() @ values).transpose(0, 1).flatten(1)
+        (found,) = pull(given, [source], chosen.view_as(given))
+        if found is None:
+            raise ModelError(f"{name} shows no linear map behind its attention weights: {INSTEAD}")
+        values[:, :, components] = as_returned(weights, source, found)[0, :, : len(components)].mT
+    return values
+
+
+def _check_sums(weights: Tensor, values: Tensor, given: Tensor, name: str) -> None:
+    """Refuse what is not the sum of values (heads, keys, size), weighted by (heads, queries, keys)."""
+    sums = (weights @ values).transpose(0, 1).flatten(1)
     allowed = 32 * torch.finfo(given.dtype).eps * float(values.abs().max())
     if not float((sums - given[0].detach()).abs().max()) <= allowed:
-        raise ModelError(f"{name} does more than to add up values behind its attention: use attention-rollout")
-    return values
+        raise ModelError(f"{name} does more than to add up values behind its attention: {INSTEAD}")
 
 
 @torch.no_grad()
 def _carried(module: nn.Module, values: Tensor) -> Triangles:
-    """See `mixed`: what the linear module makes of each head's values, decomposed token by token."""
+    """What the linear module makes of each head's values, decomposed token by token."""
     heads, n_tokens, size = values.shape
     triangles = []
     for start in range(0, n_tokens, _TOKENS_AT_ONCE):
@@ -124,9 +97,10 @@ def _carried(module: nn.Module, values: Tensor) -> Triangles:
         made = [module(rows.flatten(1)[None])[0] for rows in alone]
         bias = module(torch.zeros_like(alone[:1, 0].flatten(1)))[0, :, None]
         vectors = torch.stack(made, dim=-1).cpu().double() - bias.cpu()
-        triangles.append(_triangles(vectors))
+        triangles.append(triangles_of(vectors))
     return np.concatenate(triangles)
 
 
-def _triangles(vectors: Float64[Tensor, "tokens size heads"]) -> Triangles:
+def triangles_of(vectors: Float64[Tensor, "tokens size heads"]) -> Triangles:
+    """Return the triangles of QR decompositions, token by token."""
     return torch.linalg.qr(vectors, mode="r").R.numpy()

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from heedful import methods as registry
 from heedful.api import explain
-from heedful.classifier import Classifier, inside
+from heedful.classifier import Classifier
+from heedful.classifier.inside import look_inside
 from heedful.errors import SettingError, TextError
 from heedful.explanation import Explanation
 from heedful.games import exact
@@ -151,7 +152,7 @@ def heads(classifier: Classifier, text: str) -> pa.Table:
         stands behind the last token, as token null.
     """
     encoded = classifier.encode(text)
-    weights = inside.attention(classifier, encoded)
+    weights = look_inside(classifier, encoded).attention()
     tokens = _tokens(classifier, text)
     rest = (1.0 - weights.sum(1)).clip(min=0.0)  # not below 0 by rounding
     padded = classifier.model.config.attend_padding
