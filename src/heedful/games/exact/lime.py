@@ -177,15 +177,14 @@ class Equations(NamedTuple):
 
     Attributes:
         units: number of units.
-        total, mean: of the size weights, see `Weights`.
-        along, between: the two pivots, `Weights` and ridge.
-        nothing: weight of the empty mask on top of the mixture of the size weights.
+        mean: mean number of kept units.
+        along, between: shares of the two pivots, see `Weights`, in themselves and the ridge together.
+        nothing: weight of the empty mask on top of the mixture of the size weights, as a share of their sum.
         sum, sum_steps: of the absolute weights of the derivatives by each unit's chance, and by that of all together.
-        missed, missed_steps: what the mixtures of the size weights and of `Weights.steps` miss.
+        missed, missed_steps: what mixtures of the size weights and of `Weights.steps` miss, relative to the pivots.
     """
 
     units: PerGame
-    total: PerGame
     mean: PerGame
     along: PerGame
     between: PerGame
@@ -202,10 +201,12 @@ def equations(
     """For d units: the numbers of `Equations`, chances and weights of the slopes, weights of the expected values."""
     of, (whole, steps) = weights(d, kernel_width), _mixtures(d, kernel_width, 0.1 * target)
     ridge = penalty * math.exp(min(-of.log_scale, 700.0))
-    chances = rules.Chances(whole.p, whole.weight[:, 0] * whole.p * (1.0 - whole.p), steps.weight[:, 0])
-    pivots, sums = [of.along + ridge, of.between + ridge], abs(chances.weights).sum(0)
-    numbers = [d, of.total, of.mean, *pivots, whole.ends[0, 0], *sums, *whole.missed, *steps.missed]
-    return np.array(numbers), chances, whole.weight
+    # relative to their pivots: a narrow kernel's own may be as small as 1e-280
+    own, together = whole.weight[:, 0] * whole.p * (1.0 - whole.p) / of.between, steps.weight[:, 0] / of.along
+    shares = [of.along / (of.along + ridge), of.between / (of.between + ridge)]
+    missed = [float(whole.missed[0]) / of.between, float(steps.missed[0]) / of.along]
+    numbers = [d, of.mean, *shares, whole.ends[0, 0] / of.total, abs(own).sum(), abs(together).sum(), *missed]
+    return np.array(numbers), rules.Chances(whole.p, own, together), whole.weight / of.total
 
 
 def _attempt(game: Prepared, kernel_width: float, penalty: float, target: float) -> engine.Attempt:
@@ -224,21 +225,21 @@ def _attempt(game: Prepared, kernel_width: float, penalty: float, target: float)
 def solved(game: Prepared, done: engine.Pass, of: Equations) -> engine.Attempt:
     """Coefficients and intercepts of one game or many, `done.mean` holding the weighted sum of expected values."""
     nothing, centre = game.values.nothing.mean(-2), game.values.centre.mean(-2)
-    common = done.together / of.units / of.along
+    common = of.along * done.together / of.units
     own = done.slope - (done.slope.sum(-1) / of.units)[..., None]
-    coefficients = common[..., None] + own / of.between[..., None]
-    # the sum over all masks of q f; the whole text has value 0 here
+    coefficients = common[..., None] + of.between[..., None] * own
+    # the mean over all masks; the whole text has value 0 here
     average = done.mean[..., 0] + nothing * of.nothing
-    intercept = average / of.total - of.mean * common + centre
+    intercept = average - of.mean * common + centre
     return engine.Attempt(coefficients, *_bounds(game, done, of), done.points, intercept)
 
 
 def _bounds(game: Prepared, done: engine.Pass, of: Equations) -> tuple[engine.PerOutput, engine.PerOutput]:
-    """Error of the common slope, and of each unit's difference from it, divided by their pivots."""
+    """Errors (quadrature, rounding) of the common slope and of each unit's difference from it together."""
     reach = bounds.first_scale(game)
     quadrature, rounding = bounds.of_differences(game, done.recipe)
     common = of.sum_steps * (quadrature + done.missed) + of.missed_steps * reach
     # a difference from the mean over units is one of first differences; k (d - k) / d^2 is at most 1/4
     own = 2.0 * of.sum * (quadrature + done.missed) + 0.5 * of.missed * reach
-    noise = of.sum_steps * rounding / of.along + 2.0 * of.sum * rounding / of.between
-    return common / of.along + own / of.between, noise
+    noise = of.along * of.sum_steps * rounding + 2.0 * of.between * of.sum * rounding
+    return of.along * common + of.between * own, noise
