@@ -1,6 +1,7 @@
 """Small data files for the tests of readers, and what a reader says when it refuses one."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from heedful import data
 from heedful.errors import DataError
 
-ROWS = [("A gem.", "pos"), ("A bore.", "neg"), ("Fine", "pos")]
+ROWS = [("A gem; a café, truly|yes", "pos"), ('It\'s "so so"\nand long', "neg"), ("Fine # 1", "pos")]
+PLAIN = [("A gem", "pos"), ("So so", "neg"), ("Fine # 1", "pos")]
 CSV = b"text,label\nA gem.,pos\nA bore.,neg\n"
 
 
@@ -42,3 +44,13 @@ def refusal(path: Path | str, reader=data.read, **settings) -> str:
     assert len(message.splitlines()) == 1
     assert Path(path).name in message
     return message
+
+
+def csv_of(rows=ROWS, header=("text", "label"), **settings) -> str:
+    file = io.StringIO()
+    csv.writer(file, **settings).writerows([header, *rows])
+    return file.getvalue()
+
+
+def pairs(read: data.Dataset) -> list[tuple[str, str]]:
+    return [(text, read.label_names[c]) for text, c in zip(read.texts, read.labels, strict=True)]

@@ -8,16 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data_files import put, refusal, write
+from data_files import pairs, put, refusal, write
 from heedful import data
 from heedful.errors import DataError
 
 CLASS_LABEL = {"names": ["worse", "better"], "_type": "ClassLabel"}
 FEATURES = {"text": {"dtype": "string", "_type": "Value"}, "label": CLASS_LABEL}
-
-
-def pairs(read: data.Dataset) -> list[tuple[str, str]]:
-    return [(text, read.label_names[c]) for text, c in zip(read.texts, read.labels, strict=True)]
 
 
 def save_to_disk(folder: Path, rows: list[tuple[str, int]], shards: int = 1, **state) -> Path:

@@ -3,10 +3,8 @@
 import bz2
 import csv
 import gzip
-import io
 import json
 import lzma
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -14,19 +12,10 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from data_files import put, refusal
+from data_files import PLAIN, ROWS, csv_of, pairs, put, refusal
 from heedful import data
-from heedful.errors import DataError, SettingError
 
-ROWS = [("A gem; a café, truly|yes", "pos"), ('It\'s "so so"\nand long', "neg"), ("Fine # 1", "pos")]
-PLAIN = [("A gem", "pos"), ("So so", "neg"), ("Fine # 1", "pos")]  # for kinds that hold no separators or quotes
 COMMAS = [("A gem, truly", "pos"), ("It's so, so", "neg"), ("Fine", "pos")]
-
-
-def csv_of(rows=ROWS, header=("text", "label"), **settings) -> str:
-    file = io.StringIO()
-    csv.writer(file, **settings).writerows([header, *rows])
-    return file.getvalue()
 
 
 def frame(rows=ROWS) -> pd.DataFrame:
@@ -121,6 +110,7 @@ KINDS = {
     "spaces and capitals": ("x.csv", csv_of(header=(" Text ", "LABEL")), ROWS),
     "CR in a line": ("x.csv", "text,label\na\rb,pos\n\"c\rd\n\",neg\n", [("a\rb", "pos"), ("c\rd\n", "neg")]),
     "LF in a line of CR": ("x.csv", "label,text\rpos,a\nb\rneg,c\n\r", [("a\nb", "pos"), ("c\n", "neg")]),
+    "NUL in few bytes": ("x.csv", "label,text\r1,\0\r0,\0\r", [("\0", "1"), ("\0", "0")]),
     "NUL": ("x.csv", "text,label\na\0b,pos\nc,neg\n", [("a\0b", "pos"), ("c", "neg")]),
     "gzip": ("x.csv.gz", gzip.compress(CSV.encode()), ROWS),
     "gzip of two parts": ("x.csv.gz", gzip.compress(CSV[:20].encode()) + gzip.compress(CSV[20:].encode()), ROWS),
@@ -171,10 +161,6 @@ KINDS = {
 }  # fmt: skip
 
 
-def pairs(read: data.Dataset) -> list[tuple[str, str]]:
-    return [(text, read.label_names[c]) for text, c in zip(read.texts, read.labels, strict=True)]
-
-
 @pytest.mark.parametrize(("name", "content", "rows"), KINDS.values(), ids=KINDS.keys())
 def test_every_kind_of_file_gives_its_rows(tmp_path, name, content, rows):
     path = put(tmp_path / name, content if isinstance(content, bytes) else content.encode())
@@ -186,236 +172,6 @@ def test_every_kind_of_file_gives_its_rows(tmp_path, name, content, rows):
     assert [row.text for row in texts] == [text for text, _ in rows]
     assert all(row.source == str(path) and row.problem is None for row in texts)
     assert len({row.place for row in texts}) == len(rows)
-
-
-# --- columns ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        ("sentence", "label"), ("review", "sentiment"), ("content", "target"), ("comment", "class"), ("Tweet", "y"),
-        ("Review Text", "Category"), ("reviewText", "gold_label"), ("text", "sentiment"), ("review", "label"),
-    ],
-)  # fmt: skip
-def test_usual_names_of_columns_are_taken(tmp_path, suffix, text, label):
-    table = pd.DataFrame({"id": [1, 2], text: ["a", "b"], "stars": [5, 1], label: ["x", "y"]})
-    path = tmp_path / f"x{suffix}"
-    {".csv": table.to_csv, ".parquet": table.to_parquet}.get(
-        suffix, lambda to: table.to_json(to, orient="records", lines=True)
-    )(path)
-    assert pairs(data.read(path)) == [("a", "x"), ("b", "y")]
-    assert [row.text for row in data.read_texts(path)] == ["a", "b"]
-
-
-def test_text_and_label_come_before_names_that_only_usually_mean_them(tmp_path):
-    path = put(tmp_path / "x.csv", b"sentiment,title,text,label\nn,t,a,x\nn,t,b,y\n")
-    assert pairs(data.read(path)) == [("a", "x"), ("b", "y")]
-    path = put(tmp_path / "y.csv", b"Text,review,LABEL,class\na,t,x,1\nb,t,y,2\n")
-    assert pairs(data.read(path)) == [("a", "x"), ("b", "y")]
-
-
-def test_columns_can_be_named(tmp_path):
-    path = put(tmp_path / "x.csv", b"review,comment,Gold,text\nr,a,x,\ns,b,y,\n")
-    for text, label in (("comment", "Gold"), ("Comment", "gold"), (1, 2), ("comment", 2)):
-        assert pairs(data.read(path, text=text, label=label)) == [("a", "x"), ("b", "y")]
-    assert pairs(data.read(path, text="comment", label="review")) == [("a", "r"), ("b", "s")]
-    assert [row.text for row in data.read_texts(path, text="review")] == ["r", "s"]
-    for wrong in ("Stars", 4):
-        with pytest.raises(DataError, match=f"no column {wrong!r}; .*'review', 'comment', 'Gold', 'text'; name"):
-            data.read(path, text="comment", label=wrong)
-    for text, label in (("text", "text"), (1, 1), (True, 1), (-1, 1)):
-        with pytest.raises(SettingError):
-            data.read(path, text=text, label=label)
-    with pytest.raises(SettingError, match="same column"):
-        data.read(path, text=2, label="gold")
-
-
-HEADERLESS = "pos,A gem\nneg,So so\npos,Fine # 1\n"
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("x.csv", HEADERLESS),
-        ("x.csv", HEADERLESS.replace(",", ";")),
-        ("x.csv", HEADERLESS.replace(",", "\t")),
-        ("x.tsv", HEADERLESS.replace(",", "\t")),
-        ("x.csv", "# by me\n" + HEADERLESS),
-        ("x.csv", "label,text\n" + HEADERLESS),
-        ("x.csv", "0,1\n" + HEADERLESS),  # of pandas
-        ("x.csv", csv_of([(b, a) for a, b in PLAIN], header=("0", "1"), quotechar="'", quoting=csv.QUOTE_ALL)),
-        ("x.json", json.dumps([(b, a) for a, b in PLAIN])),
-        ("x.json", json.dumps({"columns": ["kind", "words"], "data": [(b, a) for a, b in PLAIN]})),
-    ],
-)
-def test_columns_by_number_where_there_is_no_header(tmp_path, name, content):
-    path = put(tmp_path / name, content.encode())
-    assert pairs(data.read(path, text=1, label=0)) == PLAIN
-    assert [row.text for row in data.read_texts(path, text=1)] == [text for text, _ in PLAIN]
-
-
-def test_a_header_is_not_taken_for_a_row(tmp_path):
-    for content, reason in (
-        (b"stars,words\n1,a\n0,b\n", "line 1: looks like a header, as no other row has the label 'stars'"),
-        (b"kind,words\nx,a b\ny,c d\ny,e f\n", "line 1: looks like a header"),
-        (b"label,words\n1,a\n0,b\n", "'words' and 'label' a header or a row"),
-    ):
-        message = refusal(put(tmp_path / "x.csv", content), text=1, label=0)
-        assert reason in message
-    path = put(tmp_path / "x.csv", b"pos,Dull\nneg,Good\nneg,Fine\n")  # of one word each
-    assert len(data.read(path, text=1, label=0)) == 3
-
-
-def test_a_single_column_has_no_separators(tmp_path):
-    texts = ["Hello, world", "Great; yes", "a\tb|c", "end"]
-    path = put(tmp_path / "x.csv", "\n".join(["text", *texts, "", ""]).encode())
-    assert [row.text for row in data.read_texts(path)] == texts
-    path = put(tmp_path / "x.csv", "\n".join(texts).encode())
-    assert [row.text for row in data.read_texts(path, text=0)] == texts
-    assert "'Hello', ' world'; name the right one with text= (--text-column), or" in refusal(path, data.read_texts)
-
-
-# --- encodings --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp1251", "shift_jis", "gb18030", "mac-roman", "utf-16-le"])
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".json"])
-def test_encodings_that_cannot_be_told_are_named(tmp_path, encoding, suffix):
-    word = {"cp1251": "привет", "shift_jis": "こんにちは", "gb18030": "你好吗"}.get(encoding, "café")
-    rows = [{"text": word, "label": 1}, {"text": "b", "label": 0}]
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    content = {".csv": f"text,label\n{word},1\nb,0\n", ".jsonl": lines, ".json": json.dumps(rows, ensure_ascii=False)}
-    path = put(tmp_path / f"x{suffix}", content[suffix].encode(encoding))
-    assert data.read(path, encoding=encoding).texts == (word, "b")
-    assert [row.text for row in data.read_texts(path, encoding=encoding)] == [word, "b"]
-    if encoding != "utf-16-le":
-        message = refusal(path)
-        assert "not UTF-8" in message
-        assert "encoding= (--encoding)" in message
-        assert encoding != "cp1252" or "'café'" in message or suffix != ".csv"
-
-
-def test_a_mark_says_more_than_the_encoding_asked_for(tmp_path):
-    path = put(tmp_path / "x.csv", CSV.encode("utf-8-sig"))
-    assert pairs(data.read(path, encoding="cp1252")) == ROWS
-    for wrong in ("klingon", "hex", "zip", "a\0b", "é"):
-        with pytest.raises(SettingError, match="no encoding is called"):
-            data.read(path, encoding=wrong)
-
-
-def test_rows_behind_the_limit_may_be_in_another_encoding(tmp_path):
-    content = CSV.encode() + b"caf\xe9,pos\n"
-    path = put(tmp_path / "x.csv", content)
-    assert pairs(data.read(path, limit=3)) == ROWS
-    assert "line 6: not UTF-8" in refusal(path, limit=4)
-    path = put(tmp_path / "x.jsonl", LINES.encode() + b'{"text": "caf\xe9"}\n')
-    assert pairs(data.read(path, limit=3)) == ROWS
-    assert "line 4: not UTF-8" in refusal(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        (b"so good\r\n", "so good"),
-        (b"so good\n", "so good"),
-        (b"so good\r", "so good"),
-        (b"so good", "so good"),
-        (b"\n", ""),
-        (b"", ""),
-        (b"so\r\ngood\r\n\r\n", "so\r\ngood\r\n"),
-        ("\ufeffso good\r\n".encode(), "so good"),
-        ("so good\r\n".encode("utf-16"), "so good"),
-        ("so good\r\n".encode("utf-16-be"), "so good"),
-        (gzip.compress(b"so good\r\n"), "so good"),
-    ],
-)
-def test_the_end_of_the_last_line_is_no_part_of_a_text(content, text):
-    assert data.text_of(content, "note.txt") == text
-
-
-def test_one_text_in_an_encoding_of_its_own():
-    assert data.text_of("café\r\n".encode("cp1252"), "x", "cp1252") == "café"
-    with pytest.raises(DataError, match=r"standard input, line 2: not UTF-8: .*'café'"):
-        data.text_of("a\ncafé\n".encode("cp1252"), "standard input")
-    for content in (b"PK\x03\x04", gzip.compress(b"so good")[:-9]):
-        with pytest.raises(DataError, match=r"note\.docx: "):
-            data.text_of(content, "note.docx")
-
-
-# --- labels -----------------------------------------------------------------------------------------------------------
-
-
-def names_of(tmp_path: Path, labels: list[str]) -> tuple[str, ...]:
-    rows = "".join(f"t{i},{label}\n" for i, label in enumerate(labels))
-    return data.read(put(tmp_path / "x.csv", f"text,label\n{rows}".encode())).label_names
-
-
-@pytest.mark.parametrize(
-    ("labels", "names"),
-    [
-        (["007", "7"], ("007", "7")),
-        (["01", "02", "10"], ("01", "02", "10")),
-        (["0", "1"], ("0", "1")),
-        (["-1", "1"], ("-1", "1")),
-        (["0.0", "1.0"], ("0", "1")),
-        (["0.0", "1"], ("0", "1")),
-        (["1", "5"], ("1", "5")),
-        (["True", "False"], ("false", "true")),
-        (["TRUE", "false", "True"], ("false", "true")),
-        (["True", "False", "Unknown"], ("False", "True", "Unknown")),
-        (["yes", "no"], ("no", "yes")),
-        (["NA", "None"], ("NA", "None")),
-        ([" a", "a ", "b"], ("a", "b")),
-    ],
-)
-def test_labels_of_text(tmp_path, labels, names):
-    assert names_of(tmp_path, labels) == names
-    table = pa.table({"text": ["t"] * len(labels), "label": labels})
-    pq.write_table(table, tmp_path / "x.parquet")
-    assert data.read(tmp_path / "x.parquet").label_names == names
-
-
-WRITERS = {
-    "csv": lambda path, table: table.to_csv(path, index=False),
-    "tsv": lambda path, table: table.to_csv(path, index=False, sep="\t"),
-    "jsonl": lambda path, table: table.to_json(path, orient="records", lines=True),
-    "json": lambda path, table: table.to_json(path),
-    "parquet": lambda path, table: table.to_parquet(path),
-}
-
-
-@pytest.mark.parametrize("train", WRITERS)
-@pytest.mark.parametrize("test", WRITERS)
-@pytest.mark.parametrize("labels", [[True, False], [0, 1], [0.0, 1.0], ["n", "p"], ["True", "False"], ["01", "1"]])
-def test_classes_are_the_same_in_parts_of_different_formats(tmp_path, train, test, labels):
-    whole = pd.DataFrame({"text": ["a", "b"], "label": labels})
-    WRITERS[train](tmp_path / f"train.{train}", whole)
-    WRITERS[test](tmp_path / f"test.{test}", whole[1:])
-    splits = data.read_splits(tmp_path)
-    assert splits.test.labels.tolist() == [splits.train.labels[1]]
-    assert splits.test.label_names == splits.train.label_names
-
-
-def test_a_part_may_have_names_or_only_numbers(tmp_path):
-    put(tmp_path / "train.csv", b"text,label,label_name\na,0,worse\nb,1,better\n")
-    put(tmp_path / "test.csv", b"text,label\nc,1\n")
-    splits = data.read_splits(tmp_path)
-    assert (splits.train.label_names, splits.test.labels.tolist()) == (("worse", "better"), [1])
-    put(tmp_path / "train.csv", b"text,label\na,0\nb,1\n")
-    put(tmp_path / "test.csv", b"text,label,label_name\nc,1,better\n")
-    splits = data.read_splits(tmp_path)
-    assert (splits.train.label_names, splits.test.labels.tolist()) == (("0", "1"), [1])
-    put(tmp_path / "train.csv", b"text,label\na,1.0\nb,x\n")
-    put(tmp_path / "test.csv", b"text,label\nc,1.0\n")
-    assert data.read_splits(tmp_path).test.labels.tolist() == [0]
-    put(tmp_path / "test.csv", b"text,label\nc,X\n")
-    with pytest.raises(DataError, match=r"label 'X' is not in train, which has \['1.0', 'x'\]"):
-        data.read_splits(tmp_path)
-
-
-# --- texts without labels ---------------------------------------------------------------------------------------------
 
 
 def test_rows_without_a_text_are_named_and_the_others_kept(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_files import pairs
 from heedful import data
 from heedful.errors import DataError
 
@@ -104,7 +105,7 @@ def test_what_is_written_is_read_back(rows, writer, names):
     with tempfile.TemporaryDirectory() as folder:
         path = written(folder, writer, in_order, names)
         read = data.read(path)
-        assert [(text, read.label_names[c]) for text, c in zip(read.texts, read.labels, strict=True)] == rows
+        assert pairs(read) == rows
         assert [row.text for row in data.read_texts(path)] == [text for text, _ in rows]
 
 
@@ -132,7 +133,7 @@ def test_dialects_that_can_be_told_are_read_back(rows, dialect):
         path = Path(folder, "x.csv")
         path.write_bytes(by_csv(**DIALECTS[dialect])(rows, ("text", "label")).encode())
         read = data.read(path)
-        assert [(text, read.label_names[c]) for text, c in zip(read.texts, read.labels, strict=True)] == rows
+        assert pairs(read) == rows
 
 
 @settings(deadline=None, max_examples=40)

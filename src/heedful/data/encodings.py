@@ -134,17 +134,17 @@ def _guess(data: bytes, at: int) -> str:
 
 
 def _wide(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark, told by where the zero bytes are: commas, line ends and the like have some."""
+    """UTF-16 or UTF-32 without a mark: nearly all bytes at every other place are zero or, in most alphabets, small."""
     head = head[: len(head) // 4 * 4]
-    if not head:
-        return None
-    zeros = [sum(byte == 0 for byte in head[at::4]) / len(head) * 4 for at in range(4)]
-    for name, order in (("utf-32-le", zeros), ("utf-32-be", zeros[::-1])):
-        if order[3] == 1 and order[2] > 0.75:
-            return name
-    for name, order in (("utf-16-le", zeros), ("utf-16-be", zeros[::-1])):
-        if order[0] == order[2] == 0 and order[1] + order[3] > 0.25:
-            return name
+    places = [head[at::4] for at in range(4)]
+    for end, (low, second, third, high) in (("le", places), ("be", places[::-1])):
+        if not head or 0 in low:
+            continue
+        if not any(high) and not any(third):
+            return f"utf-32-{end}"
+        wide = second + high
+        if 0 not in third and 0 in wide and sum(byte < 16 for byte in wide) >= 0.9 * len(wide):
+            return f"utf-16-{end}"
     return None
 
 
