@@ -122,6 +122,10 @@ def test_a_row_that_hardly_reacts_is_pale_and_says_so():
     written = html.page([make("a b c", **small), make("a b c", method="gradient-mean", scores=[0, 0, 0])])
     assert "the classifier hardly reacts, the largest score is 3.7e−05 beside a logit of +1.45</p>" in written
     assert '<p class="faint">all scores are 0</p>' in written
+    assert "hardly reacts, the largest score is 3.7e−05 beside a logit of +1.45.</p>" in html.page(
+        [make("a b c", **small)]
+    )
+    assert written.count('class="scale"') == 1  # zeros have none
     assert 'class="u for" style="--s:0.003" title="+3.7e−05' in written
     assert html.page([make("a b c")]).count("faint") == html.fragment([]).count("faint")  # of the style sheet
 

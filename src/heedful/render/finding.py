@@ -7,7 +7,8 @@ The sentences follow from the numbers by these rules.
   additive perturbation method (the Shapley and Owen values), another perturbation method, another additive method. Of
   several alike, it is the first.
 - The top word is the unit with the largest absolute score. It speaks for the target if the reference scores it above 0,
-  against it below, and neither can be told within the certified error or two standard errors.
+  against it below; nothing is told of it within the certified error or two standard errors, and it makes no
+  difference where its score is zero but for rounding.
 - Where a method's scores are small or zero (`reaction`), that is the finding, and not the order of its words.
 """
 
@@ -22,7 +23,7 @@ import numpy as np
 from heedful.explanation import Explanation
 from heedful.metrics.agreement import pairwise
 from heedful.render import view
-from heedful.render.reaction import family, reaction
+from heedful.render.reaction import NOTHING, family, reaction
 
 _STANDARD_ERRORS = 2.0
 
@@ -33,7 +34,7 @@ class Piece:
 
     Attributes:
         text: its characters.
-        kind: "text", "name" for a class or a method, "word" for a unit, or "number".
+        kind: "text", "name" for a class or a method, "word" for a unit, "number", or "note" for text with numbers.
     """
 
     text: str
@@ -185,14 +186,14 @@ def _compared(attention: Named, reference: Named) -> Iterator[Sentence]:
                 "The top {} of {} is “{}”, which {} {}: {}.",
                 reference.unit, reference.name, reference.word(best), Piece(how), reference.target, score,
             )  # fmt: skip
-    yield from _agreement(attention, reference)
+        yield from _agreement(attention, reference)
 
 
 def _verdict(reference: Explanation, unit: int) -> tuple[str, Piece]:
     """Whether a unit speaks for the target, and its score with what it may be wrong by where that decides."""
     score, error = float(reference.scores[unit]), _error(reference, unit)
-    if score == 0:
-        return "counts for nothing with", _number(0.0)
+    if abs(score) <= NOTHING * reaction(reference).largest:
+        return "makes no difference to", Piece("about 0" if score else "0", "number")
     if abs(score) <= error:
         return "may speak for or against", _number(score, error)
     return "speaks for" if score > 0 else "speaks against", _number(score)
@@ -253,7 +254,7 @@ def _extremes(only: Named) -> Sentence:
 
 
 def _faint(named: Named) -> Sentence:
-    return _say("{}: {}.", named.name, Piece(faintness(named.explanation) or ""))
+    return _say("{}: {}.", named.name, Piece(faintness(named.explanation) or "", "note"))
 
 
 def faintness(explanation: Explanation) -> str | None:
