@@ -34,6 +34,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch  # noqa: E402 - after the hook
 
+from command_line import run  # noqa: E402, F401 - a fixture
 from factory import make_classifier  # noqa: E402
 from heedful.classifier import Classifier  # noqa: E402
 from heedful.classifier.load import from_pretrained  # noqa: E402

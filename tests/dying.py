@@ -56,5 +56,5 @@ def kill(work: Callable[[], object], moment: int) -> None:
 
 
 def spread(n: int, count: int) -> Iterator[int]:
-    """Numbers below n, about so many, the first and the last among them."""
+    """Numbers below n: so many, or all there are; the first and the last among them."""
     yield from sorted({round(i * (n - 1) / (count - 1)) for i in range(count)})

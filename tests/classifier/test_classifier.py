@@ -268,7 +268,7 @@ def test_target_by_index_name_or_prediction(labels, wanted, index):
 
 
 @pytest.mark.parametrize(
-    "wanted", [2, -1, "2", "-1", "--1", "Yes", "yes ", "", "²", "1.0", "9" * 30, True, np.True_, 1.0, None, ("yes",)]
+    "wanted", [2, -1, "2", "-1", "--1", "Yess", "yes ", "", "²", "1.0", "9" * 30, True, np.True_, 1.0, None, ("yes",)]
 )
 def test_target_out_of_range_or_misspelt_names_the_valid_ones(wanted):
     with pytest.raises(TargetError, match=r"no class .*; the classes are 0 'no', 1 'yes'") as raised:

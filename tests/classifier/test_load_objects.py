@@ -209,24 +209,35 @@ class Lightning(torch.nn.Module):
 
 
 def wrapped() -> dict[str, tuple[torch.nn.Module, str]]:
-    model, compiled = make_bert().model, partial(torch.compile, backend="eager")
+    model = make_bert().model
     return {
-        "parallel": (torch.nn.DataParallel(model), "this DataParallel wraps a model: load that, its .module, with"),
-        "compiled": (compiled(model), "this OptimizedModule wraps a model: load that, its ._orig_mod, with"),
-        "both": (compiled(torch.nn.DataParallel(model)), "its ._orig_mod.module, with the tokenizer"),
         "lightning": (Lightning(model), "this Lightning wraps a model: load that, its .model, with the tokenizer"),
         "a module": (torch.nn.Linear(2, 2), "cannot load a Linear, which is no model of transformers: give a hub id"),
         "modules in a module": (Lightning(torch.nn.Linear(2, 2)), "cannot load a Lightning, which is no model of"),
     }
 
 
-@pytest.mark.parametrize("name", ["parallel", "compiled", "both", "lightning", "a module", "modules in a module"])
+@pytest.mark.parametrize("name", ["lightning", "a module", "modules in a module"])
 def test_wrappers_are_told_what_to_give_instead(name):
     wrapper, message = wrapped()[name]
     for arguments in ((wrapper,), (wrapper, make_bert().tokenizer)):
         with pytest.raises(ModelError, match=message) as raised:
             load(*arguments)
         assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "wrapped_in",
+    [
+        torch.nn.DataParallel,
+        partial(torch.compile, backend="eager"),
+        lambda model: torch.compile(torch.nn.DataParallel(model), backend="eager"),
+    ],
+)
+def test_wrappers_for_speed_are_answered_as_what_they_wrap(wrapped_in):
+    bert = make_bert()
+    wrapper = wrapped_in(bert.model)
+    assert load(wrapper, bert.tokenizer).model is bert.model
 
 
 @pytest.mark.parametrize("source", [None, 3, {}, torch.nn.Linear(2, 2), make_classifier().tokenizer, make_classifier])

@@ -1,4 +1,4 @@
-"""Which texts may share a forward pass: never two that would change each other, in however small a part of all texts."""
+"""Which texts may share a forward pass: never two that would change each other, in however small a part of texts."""
 
 from unittest.mock import Mock
 

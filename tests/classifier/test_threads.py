@@ -54,7 +54,7 @@ def test_eight_threads_give_the_bits_of_one_and_leave_the_model_as_it_was(kind):
     assert sum(isinstance(one, str) for one in expected) <= (4 if kind == "big_bird" else 0)
     assert any(one[2] for one in expected if not isinstance(one, str))  # something was cut
     order = [*range(len(JOBS)), *reversed(range(len(JOBS)))]
-    found = at_once(lambda _: answer(both[i % 2], JOBS[i]), order)
+    found = at_once(lambda i: answer(both[i % 2], JOBS[i]), order)
     assert found == [expected[i] for i in order]
     assert_same_state(before, state(both[0]))
 
@@ -67,7 +67,7 @@ def test_models_that_share_a_part_or_a_configuration_take_turns():
     expected = [answer(Classifier(one, tokenizer, "bert"), JOBS[0]) for one in alone]
     assert expected[0] != expected[1]
     classifiers = [Classifier(one, tokenizer, "bert") for one in (model, other)]
-    assert at_once(lambda _: answer(classifiers[i % 2], JOBS[0]), range(12)) == expected * 6
+    assert at_once(lambda i: answer(classifiers[i % 2], JOBS[0]), range(12)) == expected * 6
     assert model.training
     assert other.training
 

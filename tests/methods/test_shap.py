@@ -117,7 +117,7 @@ class TestMethods:
         [
             (lambda: PermutationShap(n_permutations=0), "n_permutations must be at least 1"),
             (lambda: PermutationShap(n_permutations=7), "even, got 7"),
-            (lambda: PermutationShap(antithetic=1.5), "share between 0 and 1, got 1.5"),
+            (lambda: PermutationShap(antithetic=1.5), "antithetic must be from 0 to 1, got 1.5"),
             (lambda: KernelShap(n_samples=1), "n_samples must be at least 2"),
             (lambda: KernelShap(sampling="lasso"), "use one of kernel, leverage"),
         ],

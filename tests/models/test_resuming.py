@@ -215,7 +215,7 @@ def short(tmp_path_factory):
     return folder, moments(lambda: train(FEW, folder, SHORT, sizes=SIZES))
 
 
-# all of them take a minute: `HEEDFUL_MOMENTS=1000 pytest tests/models/test_resuming.py`
+# all of them take a minute: HEEDFUL_MOMENTS=1000
 MOMENTS = int(os.environ.get("HEEDFUL_MOMENTS", "6"))
 
 

@@ -152,8 +152,6 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
             DataError,
             "no word occurs 9999 times in the 192 training texts: more texts are needed",
         ),
-        ({"sizes": replace(SIZES, heads=0)}, SettingError, "num_attention_heads must be at least 1"),
-        ({"sizes": replace(SIZES, normaliser="hardmax")}, SettingError, "softmax, sparsemax, entmax"),
         ({"sizes": replace(SIZES, heads=10**8)}, SettingError, "training 100000000 heads of these sizes takes .* GiB"),
         ({"sizes": replace(SIZES, hidden_size=10**30)}, SettingError, "GiB of memory"),
         ({"sizes": replace(SIZES, max_tokens=10**12)}, SettingError, "GiB of memory"),

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from dying import kill, moments, spread
 from heedful import studies
 from heedful.data import Dataset, Splits
-from heedful.errors import DataError, SettingError
+from heedful.errors import DataError, InputError, SettingError
+from heedful.runs.lock import locked
 from heedful.runs.tables import Tables
-from heedful.studies.study import Recipe, Run, Settings, Stage, Study
+from heedful.studies.recipes import PaperClassifier
+from heedful.studies.run import Run, Settings
+from heedful.studies.stage import Stage
+from heedful.studies.study import Study
 from models.small_run import RECIPE, SIZES, SPLITS, metrics_of
 
 
@@ -38,7 +45,7 @@ class Bench:
         self.code = ModuleType("measuring")
         self.code.__file__ = str(source)
         self.texts = SPLITS
-        numbers = Numbers(recipes=(Recipe("small", "corpus", RECIPE, SIZES),))
+        numbers = Numbers(recipes=(PaperClassifier("small", "corpus", RECIPE, SIZES),))
         stages = [
             Stage("first", self.first, ("factor",), code=(self.code,)),
             Stage("second", self.second, needs=("first",)),
@@ -105,25 +112,22 @@ def test_an_edit_of_the_measuring_code_runs_that_stage_and_what_needs_it(
     assert bench.run(monkeypatch) == ["first", "second"]
 
 
-@pytest.mark.parametrize("fact", ["_code", "versions", "torch.get_num_threads"])
-def test_other_code_versions_or_threads_run_everything(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, fact: str
-) -> None:
+@pytest.mark.parametrize("fact", ["versions", "torch.get_num_threads"])
+def test_other_versions_or_threads_run_everything(bench: Bench, monkeypatch: pytest.MonkeyPatch, fact: str) -> None:
     bench.run(monkeypatch)
-    monkeypatch.setattr(f"heedful.studies.study.{fact}", lambda: "another")
+    monkeypatch.setattr(f"heedful.studies.stage.{fact}", lambda: "another")
     assert bench.run(monkeypatch) == ALL
 
 
-def test_an_edit_of_a_stage_function_or_of_the_framework_runs_it(
+def test_an_edit_of_the_module_of_a_stage_function_runs_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bench.run(monkeypatch)
     edited = tmp_path / "stages.py"
     edited.write_bytes(Path(__file__).read_bytes() + b"# another line")
-    monkeypatch.setattr("heedful.studies.study.getsourcefile", lambda _: str(edited))
+    monkeypatch.setattr("heedful.studies.stage.getsourcefile", lambda _: str(edited))
     assert bench.run(monkeypatch) == ALL
-    monkeypatch.setattr("heedful.runs.tables.__file__", str(edited))
-    assert bench.run(monkeypatch) == ALL
+    assert bench.run(monkeypatch) == []
 
 
 def test_folders_that_were_deleted_are_made_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +154,7 @@ def test_another_setting_runs_what_reads_it_and_what_needs_that(bench: Bench, mo
 
 def test_another_recipe_runs_everything(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.run(monkeypatch)
-    longer = Recipe("longer", "corpus", RECIPE, SIZES)
+    longer = PaperClassifier("longer", "corpus", RECIPE, SIZES)
     bench.study = replace(bench.study, full=replace(bench.study.full, recipes=(*bench.study.full.recipes, longer)))
     assert bench.run(monkeypatch) == ALL
 
@@ -186,6 +190,59 @@ def test_a_kill_while_a_stage_is_run_again_leaves_no_old_stamp(bench: Bench, mon
     assert bench.tables.rows("total.summary")[0].keys() == {"total"}
 
 
+def test_after_a_kill_between_any_two_operations_the_same_call_ends_the_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n = moments(lambda: bench.run(monkeypatch))
+    whole = {path.name: path.read_bytes() for path in (bench.out / "tables").iterdir()}
+    assert len(whole) == 7
+    for moment in spread(n, int(os.environ.get("HEEDFUL_MOMENTS", "10"))):
+        shutil.rmtree(bench.out)
+        kill(lambda: bench.run(monkeypatch), moment)
+        bench.run(monkeypatch)
+        assert {path.name: path.read_bytes() for path in (bench.out / "tables").iterdir()} == whole
+        left = {path.name for path in bench.out.iterdir()}
+        assert left == {".lock", "run.json", "models", "tables", "figures"}
+
+
+@pytest.mark.parametrize(
+    "left", [["models", "tables", "figures"], [".lock"], [".run.json.part"], ["tables/.heedful-0123456789abcdef.part"]]
+)
+def test_what_a_kill_leaves_before_the_first_file_is_an_empty_folder(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, left: list[str]
+) -> None:
+    for name in left:
+        (bench.out / name).parent.mkdir(parents=True, exist_ok=True)
+        (bench.out / name).write_text("{") if "." in name else (bench.out / name).mkdir()
+    assert bench.run(monkeypatch) == ALL
+    assert not list(bench.out.rglob("*.part"))
+
+
+def test_two_processes_do_not_run_it_in_one_folder(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run(monkeypatch)
+    with locked(bench.out / ".lock"), pytest.raises(SettingError, match="another process works in"):
+        bench.run(monkeypatch)
+
+
+def test_an_empty_name_is_not_the_current_folder(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SettingError, match="name the folder for the study"):
+        bench.study.run("")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pyarrow.parquet.write_table", full)
+        with pytest.raises(InputError, match=r"cannot write .*draws\.parquet: No space left on device"):
+            bench.run(patch)
+    assert bench.run(monkeypatch) == ALL
+
+
 @pytest.mark.parametrize(
     ("change", "named"), [({"seed": 1}, "seed"), ({"quick": True}, "quick"), ({"texts": True}, "data")]
 )
@@ -195,7 +252,7 @@ def test_a_folder_keeps_to_one_run(
     bench.run(monkeypatch)
     if change.pop("texts", False):
         bench.texts = Splits(SPLITS.test, None, SPLITS.test)
-    with pytest.raises(SettingError, match=f"another {named}: choose another folder"):
+    with pytest.raises(SettingError, match=f"holds a run that differs in {named}: choose another folder"):
         bench.run(monkeypatch, **change)
 
 
@@ -243,11 +300,33 @@ def test_classifiers_are_trained_once_and_told_apart_by_recipe(bench: Bench) -> 
     again = Run(bench.study.full, bench.out, 3, {"corpus": SPLITS})
     assert again.training("small") == metrics_of(bench.out / "models" / "small")
     assert (bench.out / "models" / "small" / "metrics.json").stat().st_mtime_ns == written
-    other = replace(bench.study.full, recipes=(Recipe("small", "corpus", replace(RECIPE, epochs=2), SIZES),))
-    with pytest.raises(SettingError, match="model of other settings"):
+    other = replace(bench.study.full, recipes=(PaperClassifier("small", "corpus", replace(RECIPE, epochs=2), SIZES),))
+    with pytest.raises(SettingError, match="already holds a trained model that differs in preset"):
         Run(other, bench.out, 3, {"corpus": SPLITS}).classifier("small")
     with pytest.raises(SettingError, match="no recipe for a classifier 'large': there are small"):
         run.classifier("large")
+
+
+@dataclass(frozen=True)
+class Dummy:
+    """A recipe for another kind of model: none at all."""
+
+    name: str
+    data: str
+    value: float = 0.5
+
+    def train(self, splits: Splits, folder: Path, seed: int, *, progress: bool = False) -> dict[str, Any]:
+        return {"n_train": len(splits.train), "test": {"n": 2, "accuracy": self.value}, "seed": seed}
+
+
+def test_a_study_brings_recipes_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = Numbers(recipes=(Dummy("dummy", "corpus"), *bench.study.full.recipes))
+    run = Run(numbers, bench.out, 3, {"corpus": SPLITS})
+    assert run.training("dummy") == {"n_train": len(SPLITS.train), "test": {"n": 2, "accuracy": 0.5}, "seed": 3}
+    bench.study = replace(bench.study, full=numbers)
+    assert bench.run(monkeypatch) == ALL
+    bench.study = replace(bench.study, full=replace(numbers, recipes=(Dummy("dummy", "corpus", 0.6),)))
+    assert bench.run(monkeypatch) == ALL
 
 
 def test_rows_are_picked_by_value(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ def load(source: object, tokenizer: object = None, *, device: Device | None = No
         return _from_model(source, tokenizer, device)
     if tokenizer is not None and isinstance(source, (str, Path, Pipeline, Classifier)):
         raise SettingError("a tokenizer goes with a model object; a pipeline, folder or hub id brings its own")
+    if source == "":
+        raise ModelError("name the model: a hub id, a folder, or 'demo'")
     if isinstance(source, (str, Path)):
         if source == models.builtin.NAME:
             return from_pretrained(models.builtin.demo_folder(), device, name=models.builtin.NAME)

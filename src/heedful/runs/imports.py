@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -41,6 +41,7 @@ class Sources:
     def __init__(self, folder: Path = Path(__file__).parents[1]) -> None:
         self.folder = folder.resolve()
         self._files: dict[Path, _File] = {}
+        self._next: dict[Path, set[Path]] = {}
 
     def closure(self, *roots: Path) -> list[Path]:
         """Return the roots and all files of the package that they reach by imports, in the order of their paths."""
@@ -50,16 +51,22 @@ class Sources:
             path = waiting.pop()
             if path not in reached:
                 reached.add(path)
-                waiting += [target for one in self._file(path).imports for target in self._targets(one)]
+                waiting += self._reached_from(path)
         return sorted(reached)
 
     def digest(self, *roots: Path) -> str:
         """Return a digest of the names and contents of `closure`; the same wherever the package is installed."""
-        parts: list[str | bytes] = []
+        contents = {}
         for path in self.closure(*roots):
             inside = path.is_relative_to(self.folder)
-            parts += [path.relative_to(self.folder).as_posix() if inside else path.name, self._file(path).content]
-        return digest(*parts)
+            contents[path.relative_to(self.folder).as_posix() if inside else path.name] = self._file(path).content
+        return digest(*(part for named in sorted(contents.items()) for part in named))
+
+    def _reached_from(self, path: Path) -> set[Path]:
+        """The files that one file's own imports count."""
+        if path not in self._next:
+            self._next[path] = {target for wanted in self._file(path).imports for target in self._targets(wanted)}
+        return self._next[path]
 
     def _file(self, path: Path) -> _File:
         if path not in self._files:
@@ -97,37 +104,35 @@ class _File:
 
     def __init__(self, path: Path, folder: Path) -> None:
         self.content = path.read_bytes()
-        inside = path.is_relative_to(folder)
-        self._package = path.parent.relative_to(folder.parent).parts if inside else ()
+        package = path.parent.relative_to(folder.parent).parts if path.is_relative_to(folder) else ()
+        found = _imports(self.content, package)
+        self.imports = [wanted for _, wanted, counts in found if counts]  # when the module runs
+        # where names come from: an import for annotations says it of a name that is there only once it is asked for
+        self.bindings = {name: wanted for name, wanted, _ in found}
 
-    @cached_property
-    def imports(self) -> list[_Import]:
-        """What is imported when the module runs."""
-        return [wanted for _, wanted, counts in self._imports() if counts]
 
-    @cached_property
-    def bindings(self) -> dict[str, _Import]:
-        """Names, and where they are imported from; an import for annotations says it of a name that is made later."""
-        return {name: wanted for name, wanted, _ in self._imports()}
+@lru_cache(maxsize=1024)
+def _imports(content: bytes, package: tuple[str, ...]) -> list[tuple[str, _Import, bool]]:
+    """All imports: the name bound, what is imported, and whether that counts; `package` is what dots start from."""
+    try:
+        tree = ast.parse(content)
+    except SyntaxError:  # no Python file
+        return []
+    found = []
+    for node, where in _statements(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for name in node.names:
+                wanted = _wanted(node, name.name, package)
+                view = where == "function" and wanted[0].split(".")[1:2] in _VIEWS
+                found.append((name.asname or name.name, wanted, where != "typing" and not view))
+    return found
 
-    def _imports(self) -> Iterator[tuple[str, _Import, bool]]:
-        """The name that each import binds, what it imports, and whether that counts."""
-        try:
-            tree = ast.parse(self.content)
-        except SyntaxError:  # no Python file
-            return
-        for node, where in _statements(tree):
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                for name in node.names:
-                    wanted = self._wanted(node, name.name)
-                    view = where == "function" and wanted[0].split(".")[1:2] in _VIEWS
-                    yield name.asname or name.name, wanted, where != "typing" and not view
 
-    def _wanted(self, node: ast.Import | ast.ImportFrom, name: str) -> _Import:
-        if isinstance(node, ast.Import):
-            return name, None
-        base = self._package[: len(self._package) + 1 - node.level] if node.level else ()
-        return ".".join([*base, *([node.module] if node.module else [])]), None if name == "*" else name
+def _wanted(node: ast.Import | ast.ImportFrom, name: str, package: tuple[str, ...]) -> _Import:
+    if isinstance(node, ast.Import):
+        return name, None
+    base = package[: len(package) + 1 - node.level] if node.level else ()
+    return ".".join([*base, *([node.module] if node.module else [])]), None if name == "*" else name
 
 
 def _statements(node: ast.AST, where: str = "module") -> Iterator[tuple[ast.AST, str]]:

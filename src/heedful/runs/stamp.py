@@ -37,9 +37,9 @@ def keep(tables: Tables, name: str, stamp: str, make: Callable[[], Mapping[str, 
         make: makes them, by name.
 
     Example:
-        >>> import tempfile
+        >>> import pathlib, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     tables = Tables(Path(folder))
+        ...     tables = Tables(pathlib.Path(folder))
         ...     [keep(tables, "sums", stamp, lambda: {"sums": pa.table({"x": [3]})}) for stamp in ("1", "1", "2")]
         [True, False, True]
     """

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from inspect import getsourcefile
+from inspect import getsourcefile, unwrap
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, cast
@@ -53,7 +53,8 @@ class Stage(Generic[S]):
         function = self.run
         while isinstance(function, partial):
             function = function.func
-        return tuple(Path(str(name)) for name in (getsourcefile(function), *(one.__file__ for one in self.code)))
+        names = (getsourcefile(unwrap(function)), *(module.__file__ for module in self.code))
+        return tuple(Path(str(name)) for name in names)
 
 
 def run_stages(stages: Sequence[Stage[S]], run: Run[S], record: Record) -> None:

@@ -102,7 +102,7 @@ def test_another_error_is_not_taken_for_full_memory() -> None:
     classifier.model.bert.encoder.register_forward_pre_hook(fail)
     with pytest.raises(ModelError, match=r"bert cannot be looked into \(something else\): use lime"):
         list(question.look_inside().gradients(question.output, [point, point]))
-    with pytest.raises(RuntimeError, match="something else"):
+    with pytest.raises(ModelError, match="something else"):
         game(~np.eye(game.n_units, dtype=bool))
     assert rows == [2, game.n_units]
 

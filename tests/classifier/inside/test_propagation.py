@@ -186,6 +186,33 @@ def test_rms_normalisation_hands_everything_on() -> None:
     assert abs(found.gap) < 1e-14
 
 
+def written_into(x: Tensor) -> Tensor:
+    whole = torch.zeros(6, dtype=torch.float64)
+    whole[1:5] = x
+    return whole * 2
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        lambda x: x.topk(2).values * 3,
+        lambda x: torch.zeros(6).double().index_add(0, torch.tensor([1, 1, 3, 5]), x),
+        lambda x: torch.zeros(6).double().scatter(0, torch.tensor([1, 0, 3, 5]), x),
+        lambda x: torch.zeros(6).double().index_put((torch.tensor([1, 0, 3, 5]),), x),
+        lambda x: functional.avg_pool2d(x.reshape(1, 2, 2), 2),
+        written_into,
+    ],
+)
+def test_choosing_and_placing_hand_on_what_they_are_given(network: Network) -> None:
+    x = noise(4).requires_grad_()
+    out = network(x)
+    (gradient,) = torch.autograd.grad(out.sum(), x)
+    found = relevance(network, x.detach())
+    assert torch.allclose(found.scores, (x * gradient).detach(), rtol=1e-12)
+    assert found.explained == pytest.approx(float(out.sum()), rel=1e-12)
+    assert abs(found.gap) < 1e-14
+
+
 def test_constants_added_on_the_way_keep_their_share() -> None:
     place, kind = noise(3, seed=1), nn.Parameter(noise(3, seed=2))
 

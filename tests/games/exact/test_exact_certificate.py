@@ -194,6 +194,12 @@ class TestKernels:
         game = make_game(1, 1)
         assert exact.lime(game, width).values == exact.lime(game).values
 
+    def test_narrow_ones_on_tiny_values_do_not_underflow(self) -> None:
+        """One size has all the weight but 1e-80."""
+        game = make_game(1, 2, 2, 3.0)
+        tiny = exact.lime(with_values(game, partial(np.multiply, 1e-240)), 0.05)
+        assert tiny.values == pytest.approx(1e-240 * exact.lime(game, 0.05).values, rel=1e-13, abs=0)
+
     @pytest.mark.parametrize("width", [10.0, 1e8, 1e300])
     def test_as_wide_as_none(self, width: float) -> None:
         game = make_game(2, 6)

@@ -29,7 +29,7 @@ def look_inside(
         >>> classifier = heedful.load("demo")
         >>> look = look_inside(classifier, classifier.encode("a dull film"))
         >>> look.attention().shape, look.n_forward
-        ((6, 4), 1)
+        ((4, 4), 1)
     """
     known = classifier.logits_of(encoded) if logits is None else logits
     model = classifier.paper_model

@@ -38,10 +38,11 @@ from heedful.errors import ModelError
 
 # Kinds of graph nodes: torch's names without "Backward" and number.
 LINEAR = frozenset((
-    "AccumulateGrad", "Add", "Alias", "AsStrided", "Cat", "Clone", "ConstantPadNd", "Copy", "Cumsum", "Expand", "Flip",
-    "Gather", "HandOn", "Index", "IndexSelect", "LeakyRelu", "MaskedFill", "Mean", "Neg", "Permute", "Relu", "Repeat",
-    "ReshapeAlias", "Roll", "Rsub", "Select", "Slice", "Split", "SplitWithSizes", "Squeeze", "Stack", "Sub", "Sum",
-    "T", "ToCopy", "Transpose", "Unbind", "UnsafeView", "Unsqueeze", "View", "Where",
+    "AccumulateGrad", "Add", "Alias", "AsStrided", "AvgPool2D", "Cat", "Clone", "ConstantPadNd", "Copy",
+    "CopySlices", "Cumsum", "Expand", "Flip", "Gather", "HandOn", "Index", "IndexAdd", "IndexPut", "IndexSelect",
+    "LeakyRelu", "MaskedFill", "Mean", "Neg", "Permute", "Relu", "Repeat", "ReshapeAlias", "Roll", "Rsub", "Scatter",
+    "Select", "Slice", "Split", "SplitWithSizes", "Squeeze", "Stack", "Sub", "Sum", "T", "ToCopy", "Topk",
+    "Transpose", "Unbind", "UnsafeView", "Unsqueeze", "View", "Where",
 ))  # fmt: skip  # (leaky) ReLU is linear on either side of 0: its gradient is f(x) / x
 _PRODUCTS = dict.fromkeys(("Bmm", "Convolution", "Dot", "Linear", "Mm", "Mul", "Mv"), (0, 1))
 _PRODUCTS |= {"Addmm": (1, 2), "Baddbmm": (1, 2)}  # which inputs are the factors

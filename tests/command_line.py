@@ -1,4 +1,4 @@
-"""The command line in this process."""
+"""The command line in this process: a fixture, for the tests of commands."""
 
 from __future__ import annotations
 
