@@ -98,7 +98,9 @@ def test_no_line_is_broken_in_a_pipe(run: Run, monkeypatch: pytest.MonkeyPatch) 
     review = " ".join([REVIEW] * 5)
     out = run("compare", "demo", review)[1]
     assert review in out.splitlines()
-    assert sum("alpha-avg  " in line for line in out.splitlines()) == 2  # one table of scores, one of agreement
+    assert (
+        sum("alpha-avg  " in line for line in out.splitlines()) == 3
+    )  # scores, agreement of those with signs, of sizes
 
 
 def test_a_width_that_is_asked_for_is_kept(run: Run) -> None:

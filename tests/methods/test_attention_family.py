@@ -340,8 +340,6 @@ def alter(classifier: Classifier, name: str, altered: Callable[[Any], object]) -
 @pytest.mark.parametrize(
     ("name", "altered", "message"),
     [
-        ("attentions", lambda _: None, "returns no attention weights"),
-        ("attentions", lambda _: (None, None), "returns no attention weights"),
         ("attentions", lambda layers: tuple(a[..., 1:] for a in layers), "does not attend from every token to every"),
         ("attentions", lambda layers: tuple(a[:, 0] for a in layers), "does not attend from every token to every"),
         ("attentions", lambda layers: tuple(a * 1.001 for a in layers), "rows do not sum to 1"),
@@ -357,6 +355,14 @@ def test_weights_that_cannot_be_trusted_are_refused(
     alter(classifier, name, altered)
     with pytest.raises(ModelError, match=message):
         scores(classifier, spec)
+
+
+@pytest.mark.parametrize("spec", ["attention-mean", "attention-x-gradient"])
+@pytest.mark.parametrize("returned", [None, (None, None)])
+def test_weights_that_are_not_returned_are_taken_where_they_are_computed(spec: str, returned: object) -> None:
+    plain, silent = zoo.make("bert"), zoo.make("bert")
+    alter(silent, "attentions", lambda _: returned)
+    assert scores(silent, spec) == pytest.approx(scores(plain, spec), rel=1e-12)
 
 
 @pytest.mark.parametrize("spec", ["attention-mean", "attention-x-gradient"])

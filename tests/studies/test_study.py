@@ -227,7 +227,7 @@ def test_two_processes_do_not_run_it_in_one_folder(bench: Bench, monkeypatch: py
 def test_an_empty_name_is_not_the_current_folder(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(SettingError, match="name the folder for the study"):
+    with pytest.raises(SettingError, match="name the folder to write to"):
         bench.study.run("")
     assert sorted(tmp_path.iterdir()) == before
 

@@ -39,7 +39,7 @@ class RunFolder:
         ...     run = RunFolder(Path(path), {"seed": 0}, result="metrics.json")
         ...     print(run.finished())
         ...     with run.claimed():
-        ...         run.finish({"accuracy": 0.9})
+        ...         _ = run.finish({"accuracy": 0.9})
         ...     print(run.finished())
         ...     print([file.name for file in Path(path).iterdir()])
         None

@@ -209,7 +209,7 @@ def test_choosing_and_placing_hand_on_what_they_are_given(network: Network) -> N
     (gradient,) = torch.autograd.grad(out.sum(), x)
     found = relevance(network, x.detach())
     assert torch.allclose(found.scores, (x * gradient).detach(), rtol=1e-12)
-    assert found.explained == pytest.approx(float(out.sum()), rel=1e-12)
+    assert found.explained == pytest.approx(out.detach().sum().item(), rel=1e-12)
     assert abs(found.gap) < 1e-14
 
 
