@@ -40,7 +40,9 @@ UNKNOWN_TO_GAMES = ("heedful.text", "heedful.classifier", "heedful.models", "hee
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    return grimp.build_graph("heedful", include_external_packages=True, exclude_type_checking_imports=True)
+    return grimp.build_graph(
+        "heedful", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+    )
 
 
 def imports(graph: grimp.ImportGraph) -> set[tuple[str, str]]:
