@@ -61,7 +61,7 @@ def test_rows_behind_the_limit_may_be_in_another_encoding(tmp_path):
         ("\ufeffso good\r\n".encode(), "so good"),
         ("so good\r\n".encode("utf-16"), "so good"),
         ("so good\r\n".encode("utf-16-be"), "so good"),
-        (gzip.compress(b"so good\r\n"), "so good"),
+        (gzip.compress(b"so good\r\n", mtime=0), "so good"),
     ],
 )
 def test_the_end_of_the_last_line_is_no_part_of_a_text(content, text):
@@ -72,6 +72,6 @@ def test_one_text_in_an_encoding_of_its_own():
     assert data.text_of("café\r\n".encode("cp1252"), "x", "cp1252") == "café"
     with pytest.raises(DataError, match=r"standard input, line 2: not UTF-8: .*'café'"):
         data.text_of("a\ncafé\n".encode("cp1252"), "standard input")
-    for content in (b"PK\x03\x04", gzip.compress(b"so good")[:-9]):
+    for content in (b"PK\x03\x04", gzip.compress(b"so good", mtime=0)[:-9]):
         with pytest.raises(DataError, match=r"note\.docx: "):
             data.text_of(content, "note.docx")
