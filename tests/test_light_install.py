@@ -77,8 +77,9 @@ def test_the_demo_and_training_need_no_extra_and_what_needs_one_says_so(tmp_path
     assert (tmp_path / "report.html").is_file()
     assert (tmp_path / "x.html").is_file()
     lines = done.stderr.partition("refusals\n")[2].splitlines()
-    needed = [("pyarrow", "parquet")] * 2 + [("datasets", "hub"), ("", "study"), ("pandas", "frame"), ("shap", "bench")]
-    for line, (library, extra) in zip(lines, [*needed, ("shapiq", "bench")], strict=True):
+    needed = [("pyarrow", "parquet")] * 2
+    needed += [("datasets", "hub"), ("", "study"), ("pandas", "frame"), ("shap", "oracles")]
+    for line, (library, extra) in zip(lines, [*needed, ("shapiq", "oracles")], strict=True):
         assert line.startswith("heedful: ")
         assert f"needs {library}" in line
         assert line.endswith(f"pip install 'heedful[{extra}]'")

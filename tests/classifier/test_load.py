@@ -282,7 +282,7 @@ def test_damaged_folders_are_refused_in_one_line(name, folder, capfd):
         ("~/nosuch", "there is no model folder ~/nosuch"),
         ("a/b/c", "there is no model folder a/b/c"),
         (__file__, "is not a model folder: it has no config.json"),
-        ("", "is not a model folder"),
+        ("", "name the model"),
         ("nosuch/model", "cannot load a text classifier from nosuch/model"),
         ("The plot was good!", "cannot load a text classifier from The plot was good!"),
         ("x" * 5000, "cannot load a text classifier from xxx"),

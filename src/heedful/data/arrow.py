@@ -7,11 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from heedful.data.columns import Columns, Query, first_line, row_place
-from heedful.errors import DataError
+from heedful.errors import DataError, MissingExtraError
 
 STATE, INFO = "state.json", "dataset_info.json"  # of a folder saved by the library datasets
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -22,9 +19,11 @@ def parquet(path: Path, query: Query) -> Columns:
 
     Raises:
         DataError: it is damaged, cut off, or holds a text that is not UTF-8.
+        MissingExtraError: pyarrow is not installed.
     """
+    pa = _pyarrow(path)
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             return _collected(lambda names: file.iter_batches(4096, columns=names), file.schema_arrow, path, query)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a Parquet file, or a damaged one ({first_line(error)})") from None
@@ -35,7 +34,9 @@ def arrow(path: Path, query: Query) -> Columns:
 
     Raises:
         DataError: it is damaged, cut off, or holds a text that is not UTF-8.
+        MissingExtraError: pyarrow is not installed.
     """
+    pa = _pyarrow(path)
     try:
         with path.open("rb") as file:
             if file.read(6) == b"ARROW1":
@@ -50,6 +51,15 @@ def arrow(path: Path, query: Query) -> Columns:
             return _collected(lambda _: batches, reader.schema, path, query)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not an Arrow file, or a damaged one ({first_line(error)})") from None
+
+
+def _pyarrow(path: Path) -> Any:
+    """The library, of which only these formats have need."""
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError("pyarrow", "parquet", f"reading {path}") from None
+    return pyarrow
 
 
 def saved_files(folder: Path) -> list[Path]:
@@ -82,9 +92,7 @@ def _object(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _collected(
-    batches: Callable[[list[str]], Iterable[pa.RecordBatch]], schema: pa.Schema, path: Path, query: Query
-) -> Columns:
+def _collected(batches: Callable[[list[str]], Iterable[Any]], schema: Any, path: Path, query: Query) -> Columns:
     """The rows of the columns asked for; `batches` gives them by the names of columns."""
     chosen = {role: schema.names[i] for role, i in query.choose(schema.names, str(path)).items()}
     for name in chosen.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from heedful.errors import MissingExtraError
 from heedful.support.names import choose
 
 if TYPE_CHECKING:
@@ -18,11 +19,17 @@ def find(name: str) -> Study[Any]:
 
     Raises:
         SettingError: there is no such study.
+        MissingExtraError: a library that studies need is not installed.
 
     Example:
         >>> find("attention-meets-post-hoc").title
         'Attention Meets Post-hoc Interpretability, reproduced and taken further'
     """
     module = choose(name, NAMES, "study").replace("-", "_")
-    study: Study[Any] = import_module(f"heedful.studies.{module}").STUDY
+    try:
+        study: Study[Any] = import_module(f"heedful.studies.{module}").STUDY
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("heedful"):
+            raise
+        raise MissingExtraError(error.name, "study", f"the study {name}") from None
     return study
