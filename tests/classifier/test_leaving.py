@@ -122,7 +122,7 @@ def test_and_so_it_is_where_the_model_fails(what):
         MEDDLING[what](model)
         raise RuntimeError("half way")
 
-    classifier = meddler(lambda _: None)
+    classifier = meddler(note)
     encoded = classifier.encode(TEXT)
     before = state(classifier)
     with pytest.raises(RuntimeError, match="half way"), unchanged(classifier.model):
@@ -141,7 +141,7 @@ def test_a_model_that_draws_random_numbers_and_builds_nothing_leaves_them_drawn(
 
 
 def test_a_model_compiled_in_place_runs_as_it_is_written_and_stays_compiled():
-    classifier = meddler(lambda _: None)
+    classifier = meddler(note)
     expected = classifier.logits_of(classifier.encode(TEXT))
 
     def compiled(*_):

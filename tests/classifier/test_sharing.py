@@ -1,4 +1,4 @@
-"""Which texts may share a forward pass: never two that would change each other, in however small a part of texts."""
+"""Which texts may share a forward pass: never two that would change each other, however few such texts are."""
 
 from unittest.mock import Mock
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import regex
 from jaxtyping import Int64
-from transformers import PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from heedful.errors import ModelError, TextError, first_line
 from heedful.support.locks import alone
@@ -59,8 +60,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, limit: int, name: str
         kept = _tokenise(tokenizer, texts, limit, name)
         if len(kept) > limit or all(span is None for span in kept.offsets):
             raise ModelError(
-                f"{name} takes {limit} tokens, and its tokenizer cannot cut the text to that: its special tokens leave "
-                "no room, or it repeats the text"
+                f"{name} takes {limit} tokens, which leaves no room for a word beside its tokenizer's special tokens"
             )
     widened = _with_marks(kept.text, whole.offsets)
     offsets, all_offsets = (tuple(widened[span] for span in spans) for spans in (kept.offsets, whole.offsets))
@@ -75,7 +75,7 @@ def special_tokens(
     tokenizer: PreTrainedTokenizerBase, name: str
 ) -> tuple[Int64[np.ndarray, " before"], Int64[np.ndarray, " behind"]]:
     """Return the ids that the tokenizer puts before a text and behind it."""
-    encoded = _tokenise(tokenizer, ("a",), None, name)
+    encoded = _tokenise(tokenizer, ("a b",), None, name)
     words = [i for i, span in enumerate(encoded.offsets) if span is not None] or [len(encoded)]
     return encoded.input_ids[: words[0]], encoded.input_ids[words[-1] + 1 :]
 
@@ -111,12 +111,7 @@ def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit:
                 backend.no_padding() if padding is None else backend.enable_padding(**padding)
             backend.encode_special_tokens = splits
     starts = (0, len(texts[0]) + 1)
-    offsets = tuple(
-        None if special or which is None else (starts[which] + span[0], starts[which] + span[1])
-        for span, special, which in zip(
-            out["offset_mapping"], out["special_tokens_mask"], out.sequence_ids(), strict=True
-        )
-    )
+    offsets = _offsets(out, starts, name)
     type_ids = out.get("token_type_ids")
     return Encoded(
         "\n".join(texts),
@@ -125,6 +120,20 @@ def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit:
         type_ids=None if type_ids is None else np.asarray(type_ids, dtype=np.int64),
         second=starts[1] if len(texts) == 2 else None,
     )
+
+
+def _offsets(out: BatchEncoding, starts: tuple[int, int], name: str) -> tuple[Span | None, ...]:
+    """Spans of the tokens in the joined text; raises ModelError if the text is there twice, or its end first."""
+    tokens = list(zip(out["offset_mapping"], out["special_tokens_mask"], out.sequence_ids(), strict=True))
+    words = [which for _, special, which in tokens if not special]
+    spans = [
+        None if special or n is None else (starts[n] + span[0], starts[n] + span[1]) for span, special, n in tokens
+    ]
+    seen = [span[0] for span in spans if span is not None]
+    twice = None in words and words != [None] * len(words)  # tokenizers knows one place of each text, its last
+    if twice or any(later < earlier for earlier, later in pairwise(seen)):
+        raise ModelError(f"the tokenizer of {name} repeats the text or turns it round, so its tokens have no one place")
+    return tuple(spans)
 
 
 def _with_marks(text: str, spans: tuple[Span | None, ...]) -> dict[Span | None, Span | None]:
