@@ -38,6 +38,9 @@ ENDS = st.none() | st.floats(-10, 10)
         (None, 0.02, {"most": 0.05}, CONFIRMED),
         (0.2, None, {"most": 0.05}, REFUTED),
         (None, 0.2, {"most": 0.05}, NOT_SETTLED),
+        (None, 0.02, {"least": -0.05, "most": 0.05}, NOT_SETTLED),
+        (0.02, None, {"least": -0.05, "most": 0.05}, NOT_SETTLED),
+        (None, -0.2, {"least": -0.05, "most": 0.05}, REFUTED),
     ],
 )
 def test_every_branch(low: float | None, high: float | None, bounds: dict[str, float], verdict: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
 import sys
 
@@ -38,16 +39,18 @@ def test_a_share_of_fractions_is_a_mean() -> None:
 
 
 def test_the_bootstrap_is_that_of_all_resamples_of_few_numbers() -> None:
-    """Of 0, 0 and 3, all 27 resamples: their mean is 0, 1, 2 or 3 in 8, 12, 6 and 1 of them; BCa by its definition."""
-    found, values = mean(np.array([0.0, 0.0, 3.0])), np.array([0.0, 0.0, 3.0])
-    means = np.repeat([0.0, 1.0, 2.0, 3.0], [8, 12, 6, 1])
-    below = (np.sum(means < 1) + np.sum(means == 1) / 2) / 27
-    z = norm.ppf(below)
-    left = np.array([(values.sum() - one) / 2 for one in values])
-    d = left.mean() - left
-    a = (d**3).sum() / (6 * (d**2).sum() ** 1.5)
-    ends = [norm.cdf(z + (z + q) / (1 - a * (z + q))) for q in (-Z, Z)]
-    assert (found.low, found.high) == tuple(np.quantile(means, ends, method="inverted_cdf"))
+    """By the definition of BCa, from all 5^5 resamples; without its corrections both ends would lie lower."""
+    values = np.array([0.0, 1.0, 4.0, 9.0, 30.0])
+    means = np.array([np.mean(drawn) for drawn in itertools.product(values, repeat=len(values))])
+    z = norm.ppf((np.mean(means < values.mean()) + np.mean(means <= values.mean())) / 2)
+    jump = values - values.mean()  # the mean, minus that without one number, up to a factor
+    a = (jump**3).sum() / (6 * (jump**2).sum() ** 1.5)
+    found = mean(values)
+    for end, q, plain in ((found.low, -Z, 0.025), (found.high, Z, 0.975)):
+        at = norm.cdf(z + (z + q) / (1 - a * (z + q)))
+        error = 4 * math.sqrt(at * (1 - at) / intervals.RESAMPLES)  # four standard errors of the share of resamples
+        below, above = np.quantile(means, [at - error, min(at + error, 1.0)], method="inverted_cdf")
+        assert np.quantile(means, plain) < below <= end <= above
 
 
 def test_many_numbers_have_students_t_and_few_nearly_the_same() -> None:
