@@ -65,7 +65,7 @@ TRAIN, STUDY = ["train", "--data", "d.csv"], ["study", "attention-meets-post-hoc
         ([*EXPLAIN, "-m", "shap"], "did you mean permutation-shap, kernel-shap"),
         ([*EXPLAIN, "-m", "lime:samples=3"], "did you mean n_samples or sampler?"),
         ([*EXPLAIN, "-m", "lime:n_samples=100,n_samples=200"], "lime: n_samples is given twice"),
-        ([*EXPLAIN, "-m", "integrated-gradients:n_steps=1000000000"], "n_steps must be from 1 to 10,000"),
+        ([*EXPLAIN, "-m", "integrated-gradients:n_steps=1000000000"], "n_steps must be from 1 to 4,000"),
         ([*COMPARE, "-m", "lime", "-m", "attention"], "did you mean attention-mean"),
         ([*EXPLAIN, "--unit", "words"], "unknown unit 'words': use one of word_type, word, token, sentence; did you"),
         ([*EXPLAIN, "--output", "logits"], "did you mean logit?"),

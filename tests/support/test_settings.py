@@ -124,8 +124,10 @@ def test_errors_say_what_would_do(name: str, value: object, message: str) -> Non
 
 
 def test_a_number_too_long_to_be_written_is_refused_all_the_same() -> None:
-    with pytest.raises(SettingError, match="whole must be at least 1, got an unprintable int"):
+    with pytest.raises(SettingError, match="whole must be at least -1e30, got an unprintable int"):
         make(Every, whole=-(10**5000))
+    with pytest.raises(SettingError, match="whole must be at most 1e30, got 1000000"):
+        make(Every, whole=10**31)
 
 
 def test_kinds_in_words() -> None:

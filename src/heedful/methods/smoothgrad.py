@@ -85,6 +85,7 @@ class SmoothGrad(Method):
         """Noisy copies, one opposite to the other by pairs."""
         random = np.random.default_rng(seed)
         for _ in range(self.n_samples // 2):
-            noise = spread * random.standard_normal(vectors.shape)
+            with np.errstate(over="ignore"):  # what is infinite is refused where scores are
+                noise = spread * random.standard_normal(vectors.shape)
             yield vectors + noise
             yield vectors - noise

@@ -19,6 +19,7 @@ from heedful.support.names import choose, shown
 _FLAGS = {"true": True, "false": False}
 _WORDS: dict[type, str] = {bool: "true or false", float: "a number", int: "a whole number", str: "text"}
 _NONE = type(None)
+_LARGEST = 10**30  # whole number: what is computed with it must not overflow
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,9 @@ class Kind:
         plain = self._plain(value)
         if plain is None:
             raise SettingError(f"{name} must be {self.wanted}, got {shown(value)}")
+        if isinstance(plain, int) and abs(plain) > _LARGEST:
+            most = "at most 1e30" if plain > 0 else "at least -1e30"
+            raise SettingError(f"{name} must be {most}, got {shown(value)}")
         bounded = isinstance(plain, (int, float)) and not isinstance(plain, bool)
         if bounded and not all(_holds(rule, plain) for rule in self.rules):
             raise SettingError(f"{name} must be {self.bounds}, got {shown(plain)}")

@@ -172,6 +172,12 @@ class TestCertificate:
         with pytest.raises(PrecisionError, match="raise the tolerance"):
             method(make_game(), tolerance=1e-17)
 
+    @pytest.mark.parametrize("tolerance", [1e-30, 1e-300, 1e-310, 5e-324])
+    def test_a_tolerance_beyond_all_reach_is_one_that_cannot_be_met(self, tolerance: float) -> None:
+        """Not a bound of many times the values, nor a logarithm of zero."""
+        with pytest.raises(PrecisionError, match=r"cannot certify .* raise the tolerance"):
+            exact.shapley(make_game(), tolerance=tolerance)
+
     @pytest.mark.parametrize("tolerance", [0.0, -1.0, math.nan, math.inf])
     def test_refuses_a_senseless_tolerance(self, tolerance: float) -> None:
         with pytest.raises(SettingError, match="tolerance"):

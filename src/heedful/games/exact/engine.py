@@ -161,4 +161,4 @@ def first_target(tolerance: Number) -> float:
     check_number("tolerance", tolerance)
     if not 0.0 < tolerance < np.inf:
         raise SettingError(f"tolerance must be a positive number, got {tolerance}")
-    return min(FIRST, 0.05 * tolerance)
+    return max(_FINEST, min(FIRST, 0.05 * tolerance))
