@@ -1,10 +1,14 @@
 """From text to tokens: what is refused, what is cut, and where every token stands in the caller's text."""
 
+import copy
 import inspect
 import sys
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +16,7 @@ from hypothesis import strategies as st
 from factory import make_bert, make_classifier
 from heedful.classifier import Classifier
 from heedful.errors import TextError
+from heedful.text import encoding
 
 LIMIT = 6
 WORDS = ("café été a\u0302ge good film plot 漢 😀 don't",)
@@ -116,3 +121,35 @@ def test_a_text_of_control_tokens_alone_has_no_known_word(text):
     for classifier in (bert, LONG):
         with pytest.raises(TextError, match="no word of the text is in the vocabulary"):
             classifier.encode(text)
+
+
+def test_threads_that_share_a_tokenizer_cut_as_one_does_and_leave_it_as_it_was():
+    tokenizer = make_classifier(texts=WORDS).tokenizer
+    backend = tokenizer.backend_tokenizer
+    texts = [(6, "film plot"), (6, "film plot good " * 9), (5, ("film " * 9, "plot")), (100, "film " * 50)]
+    backend.enable_truncation(3)
+    backend.enable_padding(length=40)
+    before = backend.to_str()
+
+    def encoded(i):
+        limit, text = texts[i % 4]
+        one = encoding.encode(tokenizer, text, limit, "shared")
+        return one.input_ids.tolist(), one.offsets, one.cut
+
+    expected = [encoded(i) for i in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(encoded, range(400))) == expected * 100
+    assert backend.to_str() == before
+
+
+def test_a_text_within_the_limit_sets_nothing_in_a_tokenizer_that_others_use():
+    real = LONG.tokenizer.backend_tokenizer
+    real.no_truncation()
+    real.no_padding()
+    backend = Mock(wraps=real, truncation=None, padding=None, encode_special_tokens=real.encode_special_tokens)
+    tokenizer = copy.copy(LONG.tokenizer)
+    tokenizer._tokenizer = backend
+    found = encoding.encode(tokenizer, "film plot", 100, "shared")
+    np.testing.assert_array_equal(found.input_ids, LONG.encode("film plot").input_ids)
+    assert not backend.enable_truncation.called
+    assert not backend.no_truncation.called
