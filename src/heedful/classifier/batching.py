@@ -14,7 +14,7 @@ from heedful.support.progress import ran
 
 _SIMILAR = 1.1  # lengths up to this factor share a batch
 _SMALL = 256  # tokens a batch may always hold, whatever their lengths
-_CHECKED = 0.01  # share of the texts that run alone too, to see that batches change nothing
+_CHECKED = 0.005  # share of the texts that run alone too, to see that batches change nothing
 
 Rows = tuple[list[np.ndarray], list[np.ndarray] | None, list[np.ndarray] | None]
 Given = tuple[Sequence[np.ndarray], Sequence[np.ndarray] | None, Sequence[np.ndarray] | None]
