@@ -223,7 +223,7 @@ def test_auto_baseline_is_the_classifiers_own_masking_or_zero() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n_steps": 0}, "n_steps must be from 1 to 10,000, got 0"),
+        ({"n_steps": 0}, "n_steps must be from 1 to 4,000, got 0"),
         ({"tolerance": -1.0}, "tolerance must be at least 0"),
         ({"tolerance": np.nan}, "tolerance must be at least 0"),
         ({"baseline": "delete"}, "unknown baseline 'delete': use one of auto, pad, mask, unk, zero"),
