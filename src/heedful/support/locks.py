@@ -19,7 +19,7 @@ class _Lock:
         self.number, self.lock = next(self._numbers), threading.RLock()
 
 
-_guard = threading.Lock()
+_guard = threading.RLock()  # a finaliser may run at any point, in this thread too
 _locks: dict[int, tuple[weakref.ref[object], _Lock]] = {}  # by identity, as not every object can be hashed
 
 

@@ -107,7 +107,7 @@ class _Hush(logging.Filter):
         return record.levelno >= logging.ERROR or not self.threads[record.thread]
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a finaliser may run at any point, in this thread too
 _hush = _Hush()
 _loading: list[tuple[bool, bool]] = []  # the flags before, once for everyone who is inside
 
