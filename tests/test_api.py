@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -120,13 +123,38 @@ def test_bad_input_is_one_clear_line(classifier: Classifier, changes: dict, erro
 
 @pytest.mark.parametrize(
     "text",
-    [None, 3, b"good film", {"text": "good"}, {"a": "x", "b": "y"}, ("a", "b", "c"), ("good", None), [b"good"], [None]],
+    [3, b"good film", {"text": "good"}, {"a": "x", "b": "y"}, ("a", "b", "c"), ("good", None), [b"good"], [np.ones(2)]],
 )
 def test_what_is_no_text_is_refused(classifier: Classifier, text: object) -> None:
     with pytest.raises(TextError, match="give a text, a pair as a tuple, or a list of these: got"):
         call(heedful.explain, classifier, text)
     with pytest.raises(TextError, match=r"give a text, or a pair as a tuple: got|compare takes one text"):
         call(heedful.compare, classifier, text, ["occlusion"])
+
+
+@pytest.mark.parametrize("missing", [None, math.nan, np.float64("nan"), pd.NA])
+def test_a_missing_text_is_said_to_be_missing(classifier: Classifier, missing: object) -> None:
+    for texts in (missing, ["good film", missing]):
+        with pytest.raises(TextError, match=r"the text is missing \(.+\): leave it out, or give another"):
+            call(heedful.explain, classifier, texts)
+        with pytest.raises(TextError, match="the text is missing"):
+            inspect.unwrap(Classifier.predict)(classifier, texts)
+
+
+def test_a_column_of_a_table_is_several_texts_and_the_table_is_refused(classifier: Classifier) -> None:
+    table = pd.DataFrame({"text": ["good film", "dull plot"], "label": [1, 0]})
+    assert [one.label for one in classifier.predict(table["text"])] == [
+        one.label for one in classifier.predict(table["text"].tolist())
+    ]
+    assert [one.text for one in call(heedful.explain, classifier, table["text"], "random")] == [
+        "good film",
+        "dull plot",
+    ]
+    for ask in (partial(call, heedful.explain), partial(call, heedful.compare), inspect.unwrap(Classifier.predict)):
+        with pytest.raises(
+            TextError, match=r"give the texts of a table, as in table\['text'\]: got the whole DataFrame"
+        ):
+            ask(classifier, table)
 
 
 @pytest.mark.parametrize("texts", [["a film", "a plot"], [("a", "b")], [], iter(["a film"])])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias, cast, overload
 
@@ -20,11 +20,9 @@ from heedful.question import Choices, check_text
 from heedful.support.names import shown
 from heedful.support.progress import track
 from heedful.text.encoding import Text
-
-_PAIR = {"text", "text_pair"}
+from heedful.text.given import ONE, Given, are_several, as_text
 
 Explained: TypeAlias = Classifier | str | Path | Pipeline
-Given = Text | Mapping[str, str]  # a mapping is a pair as Hugging Face's pipelines take it
 
 
 def load(
@@ -62,12 +60,12 @@ def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str, a 
 ) -> Explanation: ...  # fmt: skip
 @overload
 def explain(
-    clf: Explained, text: Sequence[Given], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    clf: Explained, text: Iterable[Given], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
     unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
 ) -> list[Explanation]: ...  # fmt: skip
 def explain(  # noqa: PLR0913 - the front door names every choice
     clf: Explained,
-    text: Given | Sequence[Given],
+    text: Given | Iterable[Given],
     method: str | Method = "lime",
     *,
     target: int | str = "predicted",
@@ -105,7 +103,7 @@ def explain(  # noqa: PLR0913 - the front door names every choice
     """
     choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
     chosen, windows = registry.get(method), Windows.of(long_text)
-    one = _text(text) if isinstance(text, (str, tuple, Mapping)) or not _is_many(text) else None
+    one = None if are_several(text) else as_text(text)
     clf = clf if isinstance(clf, Classifier) else load(clf)  # which takes time: not for nothing
     if one is not None:
         asked = ask_long(clf, one, choices, windows)
@@ -149,7 +147,7 @@ def compare(  # noqa: PLR0913 - the same choices as explain
 
 def _methods(given: object) -> list[Method]:
     """The methods of a comparison, by name or as objects."""
-    if isinstance(given, (str, Method)) or not _is_many(given):
+    if isinstance(given, (str, bytes, Method)) or not isinstance(given, Iterable):
         raise SettingError(f"methods is a list, such as ['lime', 'occlusion'], got {shown(given)}")
     chosen = [registry.get(method) for method in cast("Iterable[str | Method]", given)]
     if not chosen:
@@ -159,27 +157,12 @@ def _methods(given: object) -> list[Method]:
 
 def _single(given: object) -> Text:
     """The text of a comparison."""
-    several = isinstance(given, Iterable) and not isinstance(given, (str, bytes, tuple, Mapping))
-    if several:
+    if are_several(given):
         raise TextError(
             "compare takes one text, or a pair as a tuple: for several, call it for each, as in "
             "[heedful.compare(clf, text) for text in texts]"
         )
-    return _text(given, "give a text, or a pair as a tuple")
-
-
-def _is_many(given: object) -> bool:
-    return isinstance(given, Iterable) and not isinstance(given, bytes)
-
-
-def _text(given: object, wanted: str = "give a text, a pair as a tuple, or a list of these") -> Text:
-    """A text, or a pair of texts as a tuple or a mapping of `text` and `text_pair`."""
-    pair = (given["text"], given["text_pair"]) if isinstance(given, Mapping) and set(given) == _PAIR else given
-    if isinstance(pair, str):
-        return pair
-    if isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(one, str) for one in pair):
-        return pair
-    raise TextError(f"{wanted}: got {type(given).__name__}")
+    return as_text(given, ONE)
 
 
 def _checked(clf: Classifier, texts: Iterable[object], unit: str) -> list[Text]:
@@ -187,7 +170,7 @@ def _checked(clf: Classifier, texts: Iterable[object], unit: str) -> list[Text]:
     checked = []
     for place, given in enumerate(texts):
         try:
-            text = _text(given)
+            text = as_text(given)
             check_text(clf, text, unit)
         except TextError as error:
             raise TextError(f"text {place} (counted from 0): {error}") from None

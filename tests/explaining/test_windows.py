@@ -337,5 +337,5 @@ def test_a_tokenizer_of_another_model_is_refused_in_windows_too() -> None:
 def test_pairs_have_no_windows_and_texts_are_texts() -> None:
     with pytest.raises(SettingError, match="pair of texts that is too long can only be truncated"):
         heedful.explain(CLASSIFIERS["bert"], ("good", "film"), "occlusion", long_text="windows")
-    with pytest.raises(TextError, match="must be a string, got NoneType"):
+    with pytest.raises(TextError, match="the text is missing"):
         inspect.unwrap(ask_long)(CLASSIFIERS["bert"], None, Choices(), Windows())

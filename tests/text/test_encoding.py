@@ -42,9 +42,9 @@ texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=20).map(lambda pa
         ("xyzzy plugh", "no word of the text is in the vocabulary"),
         ("...", "no word of the text is in the vocabulary"),
         ("good \ud800 film", "not valid Unicode: lone surrogate at character 5"),
-        (None, "must be a string, got NoneType"),
-        (b"good", "must be a string, got bytes"),
-        (["good"], "must be a string, got list"),
+        (None, r"the text is missing \(None\): leave it out"),
+        (b"good", "give a text, or a pair as a tuple: got bytes"),
+        (["good"], "give a text, or a pair as a tuple: got list"),
     ],
 )
 def test_texts_that_cannot_be_explained_are_refused_in_one_line(text, message):

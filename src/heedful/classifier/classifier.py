@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,11 +23,12 @@ from heedful.classifier.forward import FAILURES, device_of, forward, random_stat
 from heedful.classifier.prediction import Prediction
 from heedful.classifier.rounding import precision, same
 from heedful.classifier.sharing import Sharing, sharing_of
-from heedful.errors import HeedfulError, ModelError, SettingError, TextError, first_line
+from heedful.errors import HeedfulError, ModelError, SettingError, first_line
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.support.memory import out_of_memory
 from heedful.support.visible import visible
 from heedful.text.encoding import Encoded, Text, encode
+from heedful.text.given import ONE, Given, are_several, as_text
 
 REPLACING = ("unk", "mask", "pad")
 MASKINGS = (*REPLACING, "delete", "ignore")
@@ -137,14 +138,10 @@ class Classifier:
         """Tokenise one text, or a pair as a tuple; what exceeds `max_tokens` is cut and recorded.
 
         Raises:
-            TextError: not a string, blank, not valid Unicode, or without a single known word.
+            TextError: not a text, blank, not valid Unicode, or without a single known word.
             ModelError: the model has no vector for a token or its type: the tokenizer is another model's.
         """
-        if not isinstance(text, (str, tuple)):
-            raise TextError(f"the text must be a string, got {type(text).__name__}")
-        if isinstance(text, tuple) and (len(text) != 2 or not all(isinstance(part, str) for part in text)):
-            raise TextError("a pair of texts must be two strings")
-        return self.encode_up_to(self.max_tokens, text)
+        return self.encode_up_to(self.max_tokens, as_text(text, ONE))
 
     def encode_up_to(self, limit: int, text: Text) -> Encoded:
         """The same with another limit, which may be above the classifier's: for texts that are read in parts."""
@@ -262,11 +259,11 @@ class Classifier:
         return same(one, other, precision(self.model), spread)
 
     @overload
-    def predict(self, text: Text) -> Prediction: ...
+    def predict(self, text: Given) -> Prediction: ...  # type: ignore[overload-overlap]  # a str is iterable
     @overload
-    def predict(self, text: list[Text]) -> list[Prediction]: ...
-    def predict(self, text: Text | list[Text]) -> Prediction | list[Prediction]:
-        """Return what the classifier says of a text, of a pair as a tuple, or of each in a list.
+    def predict(self, text: Iterable[Given]) -> list[Prediction]: ...
+    def predict(self, text: Given | Iterable[Given]) -> Prediction | list[Prediction]:
+        """Return what the classifier says of a text, a pair, or each of several, given as to `heedful.explain`.
 
         Raises:
             TextError, ModelError: see `encode` and `logits`.
@@ -276,11 +273,11 @@ class Classifier:
             >>> heedful.load("demo").predict("The acting was wonderful.").label
             'positive'
         """
-        if not isinstance(text, list):
-            return self.predict([text])[0]
-        logits = self.logits_of_all([self.encode(one) for one in text])
+        several = are_several(text)
+        logits = self.logits_of_all([self.encode(as_text(one)) for one in (text if several else [text])])
         is_number = self.model.config.problem_type == "regression"
-        return [Prediction.of(row, self.labels, exclusive=self.exclusive, is_number=is_number) for row in logits]
+        each = [Prediction.of(row, self.labels, exclusive=self.exclusive, is_number=is_number) for row in logits]
+        return each if several else each[0]
 
     def target(self, wanted: int | str, logits: Float64[np.ndarray, " classes"]) -> int:
         """Index of a class given as index, as name, as "#" and index, or as "predicted".

@@ -27,13 +27,14 @@ from annotated_types import Ge
 from jaxtyping import Int64
 
 from heedful.classifier import Classifier
-from heedful.errors import SettingError, TextError
+from heedful.errors import SettingError
 from heedful.methods.base import Answer, Method
 from heedful.question import Choices, Question, about, ask, ask_all
 from heedful.support.kinds import OneOf
 from heedful.support.names import match, shown
 from heedful.support.settings import changed, check_settings
 from heedful.text.encoding import Encoded, Text
+from heedful.text.given import ONE, as_text
 from heedful.text.units import Units
 
 COMBINATIONS = ("mean", "max")
@@ -182,8 +183,7 @@ def ask_long(classifier: Classifier, text: Text, choices: Choices, windows: Wind
         return Asked.at_once(ask(classifier, text, choices))
     if isinstance(text, tuple):
         raise SettingError("windows are of single texts: a pair of texts that is too long can only be truncated")
-    if not isinstance(text, str):
-        raise TextError(f"the text must be a string, got {type(text).__name__}")
+    text = as_text(text, ONE)
     size = classifier.max_tokens if windows.size is None else windows.size
     if size > classifier.max_tokens:
         raise SettingError(f"windows of {size} tokens: {classifier.name} takes {classifier.max_tokens} at most")
