@@ -52,14 +52,14 @@ def main() -> None:
 
 
 def _questions(classifier: heedful.Classifier, texts: Sequence[str], n: int) -> list[Question]:
-    found: list[Question] = []
+    questions: list[Question] = []
     for i in np.random.default_rng(0).permutation(len(texts)):
         question = ask(classifier, texts[i], Choices())
         if len(question.units) in WORDS:
-            found.append(question)
-        if len(found) == n:
+            questions.append(question)
+        if len(questions) == n:
             break
-    return found
+    return questions
 
 
 def _describe(games: list[RatioGame]) -> None:
@@ -140,8 +140,8 @@ def _shap(value: Value, n_units: int) -> np.ndarray:
 def _shapiq(value: Value, n_units: int) -> np.ndarray:
     from shapiq.approximator import KernelSHAP
 
-    found = KernelSHAP(n=n_units, random_state=0).approximate(budget=2048, game=value)
-    return np.array([found[(i,)] for i in range(n_units)])
+    values = KernelSHAP(n=n_units, random_state=0).approximate(budget=2048, game=value)
+    return np.array([values[(i,)] for i in range(n_units)])
 
 
 def _against_lime(question: Question, ours: list[tuple[float, float]]) -> None:

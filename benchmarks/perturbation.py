@@ -123,8 +123,8 @@ def _lime(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
             text, logits, labels=(TARGET,), num_samples=n_masks, num_features=len(text.split())
         )
     masks = draw_as_lime(n_masks, len(text.split()), 0)
-    found = WeightedMasks(masks, weigh(masks, 0.25), seen[0][:, TARGET].astype(np.float64))
-    fit = found.fit(np.arange(masks.shape[1]), 1.0)
+    regression = WeightedMasks(masks, weigh(masks, 0.25), seen[0][:, TARGET].astype(np.float64))
+    fit = regression.fit(np.arange(masks.shape[1]), 1.0)
     return Side("lime, pipeline, batch 64", n_masks, meter, _variance(fit.std_error))
 
 
@@ -178,8 +178,8 @@ def _captum(classifier: heedful.Classifier, text: str, n_masks: int) -> Side:
     best = min((4, 16, 64), key=lambda batch: run(masks[:trial], batch).wall)
     values.clear()
     meter = run(masks, best)
-    found = torch.cat([v for v in values if len(v)])[-n_masks:].double().numpy()
-    fit = WeightedMasks(masks, weigh(masks, 0.25), found).fit(np.arange(n_words), 1.0)
+    outputs = torch.cat([v for v in values if len(v)])[-n_masks:].double().numpy()
+    fit = WeightedMasks(masks, weigh(masks, 0.25), outputs).fit(np.arange(n_words), 1.0)
     return Side(f"captum LimeBase, batch {best}", n_masks, meter, _variance(fit.std_error))
 
 
@@ -189,12 +189,14 @@ def _shap(classifier: heedful.Classifier, text: str, n_masks: int) -> list[Side]
 
     explainer = shap.Explainer(_pipeline(classifier))
     with metered(classifier.model) as meter:
-        found = explainer([text], max_evals=n_masks, silent=True)[0]
-    words = np.array([bool(piece.strip()) for piece in found.data])  # special tokens are empty pieces
+        explained = explainer([text], max_evals=n_masks, silent=True)[0]
+    words = np.array([bool(piece.strip()) for piece in explained.data])  # special tokens are empty pieces
     # of a seed of its own: equal seeds walk the same permutations
     truth = _permutations(classifier, text, permutations_within(MANY, len(text.split()), antithetic=True), True, SEEDS)
     noise = _variance(truth.std_error)
-    theirs = Side("shap, text explainer", n_masks, meter, _variance(found.values[words, TARGET] - truth.scores) - noise)
+    theirs = Side(
+        "shap, text explainer", n_masks, meter, _variance(explained.values[words, TARGET] - truth.scores) - noise
+    )
     even = float(np.sqrt(np.var(truth.scores) - noise))
     print(f"distance of an even split between the words, which takes two forwards: {even:.2e}")
     sides = [theirs]

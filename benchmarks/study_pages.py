@@ -35,9 +35,9 @@ def first_table(report: str, heading: str) -> str:
 def filled(page: str, results: Path = RESULTS) -> str:
     """A page with every quoted table as it stands in the report."""
 
-    def quoted(found: re.Match[str]) -> str:
-        report = (results / found["name"] / "report.md").read_text("utf-8")
-        return found[1] + first_table(report, found["heading"]) + found[4]
+    def quoted(match: re.Match[str]) -> str:
+        report = (results / match["name"] / "report.md").read_text("utf-8")
+        return match[1] + first_table(report, match["heading"]) + match[4]
 
     return QUOTED.sub(quoted, page)
 

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64, Int
 
-from heedful.classifier.sharing import Sharing
+from heedful.classifier.batch_rules import Sharing
 from heedful.support.memory import out_of_memory
 from heedful.support.progress import ran
 
@@ -76,14 +76,14 @@ class Batches:
         logits: list[Logits] = []
         order: list[np.ndarray] = []
         for batch in self._batches(lengths):
-            found = self._forward(batch, rows)
+            batch_logits = self._forward(batch, rows)
             mixed = lengths[batch[0]] != lengths[batch[-1]]
             if mixed and self._checks <= _CHECKED * self.n_forward:
                 self._checks += 1
-                if not self._model.same(self._forward(batch[:1], rows), found[:1]):
+                if not self._model.same(self._forward(batch[:1], rows), batch_logits[:1]):
                     self._mixes = False
                     return None
-            logits.append(found)
+            logits.append(batch_logits)
             order.append(batch)
         values = np.concatenate(logits)
         return values[np.argsort(np.concatenate(order))]
@@ -105,13 +105,13 @@ class Batches:
 
     def _forward(self, batch: np.ndarray, rows: Callable[[np.ndarray], Rows]) -> Logits:
         try:
-            found = self._model.logits(*rows(batch))
+            logits = self._model.logits(*rows(batch))
         except RuntimeError as error:
             if len(batch) == 1 or not out_of_memory(error):
                 raise
         else:
             self.n_forward += len(batch)
             ran(len(batch))
-            return found
+            return logits
         # here, where nothing holds the failed batch's memory any more
         return np.concatenate([self._forward(half, rows) for half in np.array_split(batch, 2)])

@@ -17,12 +17,12 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from heedful.classifier import limits
+from heedful.classifier.batch_rules import Sharing, sharing_of
 from heedful.classifier.batching import Batches, Rows, chosen
 from heedful.classifier.classes import index_of, names_of
 from heedful.classifier.forward import FAILURES, device_of, forward, random_state, restore_random_state, undisturbed
 from heedful.classifier.prediction import Prediction
 from heedful.classifier.rounding import precision, same
-from heedful.classifier.sharing import Sharing, sharing_of
 from heedful.errors import HeedfulError, ModelError, SettingError, first_line
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.support.memory import out_of_memory

@@ -83,15 +83,15 @@ def forward(
     with undisturbed(model), torch.no_grad():
         device = device_of(model)
         out = model(**{name: values.to(device) for name, values in batch.items()})
-    found = getattr(out, "logits", None)
-    if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != len(ids):
+    logits = getattr(out, "logits", None)
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(ids):
         raise ModelError(f"{name} gives no logits of texts and classes; load it as a sequence classifier")
-    if found.shape[1] != len(labels):
+    if logits.shape[1] != len(labels):
         raise ModelError(
-            f"{name} gives {found.shape[1]} logits a text, but its configuration names {len(labels)} classes: "
+            f"{name} gives {logits.shape[1]} logits a text, but its configuration names {len(labels)} classes: "
             "set model.config.id2label, one name a logit"
         )
-    return found.detach().cpu().double().numpy()
+    return logits.detach().cpu().double().numpy()
 
 
 def _padded(rows: Sequence[np.ndarray], filler: int) -> Tensor:

@@ -29,8 +29,8 @@ def longest(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: st
     Raises:
         ModelError: a limit is not a number.
     """
-    own = tokenizer.model_max_length if limit is None else limit
-    limits = [_number(own, "its tokenizer's model_max_length", name)]
+    stated = tokenizer.model_max_length if limit is None else limit
+    limits = [_number(stated, "its tokenizer's model_max_length", name)]
     for config in {id(one): one for one in (model.config, model.config.get_text_config())}.values():
         given = {each: getattr(config, each, None) for each in _POSITIONS}
         limits += [_number(n, f"{each} in its configuration", name) for each, n in given.items() if n is not None]

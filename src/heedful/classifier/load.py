@@ -17,7 +17,7 @@ from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, Tex
 from heedful import models
 from heedful.classifier.classifier import Classifier
 from heedful.classifier.pretrained import check_tokenizer, from_pretrained
-from heedful.classifier.wrappers import unwrapped
+from heedful.classifier.unwrapping import unwrapped
 from heedful.errors import ModelError, SettingError
 
 Device: TypeAlias = str | torch.device | int

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from heedful.errors import SettingError
-from heedful.support.delimited import as_csv
+from heedful.support.csv_text import as_csv
 from heedful.support.visible import visible
 
 _STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # DEL, C1, line ends and directions of Unicode

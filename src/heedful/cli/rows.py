@@ -13,7 +13,7 @@ from heedful.cli.results import Printed, Result
 from heedful.errors import InputError, PrecisionError, TargetError
 from heedful.explanation import Comparison, Explanation
 from heedful.render import columns, html
-from heedful.support.delimited import as_csv
+from heedful.support.csv_text import as_csv
 from heedful.support.files import write_whole
 from heedful.support.progress import track
 from heedful.support.visible import visible

@@ -175,13 +175,13 @@ def _as_in_train(columns: Columns, name_of: Mapping[Any, str], train: Classes) -
 def _rationales(columns: Columns, texts: tuple[str, ...]) -> tuple[Rationale | None, ...] | None:
     if not columns.values.keys() >= set(LISTS):
         return None
-    found: list[Rationale | None] = []
+    rationales: list[Rationale | None] = []
     for i, (text, tokens, weights) in enumerate(zip(texts, *(columns.values[name] for name in LISTS), strict=True)):
         try:
-            found.append(None if tokens is None or weights is None else _rationale(text, tokens, weights))
+            rationales.append(None if tokens is None or weights is None else _rationale(text, tokens, weights))
         except (TypeError, ValueError) as error:
             raise columns.error([i], f"the rationale does not fit the text ({error})") from None
-    return None if all(rationale is None for rationale in found) else tuple(found)
+    return None if all(rationale is None for rationale in rationales) else tuple(rationales)
 
 
 def _rationale(text: str, tokens: Any, weights: Any) -> Rationale:

@@ -30,12 +30,12 @@ def from_hub(name: str, query: Query) -> dict[str, Columns]:
         purpose = f"there is no file or folder {name}, and reading it from the hub"
         raise MissingExtraError("datasets", "hub", purpose) from None
     try:
-        found = datasets.load_dataset(name)
+        dataset = datasets.load_dataset(name)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = first_line(error)
         raise DataError(f"{name}: no such file or folder, and not to be had from the hub ({reason})") from None
-    parts = {split: alias for split, aliases in SPLITS.items() for alias in aliases if alias in found}
-    return {split: _columns(found[alias], f"{name} ({alias})", query) for split, alias in parts.items()}
+    parts = {split: alias for split, aliases in SPLITS.items() for alias in aliases if alias in dataset}
+    return {split: _columns(dataset[alias], f"{name} ({alias})", query) for split, alias in parts.items()}
 
 
 def _columns(split: Any, source: str, query: Query) -> Columns:

@@ -212,8 +212,8 @@ def ask_long(classifier: Classifier, text: Text, choices: Choices, windows: Wind
     parts = []
     for i in chosen:
         owned, units = _units_at(question.units, places[i])
-        own = replace(question, encoded=seen[i], units=units, logits=logits[i], seed=int(seeds[i]))
-        parts.append(Part(own, owned, silent=not len(owned)))
+        window_question = replace(question, encoded=seen[i], units=units, logits=logits[i], seed=int(seeds[i]))
+        parts.append(Part(window_question, owned, silent=not len(owned)))
     return Asked(question, tuple(parts), prediction, len(seen), settings)
 
 
@@ -276,7 +276,7 @@ def _units_at(units: Units, place: Int64[np.ndarray, " window"]) -> tuple[Int64[
         units,
         strings=tuple(units.strings[j] for j in owned),
         spans=tuple(units.spans[j] for j in owned),
-        positions=tuple(tuple(found) for found in positions.values()),
+        positions=tuple(tuple(places) for places in positions.values()),
         n_tokens=len(place),
     )
 

@@ -67,10 +67,10 @@ class Comparison:
         """
         if not isinstance(method, str):
             return self.explanations[method]
-        found: Explanation | None = saving.views().find(self.explanations, method)
-        if found is None:
+        explanation: Explanation | None = saving.views().find(self.explanations, method)
+        if explanation is None:
             raise KeyError(f"no {method!r} here; there are: {', '.join(visible(e.method) for e in self.explanations)}")
-        return found
+        return explanation
 
     def agreement(
         self, measure: str = "kendall", *, signed: bool | None = None

@@ -105,9 +105,9 @@ class Explanation:
     def __post_init__(self) -> None:
         checks.check_lengths(self.units, self.spans, self.scores, self.std_error)
         spans = tuple(checks.pairs("spans", places) for places in self.spans)
-        own = {name: dict(getattr(self, name)) for name in ("settings", "versions", "details")}
+        copies = {name: dict(getattr(self, name)) for name in ("settings", "versions", "details")}
         self.__setstate__(
-            {**vars(self), **own, "units": tuple(self.units), "spans": spans, "cut": checks.pairs("cut", self.cut)}
+            {**vars(self), **copies, "units": tuple(self.units), "spans": spans, "cut": checks.pairs("cut", self.cut)}
         )
         checks.check_places(self.text, spans, self.cut)
         checks.check_settings(self.text, self.settings)

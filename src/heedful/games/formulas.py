@@ -39,31 +39,37 @@ def lime(game: RatioGame, kernel_width: Number = 0.25) -> Float64[np.ndarray, "u
         >>> (9 * lime(game)).round(9)
         array([ -1., -23.])
     """
-    of, d = prepare(game), game.n_units
+    prepared, d = prepare(game), game.n_units
     fit = weights(d, float(kernel_width))
     if d == 1:  # the line through both ends, as in the exact limit
-        return -of.values.nothing.mean(0).reshape(1, *game.outputs)
-    total, value = _means(of)
+        return -prepared.values.nothing.mean(0).reshape(1, *game.outputs)
+    total, value = _means(prepared)
     kept, (weight, tilt) = np.arange(d), fit.sizes[:d].T
     share = weight * kept * (d - kept)
     share /= share.sum()
     # the averages over sizes of 1 / D and f / D: a unit changes the score by (n - m - f (a - b)) / D
     per_weight = (share / total).sum(1)[:, None, None]
     per_gap = (share * value / total[:, None]).sum(2)[..., None]
-    larger = (np.where(of.weights.kept_high, 1.0, -1.0) * np.exp(of.weights.high))[:, None]
-    own = larger * (of.values.excess * per_weight - of.weights.gap[:, None] * per_gap)
+    larger = (np.where(prepared.weights.kept_high, 1.0, -1.0) * np.exp(prepared.weights.high))[:, None]
+    differences = larger * (prepared.values.excess * per_weight - prepared.weights.gap[:, None] * per_gap)
     common = (value @ tilt)[..., None] / fit.along
-    values = (own - own.mean(2, keepdims=True) + common).mean(0)
+    values = (differences - differences.mean(2, keepdims=True) + common).mean(0)
     return values.T.reshape(d, *game.outputs)
 
 
-def _means(of: Prepared) -> tuple[Float64[np.ndarray, "heads sizes"], Float64[np.ndarray, "heads outputs sizes"]]:
+def _means(prepared: Prepared) -> tuple[Float64[np.ndarray, "heads sizes"], Float64[np.ndarray, "heads outputs sizes"]]:
     """Mean total weight of every head when k = 0..d-1 units are kept, and mean numerator divided by it.
 
     Weights are relative to the head's largest, so the totals are at least 1 / d but for k = 0.
     """
-    kept_high, values, chance = of.weights.kept_high[:, None], of.values, np.arange(of.n_units) / of.n_units
-    heavy, light, fixed = (np.exp(log)[:, None] for log in (of.weights.high, of.weights.low, of.weights.fixed))
+    kept_high, values, chance = (
+        prepared.weights.kept_high[:, None],
+        prepared.values,
+        np.arange(prepared.n_units) / prepared.n_units,
+    )
+    heavy, light, fixed = (
+        np.exp(log)[:, None] for log in (prepared.weights.high, prepared.weights.low, prepared.weights.fixed)
+    )
     # weights, and below them weights times values
     heavy, light, fixed = (
         np.concatenate([weight, weight * value], axis=1)

@@ -66,8 +66,8 @@ class RatioGame(ForOthers):
             object.__setattr__(self, "fixed", Terms.none(len(self.kept.log_weight)))
         shapes = [terms.log_weight.shape for terms in (self.kept, self.removed, self.fixed)]
         if len(shapes[0]) != 2 or 0 in shapes[0] or shapes[1:] != [shapes[0], shapes[0][:1]]:
-            found = ", ".join(str(shape) for shape in shapes)
-            raise SettingError(f"kept, removed and fixed must be (heads, units), (heads, units), (heads,); got {found}")
+            given = ", ".join(str(shape) for shape in shapes)
+            raise SettingError(f"kept, removed and fixed must be (heads, units), (heads, units), (heads,); got {given}")
         for name in ("removed", "fixed"):
             terms = getattr(self, name)
             if terms.outputs == self.outputs:

@@ -48,14 +48,18 @@ class _OfSurrogate(Method):
         game = question.game()
         if game.n_units > FEW:  # of fewer all masks are listed
             check_masks(f"{self.card.name}: n_samples", self.n_samples, question, bytes_a_unit=64.0)
-        found = slalom.fit(game, self.n_samples, self.sampling, fixed=self.fixed, seed=question.seed)
+        surrogate = slalom.fit(game, self.n_samples, self.sampling, fixed=self.fixed, seed=question.seed)
         details = {
-            "fidelity": found.fidelity,
-            "n_held_out": float(found.n_held_out),
-            "n_evaluations": float(found.n_evaluations),
-            "surrogate_prediction": float(found.game.ends()[1]),
+            "fidelity": surrogate.fidelity,
+            "n_held_out": float(surrogate.n_held_out),
+            "n_evaluations": float(surrogate.n_evaluations),
+            "surrogate_prediction": float(surrogate.game.ends()[1]),
         }
-        return found, {"n_forward": game.n_forward, "settings": {"explains": "SLALOM surrogate"}, "details": details}
+        return surrogate, {
+            "n_forward": game.n_forward,
+            "settings": {"explains": "SLALOM surrogate"},
+            "details": details,
+        }
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,14 @@ class Slalom(_OfSurrogate):
 
     def answer(self, question: Question) -> Answer:
         """Fit, and read the scores off."""
-        found, known = self._fit(question)
+        surrogate, known = self._fit(question)
         scores = {
-            "linear": found.linear, "value": found.value, "removal": found.removal, "importance": found.share
-        }  # fmt: skip
-        return Answer(scores=scores[self.score], base_value=found.base if self.score == "linear" else None, **known)
+            "linear": surrogate.linear,
+            "value": surrogate.value,
+            "removal": surrogate.removal,
+            "importance": surrogate.share,
+        }
+        return Answer(scores=scores[self.score], base_value=surrogate.base if self.score == "linear" else None, **known)
 
 
 @dataclass(frozen=True)
@@ -116,8 +123,8 @@ class SlalomShapley(_ExactOfSurrogate):
 
     def answer(self, question: Question) -> Answer:
         """Fit, then integrate."""
-        found, known = self._fit(question)
-        result = exact.shapley(found.game, self.tolerance)
+        surrogate, known = self._fit(question)
+        result = exact.shapley(surrogate.game, self.tolerance)
         known["details"]["surrogate_error_bound"] = result.error_bound
         return Answer(scores=result.values, base_value=float(result.base_value), **known)
 
@@ -136,7 +143,7 @@ class SlalomLime(_ExactOfSurrogate):
 
     def answer(self, question: Question) -> Answer:
         """Fit, then integrate."""
-        found, known = self._fit(question)
-        result = exact.lime(found.game, self.kernel_width, tolerance=self.tolerance)
+        surrogate, known = self._fit(question)
+        result = exact.lime(surrogate.game, self.kernel_width, tolerance=self.tolerance)
         known["details"]["surrogate_error_bound"] = result.error_bound
         return Answer(scores=result.values, base_value=float(result.intercept), **known)

@@ -63,8 +63,8 @@ class SmoothGrad(Method):
         check_budget("smoothgrad: n_samples", self.n_samples, bytes_each=10.0 * vectors.size)
         spread = self.noise_level * float(np.ptp(vectors))
         noisy = counted(self._noisy(vectors, spread, question.seed))
-        found = look.gradients(question.output, noisy)
-        pairs = [((v + w) / 2, (g + h) / 2) for (v, g), (w, h) in zip(found, found, strict=True)]
+        per_copy = look.gradients(question.output, noisy)
+        pairs = [((v + w) / 2, (g + h) / 2) for (v, g), (w, h) in zip(per_copy, per_copy, strict=True)]
         gradients = np.stack([gradient for _, gradient in pairs])
         eps = float(torch.finfo(question.classifier.model.dtype).eps)
         along = direction(self.summary, gradients.mean(axis=0), look.input_vectors(), eps)

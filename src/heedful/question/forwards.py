@@ -109,8 +109,8 @@ class ModelGame(ForOthers):
         """The token that stands for a text without any; none where some token always stays."""
         if self._masking not in ("delete", "ignore") or (self._units.of_token < 0).any():
             return np.zeros(0, dtype=np.int64)
-        own, n_words = self._classifier.tokenizer, limits.n_words(self._classifier.model)
-        ids = (own.bos_token_id, own.eos_token_id, own.pad_token_id)
+        tokenizer, n_words = self._classifier.tokenizer, limits.n_words(self._classifier.model)
+        ids = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
         known = [i for i in ids if i is not None and (n_words is None or i < n_words)]
         if not known:
             raise SettingError(

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from heedful.errors import MissingExtraError
 from heedful.explanation import Comparison, Explanation
 from heedful.render.view import labels
-from heedful.support.delimited import as_csv
+from heedful.support.csv_text import as_csv
 from heedful.text.spans import Spans
 
 if TYPE_CHECKING:

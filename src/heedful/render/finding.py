@@ -266,12 +266,12 @@ def faintness(explanation: Explanation) -> str | None:
         >>> faintness(e) is None
         True
     """
-    found = reaction(explanation)
-    if found.kind == "clear":
+    seen = reaction(explanation)
+    if seen.kind == "clear":
         return None
-    largest = view.number(found.largest, signed=False)
-    if found.kind == "none":
-        return "all scores are 0" if found.largest == 0 else f"all scores are about 0, the largest is {largest}"
+    largest = view.number(seen.largest, signed=False)
+    if seen.kind == "none":
+        return "all scores are 0" if seen.largest == 0 else f"all scores are about 0, the largest is {largest}"
     whole = f"{view.words(explanation.output)} of {view.number(explanation.prediction)}"
     return f"the classifier hardly reacts, the largest score is {largest} beside a {whole}"
 

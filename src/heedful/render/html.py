@@ -59,7 +59,7 @@ class Matrix:
     """Agreement of every two methods."""
 
     name: str
-    of: str
+    subject: str
     lines: list[list[Mark]]
 
 
@@ -222,7 +222,7 @@ def _agreement(explanations: list[Explanation], labels: list[str]) -> list[Matri
             [_tau(tau, f"{one} and {other}") for other, tau in zip(labels, line, strict=True)]
             for one, line in zip(labels, table.values.tolist(), strict=True)
         ]
-        matrices.append(Matrix(table.name, table.of, lines))
+        matrices.append(Matrix(table.name, table.subject, lines))
     return matrices
 
 

@@ -65,8 +65,8 @@ def reaction(explanation: Explanation) -> Reaction:
 
 def full_scale(explanation: Explanation) -> float:
     """The score shown at full strength: the largest, or a larger one where the classifier hardly reacts."""
-    found = reaction(explanation)
-    return found.largest / found.share if found.share else 0.0
+    seen = reaction(explanation)
+    return seen.largest / seen.share if seen.share else 0.0
 
 
 def family(explanation: Explanation) -> str | None:

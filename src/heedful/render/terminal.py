@@ -226,7 +226,7 @@ def _agreement(explanations: list[Explanation], width: int) -> list[ConsoleRende
         columns = list(zip(view.columns(explanations), cells, strict=True))  # symmetric: lines are columns
         parts += [
             Text(),
-            *_tables(f"{table.name} (Kendall's tau-b {table.of})", view.labels(explanations), columns, width),
+            *_tables(f"{table.name} (Kendall's tau-b {table.subject})", view.labels(explanations), columns, width),
         ]
     return parts
 

@@ -177,24 +177,24 @@ def facts(explanations: Sequence[Explanation]) -> list[tuple[str, str]]:
     """What all of them share, as (name, value): units, masking, model, what was cut or combined."""
     first = explanations[0]
     maskings = list(dict.fromkeys(e.masking for e in explanations if e.masking is not None))
-    found = [
+    lines = [
         ("explained", f"{words(first.output)} of class {first.target}"),
         ("unit", f"{words(first.unit)} ({len(first.units)})"),
         ("masking", ", ".join(maskings) or "none: nothing is removed"),
         ("model", first.model),
     ]
     if first.unknown:
-        found.append(("not in the vocabulary", f"{first.unknown:,} of {len(first.units):,}"))
+        lines.append(("not in the vocabulary", f"{first.unknown:,} of {len(first.units):,}"))
     second, windows = first.settings.get("second_text_from"), first.settings.get("windows")
     if second is not None:
-        found.append(("second text", f"from “{shorten(first.text[second:][:200], 30, placeholder='…')}” on"))
+        lines.append(("second text", f"from “{shorten(first.text[second:][:200], 30, placeholder='…')}” on"))
     if windows is not None:
         size, stride, combine = (first.settings[name] for name in ("window_size", "stride", "combine"))
-        found.append(("windows", f"{windows:,} of {size:,} tokens, one every {stride:,}; {combine} of their outputs"))
+        lines.append(("windows", f"{windows:,} of {size:,} tokens, one every {stride:,}; {combine} of their outputs"))
     hidden = sum(len(piece.text) for piece in pieces(first) if piece.cut) if first.cut else 0
     if hidden:
-        found.append(("cut", f"{hidden:,} of {len(first.text):,} characters, which the classifier never saw"))
-    return found
+        lines.append(("cut", f"{hidden:,} of {len(first.text):,} characters, which the classifier never saw"))
+    return lines
 
 
 def groups(explanations: Sequence[Explanation]) -> list[list[Explanation]]:
@@ -221,7 +221,7 @@ class Agreement:
     """A table of Kendall's tau-b, and what it is of."""
 
     name: str
-    of: str
+    subject: str
     values: Float64[np.ndarray, "methods methods"]
 
 

@@ -105,10 +105,10 @@ class _File:
     def __init__(self, path: Path, folder: Path) -> None:
         self.content = path.read_bytes()
         package = path.parent.relative_to(folder.parent).parts if path.is_relative_to(folder) else ()
-        found = _imports(self.content, package)
-        self.imports = [wanted for _, wanted, counts in found if counts]  # when the module runs
+        imports = _imports(self.content, package)
+        self.imports = [wanted for _, wanted, counts in imports if counts]  # when the module runs
         # where names come from: an import for annotations says it of a name that is there only once it is asked for
-        self.bindings = {name: wanted for name, wanted, _ in found}
+        self.bindings = {name: wanted for name, wanted, _ in imports}
 
 
 @lru_cache(maxsize=1024)
@@ -118,14 +118,14 @@ def _imports(content: bytes, package: tuple[str, ...]) -> list[tuple[str, _Impor
         tree = ast.parse(content)
     except SyntaxError:  # no Python file
         return []
-    found = []
+    imports = []
     for node, where in _statements(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for name in node.names:
                 wanted = _wanted(node, name.name, package)
                 view = where == "function" and wanted[0].split(".")[1:2] in _VIEWS
-                found.append((name.asname or name.name, wanted, where != "typing" and not view))
-    return found
+                imports.append((name.asname or name.name, wanted, where != "typing" and not view))
+    return imports
 
 
 def _wanted(node: ast.Import | ast.ImportFrom, name: str, package: tuple[str, ...]) -> _Import:

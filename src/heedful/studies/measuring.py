@@ -76,7 +76,7 @@ def effective(attention: Vector) -> float:
     return math.exp(-float(share @ np.log(share)))
 
 
-def compared(found: Vector, truth: Vector) -> Row:
+def compared(estimate: Vector, truth: Vector) -> Row:
     """How far scores are from true ones.
 
     Returns:
@@ -89,15 +89,18 @@ def compared(found: Vector, truth: Vector) -> Row:
         >>> [row[name] for name in ("error", "scale", "scaled_error", "kendall", "sign")]
         [0.5, 2.0, 0.0, 1.0, 1.0]
     """
-    size, own = float(np.linalg.norm(truth)), float(found @ found)
-    distance, scale = float(np.linalg.norm(found - truth)), float(found @ truth) / own if own > 0 else math.nan
+    size, square = float(np.linalg.norm(truth)), float(estimate @ estimate)
+    distance, scale = (
+        float(np.linalg.norm(estimate - truth)),
+        float(estimate @ truth) / square if square > 0 else math.nan,
+    )
     return {
         "l2": distance,
         "error": distance / size if size > 0 else math.nan,
         "scale": scale,
-        "scaled_error": float(np.linalg.norm(scale * found - truth)) / size if size > 0 else math.nan,
-        "kendall": kendall_tau_b(found, truth),
-        "sign": sign_agreement(found, truth),
+        "scaled_error": float(np.linalg.norm(scale * estimate - truth)) / size if size > 0 else math.nan,
+        "kendall": kendall_tau_b(estimate, truth),
+        "sign": sign_agreement(estimate, truth),
     }
 
 
@@ -136,7 +139,7 @@ def report(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     return table({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()} for row in rows)
 
 
-def groups(of: pa.Table, *keys: str) -> Iterator[tuple[Row, dict[str, np.ndarray]]]:
+def groups(measured: pa.Table, *keys: str) -> Iterator[tuple[Row, dict[str, np.ndarray]]]:
     """The rows with the same keys, in the order of their first appearance: the keys, and all columns.
 
     Example:
@@ -144,11 +147,11 @@ def groups(of: pa.Table, *keys: str) -> Iterator[tuple[Row, dict[str, np.ndarray
         >>> [(key, columns["n"].tolist()) for key, columns in groups(rows, "a")]
         [({'a': 'x'}, [1, 3]), ({'a': 'y'}, [2])]
     """
-    columns = {name: of[name].to_numpy() for name in of.column_names}
-    found: dict[tuple[Any, ...], list[int]] = {}
-    for i, key in enumerate(zip(*(of[name].to_pylist() for name in keys), strict=True)):
-        found.setdefault(key, []).append(i)
-    for key, rows in found.items():
+    columns = {name: measured[name].to_numpy() for name in measured.column_names}
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for i, key in enumerate(zip(*(measured[name].to_pylist() for name in keys), strict=True)):
+        places.setdefault(key, []).append(i)
+    for key, rows in places.items():
         yield dict(zip(keys, key, strict=True)), {name: column[rows] for name, column in columns.items()}
 
 

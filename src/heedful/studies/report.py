@@ -71,9 +71,9 @@ def to_html(markdown: str, folder: Path, pieces: Mapping[str, str]) -> str:
         return f"<figure>{shown}<figcaption>{escapeHtml(caption)}</figcaption></figure>"
 
     renderer.add_render_rule("image", image)
-    found: str = renderer.render(markdown)
+    html: str = renderer.render(markdown)
     # a figure is a paragraph of its own
-    return re.sub(r"<p>(<figure>.*?</figure>)</p>", r"\1", found, flags=re.DOTALL)
+    return re.sub(r"<p>(<figure>.*?</figure>)</p>", r"\1", html, flags=re.DOTALL)
 
 
 def inline(path: Path, label: str) -> str:

@@ -93,8 +93,8 @@ def share(values: Values) -> Estimate:
     Source: Wilson, Probable inference, JASA 1927.
 
     Example:
-        >>> found = share(np.array([True] * 193 + [False] * 7))
-        >>> found.value, round(found.low, 3), round(found.high, 3), found.n
+        >>> result = share(np.array([True] * 193 + [False] * 7))
+        >>> result.value, round(result.low, 3), round(result.high, 3), result.n
         (0.965, 0.93, 0.983, 200)
     """
     known = _known(values)
@@ -107,12 +107,12 @@ def proportion(successes: int, n: int) -> Estimate:
     """Return the share of successes among n, with Wilson's interval.
 
     Example:
-        >>> found = proportion(0, 10)
-        >>> found.low, round(found.high, 3)
+        >>> result = proportion(0, 10)
+        >>> result.low, round(result.high, 3)
         (0.0, 0.278)
     """
-    found = stats.binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
-    return Estimate(successes / n, float(found.low), float(found.high), n)
+    interval = stats.binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
+    return Estimate(successes / n, float(interval.low), float(interval.high), n)
 
 
 def quantile(values: Values, at: float = 0.5) -> Estimate:
@@ -128,16 +128,16 @@ def quantile(values: Values, at: float = 0.5) -> Estimate:
     known = _known(values)
     if len(known) == 0:
         return Estimate(math.nan, math.nan, math.nan, 0)
-    found = stats.quantile_test(known, q=float(known[0]), p=at).confidence_interval(LEVEL)
-    return Estimate(float(np.quantile(known, at)), float(found.low), float(found.high), len(known))
+    interval = stats.quantile_test(known, q=float(known[0]), p=at).confidence_interval(LEVEL)
+    return Estimate(float(np.quantile(known, at)), float(interval.low), float(interval.high), len(known))
 
 
 def of_few(values: Values) -> Estimate:
     """Return the mean by Student's t however few there are, as training runs are: too few to be drawn from.
 
     Example:
-        >>> found = of_few(np.array([0.80, 0.81, 0.82]))
-        >>> round(found.value, 3), round(found.low, 3), round(found.high, 3), found.n
+        >>> result = of_few(np.array([0.80, 0.81, 0.82]))
+        >>> round(result.value, 3), round(result.low, 3), round(result.high, 3), result.n
         (0.81, 0.785, 0.835, 3)
     """
     known = _known(values)
@@ -159,8 +159,8 @@ def _student(known: Float64[np.ndarray, " n"]) -> tuple[float, float]:
 
 def _bca(known: Float64[np.ndarray, " n"]) -> tuple[float, float]:
     start, size = float(known.min()), float(np.ptp(known))  # put to 0..1: third powers of small numbers would vanish
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         ((known - start) / size,), np.mean, n_resamples=RESAMPLES, batch=_TOGETHER, confidence_level=LEVEL,
         method="BCa", rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
-    return start + size * float(found.low), start + size * float(found.high)
+    return start + size * float(interval.low), start + size * float(interval.high)

@@ -68,7 +68,7 @@ class Registry(Generic[C]):
     def card_of(self, name: str) -> C | None:
         """Look up a card by any of its names without importing anything; None if no class here has that name."""
         wanted = name.casefold()
-        known = [*self._cards.values(), *(own.card for own in self._own.values())]
+        known = [*self._cards.values(), *(registered.card for registered in self._own.values())]
         return next((c for c in known if wanted in (other.casefold() for other in (c.name, *c.aliases))), None)
 
     def home_of(self, class_name: str) -> Any:
@@ -101,26 +101,26 @@ class Registry(Generic[C]):
         name, _, settings = given.partition(":")
         return changed(self.class_of(name)(), settings, name)
 
-    def register(self, own: Any) -> Any:
+    def register(self, given: Any) -> Any:
         """Make a class known by the names on its card, and return it; usable as a decorator.
 
         Raises:
             SettingError: it has no card, or a name that another class has.
         """
-        card: Any = getattr(own, "card", None)
-        if not isinstance(own, type) or not isinstance(getattr(card, "name", None), str):
-            raise SettingError(f"a {self._kind} is a class with a card, got {own!r}")
+        card: Any = getattr(given, "card", None)
+        if not isinstance(given, type) or not isinstance(getattr(card, "name", None), str):
+            raise SettingError(f"a {self._kind} is a class with a card, got {given!r}")
         known = self._known()
         for name in (card.name, *card.aliases):
             other = known.get(name.casefold(), card.name)
             if other != card.name or other in self._cards:
-                raise SettingError(f"there is a {self._kind} {name!r} already: give {own.__name__} another name")
-        self._own[card.name] = own
-        return own
+                raise SettingError(f"there is a {self._kind} {name!r} already: give {given.__name__} another name")
+        self._own[card.name] = given
+        return given
 
     def _known(self) -> dict[str, str]:
         """Names by all names there are, in lower case."""
-        cards = [*self._cards.values(), *(own.card for own in self._own.values())]
+        cards = [*self._cards.values(), *(registered.card for registered in self._own.values())]
         known = {name.casefold(): card.name for card in cards for name in (card.name, *card.aliases)}
         return {name.casefold(): name for name in self._brought()} | known
 
@@ -141,10 +141,10 @@ class Registry(Generic[C]):
         """Load a class of another package, whatever goes wrong in there."""
         source = f"{self._kind} {entry.name!r} of the entry point {entry.value}"
         try:
-            own = entry.load()
+            loaded = entry.load()
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise SettingError(f"{source} cannot be loaded: {reason}") from error
-        if getattr(getattr(own, "card", None), "name", None) != entry.name:
+        if getattr(getattr(loaded, "card", None), "name", None) != entry.name:
             raise SettingError(f"{source} has another name on its card, or no card")
-        return own
+        return loaded

@@ -138,8 +138,8 @@ def described(settings: type[DataclassInstance]) -> list[Described]:
 def _arguments(docstring: str) -> Iterator[tuple[str, str]]:
     """Names and what is said of them, in the section Args of a docstring of Google's style."""
     _, _, section = cleandoc(docstring).partition("\nArgs:\n")
-    for found in re.finditer(r"^    (\w+): ((?:.|\n {8})*)", re.split(r"\n(?=\S)", section)[0], re.MULTILINE):
-        yield found[1], " ".join(found[2].split())
+    for entry in re.finditer(r"^    (\w+): ((?:.|\n {8})*)", re.split(r"\n(?=\S)", section)[0], re.MULTILINE):
+        yield entry[1], " ".join(entry[2].split())
 
 
 def _typed(default: Any) -> str:

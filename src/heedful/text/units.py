@@ -151,7 +151,7 @@ def _match(spans: list[Span], offsets: list[Span | None]) -> tuple[list[Span], l
 
     In scripts without spaces every letter is a word to UAX 29, and tokens hold several: they come and go together.
     """
-    found: list[Span] = []
+    words: list[Span] = []
     owned: list[list[int]] = []
     j = 0
     for t, span in enumerate(offsets):
@@ -164,13 +164,13 @@ def _match(spans: list[Span], offsets: list[Span | None]) -> tuple[list[Span], l
         last = j
         while last + 1 < len(spans) and spans[last + 1][0] < span[1]:
             last += 1
-        if found and found[-1][1] > spans[j][0]:
-            found[-1] = found[-1][0], max(found[-1][1], spans[last][1])
+        if words and words[-1][1] > spans[j][0]:
+            words[-1] = words[-1][0], max(words[-1][1], spans[last][1])
             owned[-1].append(t)
         else:
-            found.append((spans[j][0], spans[last][1]))
+            words.append((spans[j][0], spans[last][1]))
             owned.append([t])
-    return found, owned
+    return words, owned
 
 
 def sentence_of(units: Units, text: str) -> Int64[np.ndarray, " units"]:

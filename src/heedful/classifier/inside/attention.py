@@ -116,8 +116,8 @@ def attention_of(trace: Trace, n_tokens: int, name: str) -> Attention:
         ModelError: the model gives no attention weights a head, query and token, their rows do not sum to 1, or it
             gives those of some layers only and nothing says of which.
     """
-    fields = [found for output in trace.seen.outputs if (found := first_of(output, (*_ENCODER_DECODER, "attentions")))]
-    both = next((found for found in fields if set(_ENCODER_DECODER) <= set(found)), None)
+    fields = [field for output in trace.seen.outputs if (field := first_of(output, (*_ENCODER_DECODER, "attentions")))]
+    both = next((field for field in fields if set(_ENCODER_DECODER) <= set(field)), None)
     if both is None:
         returned = fields[0].get("attentions", []) if fields else _emitted(trace, n_tokens)
         steps, n_layers = _stack(trace, returned, (0, 0), n_tokens, name)

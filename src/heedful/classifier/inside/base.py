@@ -149,8 +149,8 @@ class Inside(ABC):
         with self.looking():
             logits, leaves = self.run()
             self.check_unmoved(logits[0])
-            found = self.pull(logits, leaves, torch.from_numpy(cotangent[None]).to(logits))
-        return torch.cat(self.known(found), dim=-1).cpu().double().numpy()
+            gradients = self.pull(logits, leaves, torch.from_numpy(cotangent[None]).to(logits))
+        return torch.cat(self.known(gradients), dim=-1).cpu().double().numpy()
 
     def gradients(
         self, output: Output, points: Iterable[Vectors], batch_tokens: int = 4096
@@ -170,12 +170,12 @@ class Inside(ABC):
         self, output: Output, points: Float64[np.ndarray, "n tokens size"]
     ) -> Iterator[tuple[float, Vectors]]:
         try:
-            values, found = self._gradients_at_once(output, points)
+            values, gradients = self._gradients_at_once(output, points)
         except RuntimeError as error:
             if len(points) == 1 or not out_of_memory(error):
                 raise
         else:
-            yield from zip(values.tolist(), found, strict=True)
+            yield from zip(values.tolist(), gradients, strict=True)
             return
         for half in np.array_split(points, 2):  # here, where nothing holds the failed batch's memory any more
             yield from self._gradients(output, half)
@@ -189,8 +189,8 @@ class Inside(ABC):
             logits, _ = self.run(given)
             rows = logits.detach().cpu().double().numpy()
             weights = torch.from_numpy(np.stack([output.cotangent(row) for row in rows])).to(logits)
-            (found,) = self.known(self.pull(logits, [given], weights))
-        return output(rows), found.cpu().double().numpy()
+            (gradients,) = self.known(self.pull(logits, [given], weights))
+        return output(rows), gradients.cpu().double().numpy()
 
     @contextmanager
     def looking(self, why: str = ", in which gradients overflow") -> Iterator[None]:
@@ -219,10 +219,10 @@ class Inside(ABC):
 
     def known(self, gradients: Sequence[Tensor | None]) -> list[Tensor]:
         """Return the gradients by word vectors if there are any; raise ModelError if there are none."""
-        found = [gradient for gradient in gradients if gradient is not None]
-        if not found or len(found) < len(gradients):
+        known = [gradient for gradient in gradients if gradient is not None]
+        if not known or len(known) < len(gradients):
             raise ModelError(f"{self.classifier.name} has no gradients by its word vectors: {INSTEAD}")
-        return found
+        return known
 
     def check_unmoved(self, logits: Float[Tensor, " classes"]) -> None:
         """Refuse logits that are not the model's own for this text, beyond what another order of sums does.
@@ -230,9 +230,9 @@ class Inside(ABC):
         How far they may be off is a share of what is explained: how far the text's words move the logits. What a bias
         adds to all texts' logits counts for its own rounding alone.
         """
-        found = logits.detach().cpu().double().numpy()
+        moved = logits.detach().cpu().double().numpy()
         eps = torch.finfo(logits.dtype).eps
-        off, rounding = np.abs(self.logits - found).max(), 16 * eps * np.abs(self.logits).max()
+        off, rounding = np.abs(self.logits - moved).max(), 16 * eps * np.abs(self.logits).max()
         # some models take their softmax in float32 whatever they compute in otherwise
         share = max(1e-4, 16 * eps)
         if off <= rounding or off <= rounding + share * self._reach:

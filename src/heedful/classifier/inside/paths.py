@@ -112,10 +112,10 @@ def check_all_mixing(attention: Attention, trace: Trace, pull: Pull) -> None:
     tensors = [tensor for step in attention.steps for tensor, _ in step.parts]
     direction = torch.cos(torch.arange(last.shape[-1], device=last.device)).to(last.dtype)  # one that no norm takes out
     with altered([(node, nothing) for node in products_of(sources_of(tensors, trace, attention.name), trace)]):
-        found = pull((last[0, -1] * direction).sum(), trace.leaves)
+        gradients = pull((last[0, -1] * direction).sum(), trace.leaves)
     there = {last.shape[1] - 1 - shift for shift in trace.shifts}
     others = [t for t in range(len(trace.leaves[0])) if t not in there]
-    if any(gradient is not None and bool(gradient[others].any()) for gradient in found):
+    if any(gradient is not None and bool(gradient[others].any()) for gradient in gradients):
         without = sorted(set(range(attention.n_layers)) - set(attention.with_weights))
         where = f" (layers without any: {', '.join(map(str, without))})" if without else ""
         raise ModelError(

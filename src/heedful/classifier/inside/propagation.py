@@ -88,8 +88,8 @@ class AttnLRP(TorchFunctionMode):
         >>> _ = model.weight.copy_(torch.tensor([[3.0, 1.0]])), model.bias.fill_(0.5)
         >>> with AttnLRP(model) as rules:
         ...     y = model(x) * x[:, :1]  # 5.5 times 2
-        >>> found = rules.relevance(y, x, torch.ones(1, 1))
-        >>> found.scores, found.explained, found.constants
+        >>> result = rules.relevance(y, x, torch.ones(1, 1))
+        >>> result.scores, result.explained, result.constants
         (tensor([[11.5000, -1.0000]]), 11.0, 0.5)
     """
 
@@ -157,8 +157,8 @@ class AttnLRP(TorchFunctionMode):
         kept: list[float] = []
         with altered(self._rules(depends, kept)):
             wanted = [*leaves, *(edge for edge, _ in added)]
-            found = torch.autograd.grad(logits, wanted, weights, retain_graph=True)
-        gradients, others = found[: len(leaves)], found[len(leaves) :]
+            all_gradients = torch.autograd.grad(logits, wanted, weights, retain_graph=True)
+        gradients, others = all_gradients[: len(leaves)], all_gradients[len(leaves) :]
         shares = [wide(g) * wide(value) for g, (_, value) in zip(others, added, strict=True)]
         outputs = wide(weights) * wide(logits.detach())
         scores = torch.cat([leaf.detach() * g for leaf, g in zip(given, gradients, strict=True)], dim=-1)

@@ -24,7 +24,7 @@ def readout_of(trace: Trace, pull: Pull, name: str) -> Float64[np.ndarray, " pos
     last = trace.last
     if last is None:
         raise ModelError(f"{name} does not give its last layer: {INSTEAD}")
-    gradients = [found for logit in trace.logits if (found := pull(logit, [last])[0]) is not None]
+    gradients = [pulled for logit in trace.logits if (pulled := pull(logit, [last])[0]) is not None]
     if len(gradients) < len(trace.logits):
         raise ModelError(f"{name} does not read its logits from its last layer: {INSTEAD}")
     norms = torch.stack([wide(gradient[0]).norm(dim=-1) for gradient in gradients]).sum(0).cpu().numpy()

@@ -70,10 +70,10 @@ def _values(weights: Tensor, source: GradientEdge, given: Tensor, pull: Pull, na
         components = torch.arange(start, min(start + n_queries, size), device=given.device)
         chosen = torch.zeros_like(given).view(n_queries, heads, size)
         chosen[components - start, :, components] = 1.0
-        (found,) = pull(given, [source], chosen.view_as(given))
-        if found is None:
+        (gradient,) = pull(given, [source], chosen.view_as(given))
+        if gradient is None:
             raise ModelError(f"{name} shows no linear map behind its attention weights: {INSTEAD}")
-        values[:, :, components] = as_returned(weights, source, found)[0, :, : len(components)].mT
+        values[:, :, components] = as_returned(weights, source, gradient)[0, :, : len(components)].mT
     return values
 
 

@@ -83,9 +83,9 @@ class Words:
         with ExitStack() as hooks:
             for table in named or others:
                 hooks.callback(table.register_forward_hook(exchange, with_kwargs=True).remove)
-            found = list[Tensor]()
-            yield found
-        found.extend(leaves.values() if points is None and not any(elsewhere) else [])
+            vectors = list[Tensor]()
+            yield vectors
+        vectors.extend(leaves.values() if points is None and not any(elsewhere) else [])
         self.tables, self.shifts = tables, shifts
 
 

@@ -66,15 +66,15 @@ def on_device(function: Callable[[Any], Any], games: Sequence[Any], device: str)
     for game in games:
         check_game(game)
     place, target = _usable(device), first_target(settings["tolerance"])
-    found: list[Any] = [None] * len(games)
+    done: list[Any] = [None] * len(games)
     for group in _groups(games, cells(place)):
         results = _results(method, settings, [games[i] for i in group], place, target)
         for i, result in zip(group, results, strict=True):
-            found[i] = result
-    left = [i for i, result in enumerate(found) if result is None]
+            done[i] = result
+    left = [i for i, result in enumerate(done) if result is None]
     for i, result in zip(left, in_parallel(function, [games[i] for i in left]), strict=True):
-        found[i] = result
-    return found
+        done[i] = result
+    return done
 
 
 def _method(function: Callable[[RatioGame], Any]) -> tuple[Method, Settings]:
@@ -126,12 +126,15 @@ def _results(
 ) -> Iterator[Result | None]:
     """Results of games that go side by side; None for those that miss the tolerance."""
     group = Group(_prepared(games, device), [game.n_units for game in games])
-    of = method(group, target, settings)
-    own = torch.arange(of.values.shape[-1], device=device) < group.game.n_units
-    largest = abs(of.values * own[:, None]).amax(-1)
-    met = ((of.bound <= settings["tolerance"] * largest) & largest.isfinite()).all(-1)  # not where anything is NaN
+    attempt = method(group, target, settings)
+    real = torch.arange(attempt.values.shape[-1], device=device) < group.game.n_units
+    largest = abs(attempt.values * real[:, None]).amax(-1)
+    met = ((attempt.bound <= settings["tolerance"] * largest) & largest.isfinite()).all(-1)  # not where anything is NaN
     result = LimeFit if method is _lime else semivalues.Semivalue
-    columns = (tensor.cpu().numpy() for tensor in (met, of.values.mT, of.offset, of.bound.amax(-1), of.nodes))
+    columns = (
+        tensor.cpu().numpy()
+        for tensor in (met, attempt.values.mT, attempt.offset, attempt.bound.amax(-1), attempt.nodes)
+    )
     for game, certain, values, offset, bound, nodes in zip(games, *columns, strict=True):
         shape, d = game.outputs, game.n_units
         scores = values[:d].reshape(d, *shape).copy()
@@ -142,17 +145,17 @@ def _prepared(games: list[RatioGame], device: torch.device) -> Prepared:
     """The games side by side, units that a game does not have without any term."""
     sizes = torch.tensor([[game.n_units] for game in games], device=device)
     heads, most = games[0].n_heads, int(sizes.max())
-    own = (torch.arange(most, device=device) < sizes)[:, None].expand(-1, heads, -1)
+    real = (torch.arange(most, device=device) < sizes)[:, None].expand(-1, heads, -1)
 
     def joined(arrays: Iterable[np.ndarray]) -> torch.Tensor:
         return torch.from_numpy(np.concatenate([array.ravel() for array in arrays])).to(device)
 
     def of_units(terms: list[Terms]) -> tuple[torch.Tensor, torch.Tensor]:
-        log_weight = torch.full(own.shape, -math.inf, dtype=torch.float64, device=device)
-        log_weight[own] = joined(each.log_weight for each in terms)
-        flat = joined(each.value for each in terms).reshape(int(own.sum()), -1)
-        value = flat.new_zeros(*own.shape, flat.shape[1])
-        value[own] = flat
+        log_weight = torch.full(real.shape, -math.inf, dtype=torch.float64, device=device)
+        log_weight[real] = joined(each.log_weight for each in terms)
+        flat = joined(each.value for each in terms).reshape(int(real.sum()), -1)
+        value = flat.new_zeros(*real.shape, flat.shape[1])
+        value[real] = flat
         return log_weight, value.mT
 
     log_kept, kept = of_units([game.kept for game in games])
@@ -173,8 +176,8 @@ def _shapley(group: Group, target: float, _: Settings) -> Attempt:
 def _semivalue(group: Group, target: float, settings: Settings) -> Attempt:
     def of_size(d: int) -> OfSize:
         density = settings.get("density")
-        found = semivalues.HALF if density is None else semivalues.mixture_of(density, d - 1, target)
-        return np.array([*found.total, *found.missed]), Chances(found.p, found.weight[:, 0]), found.weight
+        mixture = semivalues.HALF if density is None else semivalues.mixture_of(density, d - 1, target)
+        return np.array([*mixture.total, *mixture.missed]), Chances(mixture.p, mixture.weight[:, 0]), mixture.weight
 
     done, (total, missed) = _mixed(group, target, of_size)
     return semivalues.certified(group.game, done, total, missed)

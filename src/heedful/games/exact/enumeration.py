@@ -69,8 +69,8 @@ def owen(game: Function, unions: Int64[np.ndarray, " units"]) -> Float64[np.ndar
     coalitions = subsets(int(unions.max()) + 1)
     members = [np.flatnonzero(unions == union) for union in range(coalitions.shape[1])]
     values = [
-        shapley(_inside(game, coalitions[~coalitions[:, union]], unions, own), len(own))
-        for union, own in enumerate(members)
+        shapley(_inside(game, coalitions[~coalitions[:, union]], unions, inside), len(inside))
+        for union, inside in enumerate(members)
     ]
     return np.concatenate(values)[np.argsort(np.concatenate(members))]
 
@@ -79,7 +79,7 @@ def _inside(
     game: Function,
     others: Bool[np.ndarray, "coalitions unions"],
     unions: Int64[np.ndarray, " units"],
-    own: Int64[np.ndarray, " own"],
+    members: Int64[np.ndarray, " own"],
 ) -> Function:
     """The game among the units of one union: mean value over which other unions are kept, weighted as Shapley does."""
     n_unions, kept = others.shape[1], others.sum(1).tolist()
@@ -87,7 +87,7 @@ def _inside(
 
     def value(masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, "n ..."]:
         both = np.repeat(others[None, :, unions], len(masks), axis=0)
-        both[:, :, own] = masks[:, None]
+        both[:, :, members] = masks[:, None]
         values = np.asarray(game(both.reshape(-1, len(unions))))
         result: Array = np.tensordot(share, values.reshape(*both.shape[:2], *values.shape[1:]), axes=([0], [1]))
         return result

@@ -113,8 +113,8 @@ def _sums(row: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
 @lru_cache(maxsize=4096)
 def _mixtures(d: int, kernel_width: float, target: float) -> tuple[Mixture, Mixture]:
     """Mixtures on the same chances: of the size weights, and of the weights of changes between sizes."""
-    of = weights(d, kernel_width)
-    whole, steps = mixtures([(of.sizes[:, :1], True), (of.steps[:, None], False)], target)
+    lime_weights = weights(d, kernel_width)
+    whole, steps = mixtures([(lime_weights.sizes[:, :1], True), (lime_weights.steps[:, None], False)], target)
     return whole, steps
 
 
@@ -199,14 +199,25 @@ def equations(
     d: int, kernel_width: float, penalty: float, target: float
 ) -> tuple[Float64[np.ndarray, " numbers"], rules.Chances, Float64[np.ndarray, "columns 1"]]:
     """For d units: the numbers of `Equations`, chances and weights of the slopes, weights of the expected values."""
-    of, (whole, steps) = weights(d, kernel_width), _mixtures(d, kernel_width, 0.1 * target)
-    ridge = penalty * math.exp(min(-of.log_scale, 700.0))
+    lime_weights, (whole, steps) = weights(d, kernel_width), _mixtures(d, kernel_width, 0.1 * target)
+    ridge = penalty * math.exp(min(-lime_weights.log_scale, 700.0))
     # relative to their pivots: a narrow kernel's own may be as small as 1e-280
-    own, together = whole.weight[:, 0] * whole.p * (1.0 - whole.p) / of.between, steps.weight[:, 0] / of.along
-    shares = [of.along / (of.along + ridge), of.between / (of.between + ridge)]
-    missed = [float(whole.missed[0]) / of.between, float(steps.missed[0]) / of.along]
-    numbers = [d, of.mean, *shares, whole.ends[0, 0] / of.total, abs(own).sum(), abs(together).sum(), *missed]
-    return np.array(numbers), rules.Chances(whole.p, own, together), whole.weight / of.total
+    differences, together = (
+        whole.weight[:, 0] * whole.p * (1.0 - whole.p) / lime_weights.between,
+        steps.weight[:, 0] / lime_weights.along,
+    )
+    shares = [lime_weights.along / (lime_weights.along + ridge), lime_weights.between / (lime_weights.between + ridge)]
+    missed = [float(whole.missed[0]) / lime_weights.between, float(steps.missed[0]) / lime_weights.along]
+    numbers = [
+        d,
+        lime_weights.mean,
+        *shares,
+        whole.ends[0, 0] / lime_weights.total,
+        abs(differences).sum(),
+        abs(together).sum(),
+        *missed,
+    ]
+    return np.array(numbers), rules.Chances(whole.p, differences, together), whole.weight / lime_weights.total
 
 
 def _attempt(game: Prepared, kernel_width: float, penalty: float, target: float) -> engine.Attempt:
@@ -222,24 +233,24 @@ def _attempt(game: Prepared, kernel_width: float, penalty: float, target: float)
     return solved(game, replace(done, mean=done.mean @ columns), Equations(*numbers[:, None]))
 
 
-def solved(game: Prepared, done: engine.Pass, of: Equations) -> engine.Attempt:
+def solved(game: Prepared, done: engine.Pass, known: Equations) -> engine.Attempt:
     """Coefficients and intercepts of one game or many, `done.mean` holding the weighted sum of expected values."""
     nothing, centre = game.values.nothing.mean(-2), game.values.centre.mean(-2)
-    common = of.along * done.together / of.units
-    own = done.slope - (done.slope.sum(-1) / of.units)[..., None]
-    coefficients = common[..., None] + of.between[..., None] * own
+    common = known.along * done.together / known.units
+    differences = done.slope - (done.slope.sum(-1) / known.units)[..., None]
+    coefficients = common[..., None] + known.between[..., None] * differences
     # the mean over all masks; the whole text has value 0 here
-    average = done.mean[..., 0] + nothing * of.nothing
-    intercept = average - of.mean * common + centre
-    return engine.Attempt(coefficients, *_bounds(game, done, of), done.points, intercept)
+    average = done.mean[..., 0] + nothing * known.nothing
+    intercept = average - known.mean * common + centre
+    return engine.Attempt(coefficients, *_bounds(game, done, known), done.points, intercept)
 
 
-def _bounds(game: Prepared, done: engine.Pass, of: Equations) -> tuple[engine.PerOutput, engine.PerOutput]:
+def _bounds(game: Prepared, done: engine.Pass, known: Equations) -> tuple[engine.PerOutput, engine.PerOutput]:
     """Errors (quadrature, rounding) of the common slope and of each unit's difference from it together."""
     reach = bounds.first_scale(game)
     quadrature, rounding = bounds.of_differences(game, done.recipe)
-    common = of.sum_steps * (quadrature + done.missed) + of.missed_steps * reach
+    common = known.sum_steps * (quadrature + done.missed) + known.missed_steps * reach
     # a difference from the mean over units is one of first differences; k (d - k) / d^2 is at most 1/4
-    own = 2.0 * of.sum * (quadrature + done.missed) + 0.5 * of.missed * reach
-    noise = of.along * of.sum_steps * rounding + 2.0 * of.between * of.sum * rounding
-    return of.along * common + of.between * own, noise
+    differences = 2.0 * known.sum * (quadrature + done.missed) + 0.5 * known.missed * reach
+    noise = known.along * known.sum_steps * rounding + 2.0 * known.between * known.sum * rounding
+    return known.along * common + known.between * differences, noise

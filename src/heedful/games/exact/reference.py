@@ -81,16 +81,16 @@ def lime(game: RatioGame, kernel_width: Number) -> Float64[np.ndarray, "units ..
     """LIME's limit from its normal equations, the size weights written as a mixture of binomials."""
     d = game.n_units
     q = weights(d, float(kernel_width)).sizes[:, 0]
-    found = sizes.mixture(q[:, None], 0.0, ends=True)
+    mixture = sizes.mixture(q[:, None], 0.0, ends=True)
     k = np.arange(d + 1)
     one, pair = q @ k / d, q @ (k * (k - 1)) / (d * (d - 1))
     normal = np.block([[np.array([[q.sum()]]), np.full((1, d), one)],
                        [np.full((d, 1), one), np.full((d, d), pair) + (one - pair) * np.eye(d)]])  # fmt: skip
     nothing, everything = (np.ravel(value) for value in game.ends())
     right = np.zeros((d + 1, len(nothing)))
-    right[0] = found.ends[0, 0] * nothing + found.ends[1, 0] * everything
-    right[1:] = found.ends[1, 0] * everything
-    for p, share in zip(found.p, found.weight[:, 0], strict=True):
+    right[0] = mixture.ends[0, 0] * nothing + mixture.ends[1, 0] * everything
+    right[1:] = mixture.ends[1, 0] * everything
+    for p, share in zip(mixture.p, mixture.weight[:, 0], strict=True):
         mean, change = averages(game, p)
         right[0] += share * mean
         right[1:] += share * p * (mean + (1 - p) * change)

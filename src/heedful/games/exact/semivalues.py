@@ -128,8 +128,8 @@ def semivalue(game: RatioGame, density: Density | Beta, tolerance: Number = 1e-9
         (array([ 0.575, -2.175]), array([ 0.6 , -2.15]))
     """
     prepared = prepare(game)
-    of = partial(mixture_of, density, game.n_units - 1)
-    return _finish(game, engine.refine(partial(_attempt_mixture, prepared, of), tolerance), game.ends()[0])
+    mixture_for = partial(mixture_of, density, game.n_units - 1)
+    return _finish(game, engine.refine(partial(_attempt_mixture, prepared, mixture_for), tolerance), game.ends()[0])
 
 
 def mixture_of(density: Density | Beta, others: int, target: float) -> Mixture:
@@ -148,14 +148,14 @@ def _beta_mixture(density: Beta, others: int, target: float) -> Mixture:
 
 def _density_mixture(density: Density, others: int, target: float) -> Mixture:
     sizes, error = density_sizes(density, others)
-    found = mixture(sizes[:, None], 0.1 * target)
-    return replace(found, missed=found.missed + error)
+    fitted = mixture(sizes[:, None], 0.1 * target)
+    return replace(fitted, missed=fitted.missed + error)
 
 
-def _attempt_mixture(game: Prepared, of: MixtureOf, target: float) -> engine.Attempt:
-    found = of(target)
-    done = engine.run(game, target, partial(rules.mixed, chances=rules.Chances(found.p, found.weight[:, 0])))
-    return certified(game, done, float(found.total[0]), float(found.missed[0]))
+def _attempt_mixture(game: Prepared, mixture_for: MixtureOf, target: float) -> engine.Attempt:
+    mixture = mixture_for(target)
+    done = engine.run(game, target, partial(rules.mixed, chances=rules.Chances(mixture.p, mixture.weight[:, 0])))
+    return certified(game, done, float(mixture.total[0]), float(mixture.missed[0]))
 
 
 def _finish(game: RatioGame, result: engine.Attempt, base: Array) -> Semivalue:

@@ -46,12 +46,12 @@ def all_nodes(game: Prepared, recipe: ExponentialSum) -> Nodes:
     """The nodes of every head, for its own range of total weights."""
     log_u, share, head = [], [], []
     for h in range(game.n_heads):
-        own, weight = recipe.nodes(float(game.weights.lowest[h]), float(game.weights.highest[h]))
+        log_points, weight = recipe.nodes(float(game.weights.lowest[h]), float(game.weights.highest[h]))
         if np.isneginf(game.weights.floor[h]):
-            own, weight = np.append(own, np.inf), np.append(weight, 1.0)
-        log_u.append(own)
+            log_points, weight = np.append(log_points, np.inf), np.append(weight, 1.0)
+        log_u.append(log_points)
         share.append(weight)
-        head.append(np.full(len(own), h))
+        head.append(np.full(len(log_points), h))
     return Nodes(np.concatenate(log_u), np.concatenate(share), np.concatenate(head))
 
 
@@ -90,13 +90,15 @@ class Tables:
 
 def tables(game: Prepared, nodes: Nodes) -> Tables:
     """Fill the tables of a block of nodes."""
-    head, of, values = nodes.head, game.weights, game.values
-    unit_weights = (of.kept_high, of.high, of.low, of.ratio, of.gap)
+    head, weights, values = nodes.head, game.weights, game.values
+    unit_weights = (weights.kept_high, weights.high, weights.low, weights.ratio, weights.gap)
     unit_values = (values.heavy, values.light, values.excess)
     filled, stats, sums = kernels.fill((head, nodes.log_u), unit_weights, unit_values)
     last = np.asarray(np.isposinf(nodes.log_u))
     log_u = np.where(last, 0.0, nodes.log_u)
-    fixed, smallest = (np.exp(np.minimum(log_u + log[head], kernels.OVERFLOW)) for log in (of.fixed, of.floor))
+    fixed, smallest = (
+        np.exp(np.minimum(log_u + log[head], kernels.OVERFLOW)) for log in (weights.fixed, weights.floor)
+    )
     base = np.where(last[:, None], values.empty[head], fixed[:, None] * values.fixed[head])
     scale = nodes.share * np.exp(-smallest) / game.n_heads
     mass = np.abs(base) + sums[..., 0] + sums[..., 1]

@@ -136,9 +136,9 @@ def run(game: Prepared, target: float, rule: Uniform | Mixed) -> Pass:
         block = _tables(game, part)
         chosen = rule(block, Allowance(difference[part.game], mean[part.game], share[part.game]), part.game)
         missed = chosen.relative[:, None] * block.steepest
-        found = (*_marginals(block, chosen, rule.columns, most), missed, chosen.count.double())
+        per_block = (*_marginals(block, chosen, rule.columns, most), missed, chosen.count.double())
         lengths = part.game.bincount(minlength=n_games)
-        of_games = [torch.segment_reduce(rows, "sum", lengths=lengths) for rows in found]
+        of_games = [torch.segment_reduce(rows, "sum", lengths=lengths) for rows in per_block]
         sums = [total + more for total, more in zip(sums, of_games, strict=True)] if sums else of_games
     slope, together, value, missed, points = sums
     return Pass(slope, together, value, missed, recipe, points)
@@ -155,7 +155,9 @@ def _all_nodes(game: Prepared, recipe: ExponentialSum) -> Nodes:
     u, share = (start.new_tensor(lumped) for lumped in recipe.lumps)
     steps = recipe.step * torch.arange(1, int(length.max()) - LUMPED + 1, dtype=start.dtype, device=start.device)
     log_u, share = torch.cat([u.log(), steps]), torch.cat([share, torch.full_like(steps, recipe.step)])
-    game_of, head_of, start_of = (of.flatten().repeat_interleave(length.flatten()) for of in (games, heads, start))
+    game_of, head_of, start_of = (
+        per_head.flatten().repeat_interleave(length.flatten()) for per_head in (games, heads, start)
+    )
     return Nodes(game_of, head_of, start_of + log_u[place], share[place])
 
 
@@ -179,18 +181,18 @@ def _tables(game: Prepared, nodes: Nodes) -> Tables:
     return Tables(arrays, *losses, scale[:, None] * mass, scale[:, None] * steepest)
 
 
-def _at_nodes(of: Weights, head: tuple[WholePerNode, WholePerNode], log_u: PerNode) -> tuple[torch.Tensor, ...]:
+def _at_nodes(weights: Weights, head: tuple[WholePerNode, WholePerNode], log_u: PerNode) -> tuple[torch.Tensor, ...]:
     """What the weights come to at nodes u of the heads that `head` selects.
 
     Returns:
         u times the larger and the smaller weight of every unit, exp(-u * difference) and 1 minus that; u times the
         fixed weight, and exp(-u * smallest total weight).
     """
-    log_high = log_u[:, None] + of.high[head]
+    log_high = log_u[:, None] + weights.high[head]
     high = torch.exp(log_high.clip(max=OVERFLOW))
-    light = high * of.ratio[head] if log_high.max() < OVERFLOW else torch.exp(log_u[:, None] + of.low[head])
-    difference = high * of.gap[head]
-    fixed, smallest = (torch.exp((log_u + log[head]).clip(max=OVERFLOW)) for log in (of.fixed, of.floor))
+    light = high * weights.ratio[head] if log_high.max() < OVERFLOW else torch.exp(log_u[:, None] + weights.low[head])
+    difference = high * weights.gap[head]
+    fixed, smallest = (torch.exp((log_u + log[head]).clip(max=OVERFLOW)) for log in (weights.fixed, weights.floor))
     return high, light, torch.exp(-difference), -torch.expm1(-difference), fixed, torch.exp(-smallest)
 
 

@@ -118,8 +118,8 @@ def fit(game: Game, n_samples: int = 1000, sampling: str = "mixed", *, fixed: bo
 
     Example:
         >>> kept = Terms(np.log([[1.0, 3.0, 4.0]]), np.array([[2.0, -2.0, 0.5]]))
-        >>> found = fit(RatioGame(kept, Terms.none(1, 3), Terms(np.log([2.0]), np.ones(1))))
-        >>> found.share.round(6), found.value.round(6), round(found.fidelity, 9)
+        >>> result = fit(RatioGame(kept, Terms.none(1, 3), Terms(np.log([2.0]), np.ones(1))))
+        >>> result.share.round(6), result.value.round(6), round(result.fidelity, 9)
         (array([0.1, 0.3, 0.4]), array([ 2. , -2. ,  0.5]), 1.0)
     """
     check(n_samples, sampling)
@@ -132,9 +132,9 @@ def fit(game: Game, n_samples: int = 1000, sampling: str = "mixed", *, fixed: bo
     ends = np.cumsum([len(part) for part in parts])[:-1]
     samples = [_sample(*pair, listed) for pair in zip(parts, np.split(values, ends), strict=True)]
     fitted = samples[0] if fixed else samples[0].rows(slice(1, None))  # the first is the empty mask
-    found = best_fit(fitted, None if listed else samples[1], fixed)
-    head = (found.importance, found.value, found.fixed_importance, found.fixed_value)
-    empty = found.fixed_value if fixed else float(values[0])
+    best = best_fit(fitted, None if listed else samples[1], fixed)
+    head = (best.importance, best.value, best.fixed_importance, best.fixed_value)
+    empty = best.fixed_value if fixed else float(values[0])
     test = fitted if listed else samples[2]
     fidelity = test.r2(_game(*head, empty)(test.masks))
     if not fidelity > _BETTER:
@@ -142,7 +142,7 @@ def fit(game: Game, n_samples: int = 1000, sampling: str = "mixed", *, fixed: bo
             f"the SLALOM surrogate fits this prediction no better than a constant (R2 {fidelity:.2g} on "
             f"{len(test.values)} masks): raise n_samples, or use permutation-shap, kernel-shap or lime"
         )
-    return Slalom(*head, empty, fidelity, 0 if listed else len(test.values), len(values), found.ridge)
+    return Slalom(*head, empty, fidelity, 0 if listed else len(test.values), len(values), best.ridge)
 
 
 def check(n_samples: int, sampling: str) -> None:

@@ -49,8 +49,8 @@ class Sample:
     @cached_property
     def spread(self) -> float:
         """Their weighted standard deviation; 0 if they differ by rounding alone."""
-        found = self.deviation(self.values - self.level)
-        return found if found > _CONSTANT * np.abs(self.values).max() else 0.0
+        deviation = self.deviation(self.values - self.level)
+        return deviation if deviation > _CONSTANT * np.abs(self.values).max() else 0.0
 
     def deviation(self, differences: Rows) -> float:
         """Root of the weighted mean square, without over- or underflow."""
@@ -93,8 +93,8 @@ def best_fit(sample: Sample, validation: Sample | None, fixed: bool) -> Fitted:
 
     Example:
         >>> masks = np.array([[True, False], [False, True], [True, True]])
-        >>> found = best_fit(Sample(masks, np.array([1.0, 2.0, 1.75]), np.ones(3)), None, fixed=False)
-        >>> np.exp(found.importance).round(6), found.value.round(6)
+        >>> result = best_fit(Sample(masks, np.array([1.0, 2.0, 1.75]), np.ones(3)), None, fixed=False)
+        >>> np.exp(result.importance).round(6), result.value.round(6)
         (array([0.25, 0.75]), array([1., 2.]))
     """
     problem = _Problem(sample, fixed)

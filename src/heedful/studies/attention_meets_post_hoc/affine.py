@@ -123,21 +123,21 @@ def summary(measured: pa.Table) -> pa.Table:
     return report(
         key
         | part
-        | {"texts": len(of["text"]), "kappa": mean(of["kappa"])}
+        | {"texts": len(values["text"]), "kappa": mean(values["kappa"])}
         | intervals.columns(
             {
-                "fitted": intervals.quantile(of["fitted"]),
-                "fitted_25": intervals.quantile(of["fitted"], 0.25),
-                "fitted_75": intervals.quantile(of["fitted"], 0.75),
-                "error": intervals.quantile(of["error"]),
-                "scaled_error": intervals.quantile(of["scaled_error"]),
-                "correlation": intervals.quantile(of["correlation"]),
-                "kendall": intervals.mean(of["kendall"]),
-                "sign": intervals.share(of["sign"]),
+                "fitted": intervals.quantile(values["fitted"]),
+                "fitted_25": intervals.quantile(values["fitted"], 0.25),
+                "fitted_75": intervals.quantile(values["fitted"], 0.75),
+                "error": intervals.quantile(values["error"]),
+                "scaled_error": intervals.quantile(values["scaled_error"]),
+                "correlation": intervals.quantile(values["correlation"]),
+                "kendall": intervals.mean(values["kendall"]),
+                "sign": intervals.share(values["sign"]),
             }
         )
         for key, columns in groups(measured, "width", "formula")
-        for part, of in binned(columns, "n_units", "n_effective", "fixed")
+        for part, values in binned(columns, "n_units", "n_effective", "fixed")
     )
 
 
@@ -157,11 +157,11 @@ def _against(game: RatioGame, limit: Vector, width: float) -> list[Row]:
     rows = []
     for name, image in images.items():
         row = compared(image, limit)
-        own = constant if name == "affine" else math.nan
+        stated = constant if name == "affine" else math.nan
         rows.append(
             {
                 "formula": name,
-                "kappa": own,
+                "kappa": stated,
                 "fitted": row["scale"] * (constant if name == "affine" else 1.0),
                 "error": row["error"],
                 "scaled_error": row["scaled_error"],

@@ -55,8 +55,8 @@ def measure(
 
     Example:
         >>> import heedful
-        >>> found = measure(heedful.load("demo"), ["The plot was dull, but the actors were good."], ["logit"])
-        >>> found.num_rows, found.column_names[:4]
+        >>> result = measure(heedful.load("demo"), ["The plot was dull, but the actors were good."], ["logit"])
+        >>> result.num_rows, result.column_names[:4]
         (1, ['text', 'n_units', 'output', 'n_effective'])
     """
     rows: list[Row] = []
@@ -119,21 +119,21 @@ def summary(measured: pa.Table, *keys: str) -> pa.Table:
         One row an output and part: output, by, least, most (as in `formulas.summary`), texts, and `means`.
     """
     return report(
-        key | part | {"texts": len(of["text"])} | means(of)
+        key | part | {"texts": len(values["text"])} | means(values)
         for key, columns in groups(measured, *(keys or ("output",)))
-        for part, of in binned(columns, "n_units", "n_effective")
+        for part, values in binned(columns, "n_units", "n_effective")
     )
 
 
-def means(of: dict[str, np.ndarray]) -> Row:
+def means(values: dict[str, np.ndarray]) -> Row:
     """Return means over texts with their intervals.
 
     Of kendall_size, kendall, top5, chance5, sign, against, first (place is 1), against_mass.
     """
     return intervals.columns(
-        {name: intervals.mean(of[name]) for name in ("kendall_size", "kendall")}
-        | {name: intervals.share(of[name]) for name in ("top5", "chance5", "sign", "against")}
-        | {"first": intervals.share(of["place"] == 1), "against_mass": intervals.share(of["against_mass"])}
+        {name: intervals.mean(values[name]) for name in ("kendall_size", "kendall")}
+        | {name: intervals.share(values[name]) for name in ("top5", "chance5", "sign", "against")}
+        | {"first": intervals.share(values["place"] == 1), "against_mass": intervals.share(values["against_mass"])}
     )
 
 

@@ -93,10 +93,10 @@ def _attention() -> tuple[Claim, ...]:
         "against": ("the most attended word hardly ever speaks against the prediction: share of texts", "share", None),
     }
     where = (("output", OUTPUT), ("by", "all"))
-    found = []
+    claims = []
     for figure, (statement, unit, least) in figures.items():
         bounds = {"most": RARE} if least is None else {"least": least}
-        found += [
+        claims += [
             Claim(statement, "attention.summary", where, figure, unit, **bounds),
             Claim(
                 "the same, on average over trainings",
@@ -107,4 +107,4 @@ def _attention() -> tuple[Claim, ...]:
                 **bounds,
             ),
         ]
-    return tuple(found)
+    return tuple(claims)

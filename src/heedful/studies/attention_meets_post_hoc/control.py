@@ -73,8 +73,8 @@ def measure(
 
     Example:
         >>> import heedful
-        >>> found = measure(heedful.load("demo"), heedful.data.planted.generate(2, seed=9), ["shapley-exact"])
-        >>> sorted(set(found["role"].to_pylist()))
+        >>> result = measure(heedful.load("demo"), heedful.data.planted.generate(2, seed=9), ["shapley-exact"])
+        >>> sorted(set(result["role"].to_pylist()))
         ['against', 'for', 'modifier', 'neutral']
     """
     chosen = [registry.get(name) for name in methods]
@@ -111,8 +111,11 @@ def summary(measured: pa.Table) -> pa.Table:
         (share of words against that get a negative score); each of these figures with its interval over reviews.
     """
     rows = []
-    for key, of in groups(measured.filter(measured["correct"]), "method", "signed"):
-        reviews = [_review(of["role"][rows_], of["score"][rows_], of["strength"][rows_]) for rows_ in _runs(of["text"])]
+    for key, columns in groups(measured.filter(measured["correct"]), "method", "signed"):
+        reviews = [
+            _review(columns["role"][rows_], columns["score"][rows_], columns["strength"][rows_])
+            for rows_ in _runs(columns["text"])
+        ]
         figures = {
             name: (intervals.mean if name == "strength" else intervals.share)(
                 np.array([getattr(review, name) for review in reviews])
@@ -125,7 +128,7 @@ def summary(measured: pa.Table) -> pa.Table:
 
 def accuracy(measured: pa.Table) -> intervals.Estimate:
     """Return the share of the reviews that the classifier gets right."""
-    by_text = {key["text"]: bool(of["correct"][0]) for key, of in groups(measured, "text")}
+    by_text = {key["text"]: bool(columns["correct"][0]) for key, columns in groups(measured, "text")}
     return intervals.share(np.array(list(by_text.values())))
 
 

@@ -36,17 +36,17 @@ def summary(measured: pa.Table, margins: Mapping[str, float], most_noise: float)
         One row a variant, source and figure: variant, source, figure, margin, std_error, difference (with its interval
         and number of texts), verdict.
     """
-    found = {(key["variant"], key["source"]): of for key, of in groups(measured, "variant", "source")}
-    standard = next(iter(found))[0]
+    variants = {(key["variant"], key["source"]): columns for key, columns in groups(measured, "variant", "source")}
+    standard = next(iter(variants))[0]
     rows: list[Row] = []
-    for (variant, source), of in found.items():
+    for (variant, source), columns in variants.items():
         if variant == standard:
             continue
-        other = found.get((standard, source), found[standard, EXACT])
-        _, mine, theirs = np.intersect1d(of["text"], other["text"], return_indices=True)
-        noise = mean(of["std_error"])
+        other = variants.get((standard, source), variants[standard, EXACT])
+        _, mine, theirs = np.intersect1d(columns["text"], other["text"], return_indices=True)
+        noise = mean(columns["std_error"])
         for figure, margin in margins.items():
-            pairs = of[figure][mine].astype(np.float64) - other[figure][theirs].astype(np.float64)
+            pairs = columns[figure][mine].astype(np.float64) - other[figure][theirs].astype(np.float64)
             difference = intervals.mean(pairs)
             verdict = judge(difference.low, difference.high, least=-margin, most=margin)
             rows.append(

@@ -69,8 +69,8 @@ def measure(
 
     Example:
         >>> import heedful
-        >>> found = measure(heedful.load("demo"), ["The plot was dull, but the actors were good."], [0.25])
-        >>> found.num_rows, found.column_names[:5]
+        >>> result = measure(heedful.load("demo"), ["The plot was dull, but the actors were good."], [0.25])
+        >>> result.num_rows, result.column_names[:5]
         (2, ['text', 'n_units', 'n_effective', 'width', 'formula'])
     """
     rows: list[Row] = []
@@ -101,21 +101,21 @@ def summary(measured: pa.Table) -> pa.Table:
     return report(
         key
         | part
-        | {"texts": len(of["text"])}
+        | {"texts": len(values["text"])}
         | intervals.columns(
             {
-                "l2": intervals.mean(of["l2"]),
-                "error": intervals.quantile(of["error"]),
-                "error_mean": intervals.mean(of["error"]),
-                "error_90": intervals.quantile(of["error"], 0.9),
-                "scale": intervals.quantile(of["scale"]),
-                "scaled_error": intervals.quantile(of["scaled_error"]),
-                "kendall": intervals.mean(of["kendall"]),
-                "sign": intervals.share(of["sign"]),
+                "l2": intervals.mean(values["l2"]),
+                "error": intervals.quantile(values["error"]),
+                "error_mean": intervals.mean(values["error"]),
+                "error_90": intervals.quantile(values["error"], 0.9),
+                "scale": intervals.quantile(values["scale"]),
+                "scaled_error": intervals.quantile(values["scaled_error"]),
+                "kendall": intervals.mean(values["kendall"]),
+                "sign": intervals.share(values["sign"]),
             }
         )
         for key, columns in groups(measured, "width", "formula")
-        for part, of in binned(columns, "n_units", "n_effective")
+        for part, values in binned(columns, "n_units", "n_effective")
     )
 
 
@@ -160,7 +160,7 @@ def sampled(
             for k, masking in enumerate(MASKINGS):
                 asked = replace(question, masking=masking)
                 seeds = [seed_of(seed, number, k, run) for run in range(repetitions)]
-                runs = np.stack([_run(asked, n_samples, own) for own in seeds])
+                runs = np.stack([_run(asked, n_samples, run_seed) for run_seed in seeds])
                 known = {"text": number, "n_units": runs.shape[1], "masking": masking}
                 rows += [known | row for row in _split(runs, references)]
     return table(rows)
@@ -175,20 +175,20 @@ def sampled_summary(measured: pa.Table) -> pa.Table:
         (means); each of these figures with its interval over texts.
     """
     rows = []
-    for key, of in groups(measured, "masking", "reference"):
-        bias2, noise2 = intervals.mean(of["bias2"]), intervals.mean(of["noise2"])
-        both = replace(intervals.mean(of["bias2"] + of["noise2"]), value=bias2.value + noise2.value)
+    for key, columns in groups(measured, "masking", "reference"):
+        bias2, noise2 = intervals.mean(columns["bias2"]), intervals.mean(columns["noise2"])
+        both = replace(intervals.mean(columns["bias2"] + columns["noise2"]), value=bias2.value + noise2.value)
         figures = {
             "bias": bias2.map(_root),
             "noise": noise2.map(_root),
             "error": both.map(_root),
-            "median_bias": intervals.quantile(of["bias2"]).map(_root),
-            "median_noise": intervals.quantile(of["noise2"]).map(_root),
-            "kendall": intervals.mean(of["kendall"]),
-            "sign": intervals.share(of["sign"]),
-            "noise_kendall": intervals.mean(of["noise_kendall"]),
+            "median_bias": intervals.quantile(columns["bias2"]).map(_root),
+            "median_noise": intervals.quantile(columns["noise2"]).map(_root),
+            "kendall": intervals.mean(columns["kendall"]),
+            "sign": intervals.share(columns["sign"]),
+            "noise_kendall": intervals.mean(columns["noise_kendall"]),
         }
-        rows.append(key | {"texts": len(of["text"])} | intervals.columns(figures))
+        rows.append(key | {"texts": len(columns["text"])} | intervals.columns(figures))
     return report(rows)
 
 
@@ -202,10 +202,10 @@ def matches(measured: pa.Table) -> pa.Table:
         texts, or "not settled").
     """
     rows = []
-    for key, of in groups(measured, "reference"):
+    for key, columns in groups(measured, "reference"):
         if key["reference"] not in FORMULAS:
             continue
-        delete, unk = (of["own_bias2"][of["masking"] == masking] for masking in MASKINGS)
+        delete, unk = (columns["own_bias2"][columns["masking"] == masking] for masking in MASKINGS)
         size = {"delete": intervals.mean(delete).map(_root), "unk": intervals.mean(unk).map(_root)}
         nearer = intervals.share(unk < delete)
         verdict = judge(nearer.low, nearer.high, least=0.5)

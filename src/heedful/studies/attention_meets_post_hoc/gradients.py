@@ -50,8 +50,8 @@ def measure(classifier: Classifier, texts: Sequence[str], *, track: Track = sile
 
     Example:
         >>> import heedful
-        >>> found = measure(heedful.load("demo"), ["The plot was dull."])
-        >>> [bool(difference < 1e-12) for difference in found["difference"].to_pylist()]
+        >>> result = measure(heedful.load("demo"), ["The plot was dull."])
+        >>> [bool(difference < 1e-12) for difference in result["difference"].to_pylist()]
         [True, True, False]
     """
     model = classifier.paper_model
@@ -62,9 +62,9 @@ def measure(classifier: Classifier, texts: Sequence[str], *, track: Track = sile
     rows: list[Row] = []
     for start in track(range(0, len(texts), _TOGETHER), "gradients"):
         encoded = [double.encode(text) for text in texts[start : start + _TOGETHER]]
-        own, by_query = form(encoded)
+        closed, by_query = form(encoded)
         truth = differentiated(double, encoded)
-        for i, (one, formula, exact) in enumerate(zip(encoded, own, truth, strict=True)):
+        for i, (one, formula, exact) in enumerate(zip(encoded, closed, truth, strict=True)):
             n = len(one)
             compared = (
                 (formula[1:n], exact[1:n]), (formula[:1] + by_query[i], exact[:1]), (formula[:1], exact[:1])
@@ -74,10 +74,10 @@ def measure(classifier: Classifier, texts: Sequence[str], *, track: Track = sile
                     "text": start + i,
                     "n_tokens": n,
                     "place": place,
-                    "difference": float((found - expected).abs().max()),
+                    "difference": float((gradient - expected).abs().max()),
                     "gradient": float(expected.abs().max()),
                 }
-                for place, (found, expected) in zip(PLACES, compared, strict=True)
+                for place, (gradient, expected) in zip(PLACES, compared, strict=True)
             ]
     return table(rows)
 
@@ -90,15 +90,15 @@ def summary(measured: pa.Table) -> pa.Table:
         text's largest component there), median_relative (over texts, with its interval).
     """
     rows = []
-    for key, of in groups(measured, "place"):
-        relative = of["difference"] / of["gradient"]
-        positions = int((of["n_tokens"] - 1).sum()) if key["place"] == PLACES[0] else len(relative)
+    for key, columns in groups(measured, "place"):
+        relative = columns["difference"] / columns["gradient"]
+        positions = int((columns["n_tokens"] - 1).sum()) if key["place"] == PLACES[0] else len(relative)
         rows.append(
             key
             | {
                 "texts": len(relative),
                 "positions": positions,
-                "difference": float(of["difference"].max()),
+                "difference": float(columns["difference"].max()),
                 "relative": float(relative.max()),
             }
             | intervals.columns({"median_relative": intervals.quantile(relative)})
@@ -144,8 +144,8 @@ def differentiated(classifier: Classifier, encoded: Sequence[Encoded]) -> Gradie
     with classifier.undisturbed(), torch.enable_grad():
         vectors = classifier.model.get_input_embeddings()(ids).detach().requires_grad_()
         logits = classifier.model(inputs_embeds=vectors, attention_mask=attended.long()).logits
-        (found,) = torch.autograd.grad(logits[:, POSITIVE].sum(), vectors)
-    return found
+        (gradients,) = torch.autograd.grad(logits[:, POSITIVE].sum(), vectors)
+    return gradients
 
 
 def stage(run: Run[Numbers]) -> Mapping[str, pa.Table]:

@@ -26,9 +26,9 @@ def figure_1(tables: Tables) -> Figure:
     bare(axes)
     image = np.ones((len(methods), len(words), 3))
     for i, method in enumerate(methods):
-        own = [row for row in rows if row["method"] == method]
-        scale = full_scale(np.array([row["score"] for row in own]))
-        for j, row in enumerate(own):
+        selected = [row for row in rows if row["method"] == method]
+        scale = full_scale(np.array([row["score"] for row in selected]))
+        for j, row in enumerate(selected):
             colour = shade(row["score"], scale, SIGNED_KINDS if row["signed"] else UNSIGNED_KINDS)
             image[i, j] = np.array(colour.rgb) / 255
             axes.text(
@@ -69,9 +69,9 @@ def figure_4(tables: Tables) -> Figure:
     words = [row["word"] for row in rows if row["masking"] == "unk" and row["run"] == 0]
     figure, panels = subplots(9, 0.9 + 0.34 * len(words), 1, 2, sharex=True, sharey=True)
     for axes, (masking, title) in zip(panels, MASKED.items(), strict=True):
-        own = [row for row in rows if row["masking"] == masking]
-        runs = [[row["score"] for row in own if row["rank"] == rank] for rank in range(len(words))]
-        once = sorted((row for row in own if row["run"] == 0), key=lambda row: row["rank"])
+        selected = [row for row in rows if row["masking"] == masking]
+        runs = [[row["score"] for row in selected if row["rank"] == rank] for rank in range(len(words))]
+        once = sorted((row for row in selected if row["run"] == 0), key=lambda row: row["rank"])
         places = np.arange(len(words))
         axes.axvline(0, color=DIM, linewidth=0.8)
         axes.boxplot(

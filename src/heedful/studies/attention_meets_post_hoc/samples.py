@@ -81,10 +81,10 @@ def measure(
             for k, (method, run) in enumerate(METHODS.items()):
                 for repetition in range(repetitions):
                     known = {"text": number, "n_units": game.n_units, "method": method, "repetition": repetition}
-                    found = run(game, sizes, seed_of(seed, number, k, repetition))
+                    estimates = run(game, sizes, seed_of(seed, number, k, repetition))
                     rows += [
                         known | {"n_samples": n} | _found(scores, truths[method])
-                        for n, scores in zip(sizes, found, strict=True)
+                        for n, scores in zip(sizes, estimates, strict=True)
                     ]
     return table(rows)
 
@@ -97,11 +97,11 @@ def summary(measured: pa.Table) -> pa.Table:
         every repetition is right); each with its interval over texts, as repetitions on one text are not independent.
     """
     rows = []
-    for key, of in groups(measured, "method", "n_samples"):
-        texts = [of["text"] == text for text in np.unique(of["text"])]
-        figures = {name: _over_texts(of[name], texts) for name in ("right", "near", "overlap", "largest")}
-        figures["texts_right"] = intervals.share(np.array([of["right"][text].all() for text in texts]))
-        rows.append(key | {"runs": len(of["text"])} | intervals.columns(figures))
+    for key, columns in groups(measured, "method", "n_samples"):
+        texts = [columns["text"] == text for text in np.unique(columns["text"])]
+        figures = {name: _over_texts(columns[name], texts) for name in ("right", "near", "overlap", "largest")}
+        figures["texts_right"] = intervals.share(np.array([columns["right"][text].all() for text in texts]))
+        rows.append(key | {"runs": len(columns["text"])} | intervals.columns(figures))
     return report(rows)
 
 
@@ -122,11 +122,11 @@ def needed(measured: pa.Table, chance: float = _ENOUGH) -> pa.Table:
         its interval over texts).
     """
     rows = []
-    for key, of in groups(summary(measured), "method"):
-        order = np.argsort(of["n_samples"])
-        sizes = of["n_samples"][order]
+    for key, columns in groups(summary(measured), "method"):
+        order = np.argsort(columns["n_samples"])
+        sizes = columns["n_samples"][order]
         for criterion in ("right", "near", "largest"):
-            share, low, high = (of[f"{criterion}{end}"][order] for end in ("", "_low", "_high"))
+            share, low, high = (columns[f"{criterion}{end}"][order] for end in ("", "_low", "_high"))
             first = _for_good(share >= chance)
             at = min(first, len(sizes) - 1)
             # an end that is unknown excludes nothing
@@ -142,10 +142,10 @@ def needed(measured: pa.Table, chance: float = _ENOUGH) -> pa.Table:
                     "n_samples_low": least,
                     "n_samples_high": most,
                     "within": int(sizes[-1]),
-                    "runs": int(of["runs"][order][at]),
+                    "runs": int(columns["runs"][order][at]),
                 }
                 | {f"reached{end}": float(value) for end, value in reached.items()}
-                | {"reached_n": int(of[f"{criterion}_n"][order][at])}
+                | {"reached_n": int(columns[f"{criterion}_n"][order][at])}
             )
     return report(rows)
 
@@ -171,13 +171,13 @@ def _lime(game: RatioGame, sizes: Sequence[int], seed: int) -> list[Vector | Non
 
 
 def _kernel_shap(game: RatioGame, sizes: Sequence[int], seed: int) -> list[Vector | None]:
-    found: list[Vector | None] = []
+    estimates: list[Vector | None] = []
     for n in sizes:
         try:
-            found.append(kernel_shapley(game, n, seed=seed).values)
+            estimates.append(kernel_shapley(game, n, seed=seed).values)
         except SettingError:  # too few samples for so many words
-            found.append(None)
-    return found
+            estimates.append(None)
+    return estimates
 
 
 METHODS: dict[str, Runs] = {"lime": _lime, "kernel-shap": _kernel_shap}
@@ -186,10 +186,10 @@ METHODS: dict[str, Runs] = {"lime": _lime, "kernel-shap": _kernel_shap}
 def _found(scores: Vector | None, truth: Vector) -> Row:
     if scores is None:
         return {"right": False, "near": False, "overlap": 0.0, "largest": False}
-    found, right, size = most(scores, TOP), most(truth, TOP), np.abs(truth)
+    top, right, size = most(scores, TOP), most(truth, TOP), np.abs(truth)
     return {
-        "right": found == right,
-        "near": bool(size[list(found)].min() >= (1.0 - NEAR) * size[list(right)].min()),
-        "overlap": len(found & right) / len(right),
+        "right": top == right,
+        "near": bool(size[list(top)].min() >= (1.0 - NEAR) * size[list(right)].min()),
+        "overlap": len(top & right) / len(right),
         "largest": most(scores, 1) == most(truth, 1),
     }

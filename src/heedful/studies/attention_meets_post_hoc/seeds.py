@@ -50,9 +50,9 @@ def summary(measured: pa.Table) -> pa.Table:
     return report(
         {"seed": key["seed"], "n_test": key["n_test"]}
         | intervals.columns({"accuracy": intervals.proportion(key["right"], key["n_test"])})
-        | {"texts": len(of["text"])}
-        | means(of)
-        for key, of in groups(measured, "seed", "right", "n_test")
+        | {"texts": len(columns["text"])}
+        | means(columns)
+        for key, columns in groups(measured, "seed", "right", "n_test")
     )
 
 

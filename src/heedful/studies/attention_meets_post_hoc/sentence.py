@@ -68,19 +68,19 @@ def explanations(classifier: Classifier, text: str, *, seed: int = 0) -> list[Ex
         >>> [e.method for e in explanations(heedful.load("demo"), "The plot was dull.")][-2:]
         ['lime-exact', 'shapley-exact']
     """
-    found = (
+    explained = (
         explain(classifier, text, name, target=PAPER.target, masking=masking, seed=seed) for name, masking in METHODS
     )
     return [
         # a table does not depend on the machine, and holds what the figure shows
         replace(explanation, seconds=0.0, predicted=None, predicted_name=None, probability=None, unknown=None)
-        for explanation in found
+        for explanation in explained
     ]
 
 
-def stored(found: Sequence[Explanation]) -> pa.Table:
+def stored(explained: Sequence[Explanation]) -> pa.Table:
     """Explanations as a table: method, json; `restored` is its inverse."""
-    return table({"method": explanation.method, "json": explanation.to_json()} for explanation in found)
+    return table({"method": explanation.method, "json": explanation.to_json()} for explanation in explained)
 
 
 def restored(stored_: pa.Table) -> list[Explanation]:
@@ -88,7 +88,7 @@ def restored(stored_: pa.Table) -> list[Explanation]:
     return [Explanation.from_json(text) for text in stored_["json"].to_pylist()]
 
 
-def scores(found: Sequence[Explanation]) -> pa.Table:
+def scores(explained: Sequence[Explanation]) -> pa.Table:
     """Every method's score of every word.
 
     Returns:
@@ -96,7 +96,7 @@ def scores(found: Sequence[Explanation]) -> pa.Table:
         sentence), word, score, authors (their value, where it is known and the sentence is theirs).
     """
     authors = {(method, word): value for method, word, value in AUTHORS}
-    ours = {word for _, word, _ in AUTHORS} <= set(found[0].units)
+    ours = {word for _, word, _ in AUTHORS} <= set(explained[0].units)
     return report(
         {
             "method": explanation.method,
@@ -107,12 +107,12 @@ def scores(found: Sequence[Explanation]) -> pa.Table:
             "score": float(explanation.scores[place]),
             "authors": authors.get((explanation.method, word), math.nan) if ours else math.nan,
         }
-        for explanation in found
+        for explanation in explained
         for place, word in enumerate(explanation.units)
     )
 
 
-def summary(found: Sequence[Explanation]) -> pa.Table:
+def summary(explained: Sequence[Explanation]) -> pa.Table:
     """What each method says of the sentence, beside exact Shapley values.
 
     Returns:
@@ -121,10 +121,10 @@ def summary(found: Sequence[Explanation]) -> pa.Table:
         the lowest score), kendall (tau-b with exact Shapley values; of sizes where the method has no sign), sign (share
         of equal signs; null where the method has none).
     """
-    truth = found[-1].scores
+    truth = explained[-1].scores
     rows: list[Row] = []
-    for explanation in found:
-        (largest, score), own = explanation.top(1)[0], explanation.scores
+    for explanation in explained:
+        (largest, score), scores = explanation.top(1)[0], explanation.scores
         signed = explanation.signed
         rows.append(
             {
@@ -135,10 +135,10 @@ def summary(found: Sequence[Explanation]) -> pa.Table:
                 "logit": explanation.prediction,
                 "largest": largest,
                 "score": score,
-                "against": int((own < 0).sum()),
-                "lowest": explanation.units[int(np.argmin(own))],
-                "kendall": kendall_tau_b(own, truth if signed else np.abs(truth)),
-                "sign": sign_agreement(own, truth) if signed else math.nan,
+                "against": int((scores < 0).sum()),
+                "lowest": explanation.units[int(np.argmin(scores))],
+                "kendall": kendall_tau_b(scores, truth if signed else np.abs(truth)),
+                "sign": sign_agreement(scores, truth) if signed else math.nan,
             }
         )
     return report(rows)
@@ -177,10 +177,10 @@ def gradients(classifier: Classifier, text: str) -> pa.Table:
         raise SettingError(f"there is no closed form for {classifier.name}")
     double = Classifier(copy.deepcopy(model).double(), classifier.tokenizer, classifier.name)
     encoded, tokens = double.encode(text), _tokens(classifier, text)
-    own, by_query = ClosedForm(double)([encoded])
-    moved = own.clone()
+    closed, by_query = ClosedForm(double)([encoded])
+    moved = closed.clone()
     moved[:, 0] += by_query
-    engines = {CLOSED: own, WITH_QUERY: moved, AUTOGRAD: differentiated(double, [encoded])}
+    engines = {CLOSED: closed, WITH_QUERY: moved, AUTOGRAD: differentiated(double, [encoded])}
     return table(
         {"engine": engine, "position": t, "token": token, "component": i, "value": value}
         for engine, values in engines.items()
@@ -228,10 +228,10 @@ def boxes(
     for k, masking in enumerate(MASKINGS):
         for run in track(range(runs), f"LIME, {masking}"):
             asked = replace(question, masking=masking, seed=seed_of(seed, k, run))
-            found = method.answer(asked).scores
+            scores = method.answer(asked).scores
             rows += [
                 {"masking": masking, "rank": rank, "word": question.units.strings[j], "run": run}
-                | {"score": float(found[j]), "limit": float(limit[j])}
+                | {"score": float(scores[j]), "limit": float(limit[j])}
                 | {name: float(values[j]) for name, values in formulas.items()}
                 for rank, j in enumerate(largest.tolist())
             ]

@@ -185,8 +185,8 @@ def data(settings: Numbers, path: Path | None, seed: int) -> Mapping[str, Splits
     if not settings.built_in and path is None:
         raise DataError(HOW)
     train, test = (
-        planted.as_dataset(planted.generate(n, own))
-        for n, own in ((settings.training_reviews, 2 * seed), (settings.control, 2 * seed + 1))
+        planted.as_dataset(planted.generate(n, part_seed))
+        for n, part_seed in ((settings.training_reviews, 2 * seed), (settings.control, 2 * seed + 1))
     )
     reviews = Splits(train, None, test)
     if path is None:

@@ -179,13 +179,13 @@ def measure(
     rows: list[Row] = []
     names = range(len(texts)) if places is None else places
     for batch in batches(classifier, texts, Choices(masking="unk"), lambda items, _: items, "variant"):
-        found = _exact(batch) if source == EXACT else _sampled(track(batch, classifier.name), n_permutations, seed)
+        answers = _exact(batch) if source == EXACT else _sampled(track(batch, classifier.name), n_permutations, seed)
         unknown = classifier.logits([_unknown(classifier, question) for _, question in batch]).argmax(1)
         rows += [
             {"text": names[number], "n_units": len(phi), "source": source, "std_error": error}
             | {"unknown_same": bool(verdict == question.output.target)}
             | contrasted(attention, phi)
-            for (number, question), verdict, (attention, phi, error) in zip(batch, unknown, found, strict=True)
+            for (number, question), verdict, (attention, phi, error) in zip(batch, unknown, answers, strict=True)
         ]
     return table(rows)
 
@@ -203,33 +203,33 @@ def summary(measured: pa.Table) -> pa.Table:
         (share of texts that get their class with every word unknown, too), and against in these texts and in the
         others: against_same, against_other (null without any). Accuracy and means with their intervals over texts.
     """
-    found = list(groups(measured, "variant", "source", "accuracy", "n_test"))
-    sampled = {key["variant"]: of["text"] for key, of in found if key["source"] == SAMPLED}
+    grouped = list(groups(measured, "variant", "source", "accuracy", "n_test"))
+    sampled = {key["variant"]: columns["text"] for key, columns in grouped if key["source"] == SAMPLED}
     rows = []
-    for key, of in found:
+    for key, columns in grouped:
         right = intervals.proportion(round(key["accuracy"] * key["n_test"]), key["n_test"])
         known = key | intervals.columns({"accuracy": right})
-        rows.append(known | _means(of))
+        rows.append(known | _means(columns))
         if key["source"] == EXACT and key["variant"] in sampled:
-            same = np.isin(of["text"], sampled[key["variant"]])
-            rows.append(known | {"source": SAME} | _means({name: column[same] for name, column in of.items()}))
+            same = np.isin(columns["text"], sampled[key["variant"]])
+            rows.append(known | {"source": SAME} | _means({name: column[same] for name, column in columns.items()}))
     return report(rows)
 
 
-def _means(of: dict[str, np.ndarray]) -> Row:
-    n, found, same = len(of["text"]), means(of), of["unknown_same"]
-    size = of["kendall_size"][~np.isnan(of["kendall_size"])]
+def _means(columns: dict[str, np.ndarray]) -> Row:
+    n, figures, same = len(columns["text"]), means(columns), columns["unknown_same"]
+    size = columns["kendall_size"][~np.isnan(columns["kendall_size"])]
     return {
         "texts": n,
-        **intervals.columns({name: intervals.mean(of[name]) for name in ("std_error", "n_effective")}),
-        **found,
+        **intervals.columns({name: intervals.mean(columns[name]) for name in ("std_error", "n_effective")}),
+        **figures,
         "kendall_size_error": float(size.std(ddof=1) / np.sqrt(len(size))) if len(size) > 1 else float("nan"),
-        "against_error": float(np.sqrt(found["against"] * (1 - found["against"]) / n)),
+        "against_error": float(np.sqrt(figures["against"] * (1 - figures["against"]) / n)),
         **intervals.columns(
             {
                 "unknown_same": intervals.share(same),
-                "against_same": intervals.share(of["against"][same]),
-                "against_other": intervals.share(of["against"][~same]),
+                "against_same": intervals.share(columns["against"][same]),
+                "against_other": intervals.share(columns["against"][~same]),
             }
         ),
     }
@@ -279,11 +279,11 @@ def _unknown(classifier: Classifier, question: Question) -> Int64[np.ndarray, " 
 
 
 def _sampled(batch: Any, n_permutations: int, seed: int) -> list[tuple[Vector, Vector, float]]:
-    found = []
+    answers = []
     for number, question in batch:
         attention = AttentionMean().answer(question).scores
         answer = PermutationShap(n_permutations).answer(replace(question, seed=seed_of(seed, number)))
         size = float(np.abs(answer.scores).max())
         error = 0.0 if answer.std_error is None or size == 0 else float(answer.std_error.max()) / size
-        found.append((attention, answer.scores, error))
-    return found
+        answers.append((attention, answer.scores, error))
+    return answers

@@ -49,8 +49,8 @@ def measure(
 
     Example:
         >>> import heedful
-        >>> found = measure(heedful.load("demo"), ["The plot was dull, but the actors were good."], [0.25, math.inf])
-        >>> found["width"].to_pylist()
+        >>> result = measure(heedful.load("demo"), ["The plot was dull, but the actors were good."], [0.25, math.inf])
+        >>> result["width"].to_pylist()
         [0.25, inf]
     """
     rows: list[Row] = []
@@ -79,16 +79,16 @@ def summary(measured: pa.Table) -> pa.Table:
     """
     return report(
         key
-        | {"texts": len(of["text"])}
+        | {"texts": len(columns["text"])}
         | intervals.columns(
             {
-                "kendall": intervals.mean(of["kendall"]),
-                "kendall_5": intervals.quantile(of["kendall"], 0.05),
-                "spearman": intervals.mean(of["spearman"]),
+                "kendall": intervals.mean(columns["kendall"]),
+                "kendall_5": intervals.quantile(columns["kendall"], 0.05),
+                "spearman": intervals.mean(columns["spearman"]),
             }
-            | {name: intervals.share(of[name]) for name in ("sign", "top5", "same5", "first")}
+            | {name: intervals.share(columns[name]) for name in ("sign", "top5", "same5", "first")}
         )
-        for key, of in groups(measured, "width")
+        for key, columns in groups(measured, "width")
     )
 
 

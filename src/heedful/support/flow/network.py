@@ -32,6 +32,6 @@ def flows(
     """
     whole = np.rint(capacities / _UNIT).astype(np.int64)
     first = np.rint(source / _UNIT).astype(np.int64)
-    found = np.zeros(len(sinks), np.int64)
-    in_parallel(lambda part: max_flows(first, whole, sinks[part], found[part]), parts(len(sinks), least=8))
-    return found * _UNIT
+    values = np.zeros(len(sinks), np.int64)
+    in_parallel(lambda part: max_flows(first, whole, sinks[part], values[part]), parts(len(sinks), least=8))
+    return values * _UNIT

@@ -35,7 +35,7 @@ def test_masked_texts_score_as_each_alone(kind):
     tokenizer_kind, settings, lengths, texts = KINDS[kind]
     tokenizer = tiny.tokenizer(tokenizer_kind)
     classifier = Classifier(tiny.model(kind, tokenizer, **settings), tokenizer, kind)
-    assert (classifier.sharing.lengths, classifier.sharing.texts) == (lengths, texts)
+    assert (classifier.batch_rules.lengths, classifier.batch_rules.texts) == (lengths, texts)
     encoded, units, output = pose(classifier, "word", text=TEXT)
     masks = draw_masks(len(units), n=16)
     game = ModelGame(classifier, encoded, units, "delete", output)
@@ -114,7 +114,7 @@ def test_an_effect_of_the_number_of_tokens_alone_is_seen_where_it_sets_in():
     # as where positions are stretched beyond some length: of made-up texts, all are too short
     model.bert.embeddings.register_forward_hook(lambda _, __, out: out * (1.0 if out.shape[1] <= 22 else 0.5))
     classifier = Classifier(model, tokenizer, "stretched")
-    assert classifier.sharing.lengths
+    assert classifier.batch_rules.lengths
     encoded, units, output = pose(classifier, "word", text=f"{TEXT} {TEXT}")
     masks = np.tri(len(units), dtype=bool)
     game = ModelGame(classifier, encoded, units, "delete", output, batch_tokens=10**6)
@@ -128,7 +128,7 @@ def test_texts_that_change_each_other_run_alone():
         lambda _, __, out: type(out)(last_hidden_state=torch.round(out[0] / out[0].abs().max() * 127))
     )
     classifier = Classifier(model, tokenizer, "int8")
-    assert (classifier.sharing.lengths, classifier.sharing.texts) == (False, False)
+    assert (classifier.batch_rules.lengths, classifier.batch_rules.texts) == (False, False)
     encoded, units, output = pose(classifier)
     masks = draw_masks(len(units), n=6)
     expected = [ModelGame(classifier, encoded, units, "unk", output).logits(masks[i : i + 1]) for i in range(6)]

@@ -102,9 +102,9 @@ def find_out(
         lengths = np.array([len(text) if i < _WATCHED else 0 for i, text in enumerate(texts)])
         expected = run(texts)
         with noise(tables, np.arange(max(map(len, texts))) >= lengths[:, None]) as added:
-            found = run(texts)
-        spread = max(spread, float(np.ptp(np.concatenate([expected, found]), axis=0).max()))
-        moved = np.abs(found - expected)[:_WATCHED]
+            together = run(texts)
+        spread = max(spread, float(np.ptp(np.concatenate([expected, together]), axis=0).max()))
+        moved = np.abs(together - expected)[:_WATCHED]
         unread = bool(added) and (moved <= 4 * eps * (spread + np.abs(expected[:_WATCHED]))).all()
         if unread and all(same(run([texts[i]])[0], expected[i], eps, spread) for i in _ALONE):
             return Sharing(lengths=not equal, texts=True, spread=spread)
