@@ -131,7 +131,7 @@ class Classifier:
         return limits.padding_id(self.model, self.name)
 
     def undisturbed(self) -> AbstractContextManager[None]:
-        """Evaluation mode inside, for this thread alone; everything about the model as it was afterwards."""
+        """Enter evaluation mode, for this thread alone; everything about the model is as it was afterwards."""
         return undisturbed(self.model)
 
     def encode(self, text: Text) -> Encoded:
@@ -144,7 +144,7 @@ class Classifier:
         return self.encode_up_to(self.max_tokens, as_text(text, ONE))
 
     def encode_up_to(self, limit: int, text: Text) -> Encoded:
-        """The same with another limit, which may be above the classifier's: for texts that are read in parts."""
+        """Tokenise with another limit, which may be above the classifier's: for texts that are read in parts."""
         encoded = encode(self.tokenizer, text, limit, self.name)
         n_words, n_types = limits.n_words(self.model), self._n_types
         if not self._takes_types:
@@ -170,7 +170,7 @@ class Classifier:
         attended: Sequence[np.ndarray] | None = None,
         type_ids: Sequence[np.ndarray] | None = None,
     ) -> Float64[np.ndarray, "texts classes"]:
-        """Logits of token sequences; `attended` marks what attention may use (default all), `type_ids` as in `Encoded`.
+        """Return logits of token sequences; `attended` marks what attention uses (default all), `type_ids` as in `Encoded`.
 
         They run as one padded batch as far as the model gives each text the logits it gives it alone: see `sharing`.
 
@@ -213,11 +213,11 @@ class Classifier:
         return np.concatenate([self._together(chosen(rows, [i])) for i in range(len(ids))])
 
     def logits_of(self, encoded: Encoded) -> Float64[np.ndarray, " classes"]:
-        """Logits of one encoded text; raises as `logits_of_all`."""
+        """Return logits of one encoded text; raises as `logits_of_all`."""
         return self.logits_of_all([encoded])[0]
 
     def logits_of_all(self, encoded: Sequence[Encoded]) -> Float64[np.ndarray, "texts classes"]:
-        """Logits of encoded texts, in as few forward passes as `sharing` allows.
+        """Return logits of encoded texts, in as few forward passes as `sharing` allows.
 
         Raises:
             ModelError: they are other ones each time, as the model is random in evaluation mode too; or see `logits`.
@@ -249,12 +249,12 @@ class Classifier:
         return logits
 
     def batches(self, tokens: int | None = None) -> Batches:
-        """What runs many texts in batches of at most `tokens` tokens; None: 2,048 on a CPU, 16,384 elsewhere."""
+        """Return what runs many texts in batches of at most `tokens` tokens; None: 2,048 on a CPU, 16,384 elsewhere."""
         tokens = tokens or (_ON_CPU if self.device.type == "cpu" else _ELSEWHERE)
         return Batches(self, tokens)
 
     def same(self, one: Float64[np.ndarray, "*rows classes"], other: Float64[np.ndarray, "*rows classes"]) -> bool:
-        """Whether logits are equal but for rounding, by how far they lie apart from text to text."""
+        """Tell whether logits are equal but for rounding, by how far they lie apart from text to text."""
         spread = float(np.abs(other).max()) if self.sharing.spread is None else self.sharing.spread
         return same(one, other, precision(self.model), spread)
 
@@ -280,7 +280,7 @@ class Classifier:
         return each if several else each[0]
 
     def target(self, wanted: int | str, logits: Float64[np.ndarray, " classes"]) -> int:
-        """Index of a class given as index, as name, as "#" and index, or as "predicted".
+        """Return the index of a class given as index, as name, as "#" and index, or as "predicted".
 
         Raises:
             TargetError: there is no such class, or it could be two; the message names those there are.
@@ -288,7 +288,7 @@ class Classifier:
         return index_of(wanted, self.labels, int(np.argmax(logits)))
 
     def masking(self, wanted: str) -> str:
-        """A masking by name; "auto" is the unknown word for the paper's classifier, else the mask token or deletion.
+        """Return a masking by name; "auto": the unknown word for the paper's classifier, else mask token or deletion.
 
         A tokenizer may use one token as unknown word and as end of text; that one stands for no removed word.
 
@@ -308,13 +308,13 @@ class Classifier:
         return wanted
 
     def replacement_id(self, masking: str) -> int | None:
-        """Token id that stands in for a removed token; None for deletion, ignoring, and ids that the model lacks."""
+        """Return the id that stands for a removed token; None for deletion, ignoring, and ids the model lacks."""
         token_id = getattr(self.tokenizer, f"{masking}_token_id", None) if masking in REPLACING else None
         n_words = limits.n_words(self.model)
         return None if token_id is None or (n_words is not None and token_id >= n_words) else int(token_id)
 
     def inputs(self, encoded: Encoded) -> dict[str, Tensor]:
-        """One text as the model takes it: a batch of one, on its device."""
+        """Return one text as the model takes it: a batch of one, on its device."""
         with torch.inference_mode(False):  # for gradients too, whatever mode the caller is in
             ids = torch.tensor(encoded.input_ids, device=self.device)[None]
             inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}

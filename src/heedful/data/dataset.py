@@ -62,7 +62,7 @@ class Dataset:
         return len(self.texts)
 
     def subset(self, indices: Iterable[int] | Int[np.ndarray, " chosen"]) -> Dataset:
-        """The texts at `indices`, in that order.
+        """Return the texts at `indices`, in that order.
 
         Example:
             >>> import numpy as np
@@ -80,7 +80,7 @@ class Dataset:
         )
 
     def split(self, fraction: float, seed: int = 0) -> tuple[Dataset, Dataset]:
-        """(rest, held out): `fraction` of every class held out, drawn by `seed`; both keep the order of the texts.
+        """Return (rest, held out): `fraction` of every class held out, drawn by `seed`; both keep the order.
 
         A class of at least two texts has one or more on either side; a single text stays in the rest.
 

@@ -76,7 +76,7 @@ class Windows:
 
     @staticmethod
     def of(long_text: str | Windows) -> Windows | None:
-        """Windows from their text, as on the command line; None for "truncate".
+        """Read windows from their text, as on the command line; None for "truncate".
 
         Raises:
             SettingError: neither "truncate" nor "windows", or settings that windows do not have.

@@ -88,7 +88,7 @@ class Comparison:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Comparison:
-        """Inverse of `to_json`. Raises InputError if `text` is not the JSON of a comparison."""
+        """Read what `to_json` gave. Raises InputError if `text` is not the JSON of a comparison."""
         data = parse(text)
         parts = data.get("explanations") if isinstance(data, Mapping) else None
         if not isinstance(parts, list):

@@ -157,7 +157,7 @@ class Explanation:
 
     @classmethod
     def from_dict(cls, data: Any) -> Explanation:
-        """Inverse of `to_dict`. Raises InputError if a field is missing, unknown or does not fit the others."""
+        """Read what `to_dict` gave. Raises InputError if a field is missing, unknown or does not fit the others."""
         if not isinstance(data, Mapping):
             raise InputError("not an explanation: expected a JSON object")
         if "explanations" in data:
@@ -166,7 +166,7 @@ class Explanation:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Explanation:
-        """Inverse of `to_json`. Raises InputError if `text` is not the JSON of an explanation."""
+        """Read what `to_json` gave. Raises InputError if `text` is not the JSON of an explanation."""
         return cls.from_dict(parse(text))
 
     @classmethod

@@ -15,7 +15,7 @@ from heedful.games.ratio import Number, RatioGame, Terms
 
 
 def lime(game: RatioGame, kernel_width: Number = 0.25) -> Float64[np.ndarray, "units ..."]:
-    """LIME's coefficients in the limit of infinitely many samples, to first order in 1 / d.
+    """Compute LIME's coefficients in the limit of infinitely many samples, to first order in 1 / d.
 
     Given how many units are kept, the score is linearised around its mean weights; LIME's fit of that is closed form.
     Exact where removal does not change the weights, else off by O(1 / d^2), while coefficients are O(1 / d), as long as
@@ -86,7 +86,7 @@ def _means(prepared: Prepared) -> tuple[Float64[np.ndarray, "heads sizes"], Floa
 
 
 def paper_lime(game: RatioGame) -> Float64[np.ndarray, "units ..."]:
-    """The approximation of LIME in the code that comes with the paper, where it is called Eq. 19.
+    """Compute the approximation of LIME in the code that comes with the paper, where it is called Eq. 19.
 
     For word j at positions J_j, averaged over heads: 3/2 W_l sum over t in J_j of alpha_t v_t - (h_t / sum_s h_s) u_t,
     with the attention alpha and the values v of the text, and the weights h and the values u of the text in which every

@@ -34,7 +34,7 @@ class Output:
 
     @classmethod
     def of(cls, kind: str, target: int, logits: Float64[np.ndarray, " classes"], *, exclusive: bool = True) -> Output:
-        """Output of `kind` for a text with these logits.
+        """Return the output of `kind` for a text with these logits.
 
         Raises:
             SettingError: unknown kind, or a difference of classes that do not exclude each other.
@@ -64,7 +64,7 @@ class Output:
         return logits @ self.cotangent(logits[0])
 
     def cotangent(self, logits: Float64[np.ndarray, " classes"]) -> Float64[np.ndarray, " classes"]:
-        """Gradient of the output by the logits, at these logits."""
+        """Return the gradient of the output by the logits, at these logits."""
         one_hot = np.zeros(len(logits))
         one_hot[self.target] = 1.0
         if self.kind == "probability":

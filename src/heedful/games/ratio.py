@@ -145,7 +145,7 @@ class RatioGame(ForOthers):
         unit: str = "word_type",
         masking: str = "auto",
     ) -> RatioGame:
-        """The game of one text and the paper's classifier; arguments as in `heedful.explain`.
+        """Return the game of one text and the paper's classifier; arguments as in `heedful.explain`.
 
         Target None takes all classes at once, an output each.
 
@@ -169,7 +169,7 @@ class RatioGame(ForOthers):
         return question.ratio_game(*(question.output_of(output, label) for label in others))
 
     def of_output(self, k: int) -> RatioGame:
-        """The game of one of several outputs, alone."""
+        """Return the game of one of several outputs, alone."""
         kept, removed, fixed = (Terms(t.log_weight, t.value[..., k]) for t in (self.kept, self.removed, self.fixed))
         empty = self.empty[k] if isinstance(self.empty, np.ndarray) and self.empty.ndim else self.empty
         return RatioGame(kept, removed, fixed, empty)
@@ -209,7 +209,7 @@ class RatioGame(ForOthers):
         return np.concatenate([self._values(masks[start : start + size]) for start in starts])
 
     def restricted(self, free: Bool[np.ndarray, " units"], kept: Bool[np.ndarray, " units"]) -> RatioGame:
-        """The game of the `free` units alone, while every other unit stays kept or removed as `kept` says.
+        """Return the game of the `free` units alone, while every other unit stays kept or removed as `kept` says.
 
         Raises:
             SettingError: no unit is free.
@@ -229,7 +229,7 @@ class RatioGame(ForOthers):
         return RatioGame(kept_terms, removed_terms, Terms(rest.log_weight[:, 0], rest.value[:, 0]), self.empty)
 
     def ends(self) -> tuple[Array, Array]:
-        """Values with every unit removed, and with every unit kept."""
+        """Return the values with every unit removed, and with every unit kept."""
         nothing, everything = self(np.repeat([[False], [True]], self.n_units, axis=1))
         return np.asarray(nothing), np.asarray(everything)
 

@@ -77,7 +77,7 @@ class Terms:
 
     @classmethod
     def none(cls, *shape: int) -> Terms:
-        """No terms at all, e.g. `Terms.none(heads, units)` for units that vanish when they are removed.
+        """Return no terms at all, e.g. `Terms.none(heads, units)` for units that vanish when they are removed.
 
         Example:
             >>> Terms.none(1, 2).log_weight
@@ -91,7 +91,7 @@ class Terms:
         return self.value.shape[self.log_weight.ndim :]
 
     def grouped(self, owner: Int[np.ndarray, " units"], n_groups: int) -> Terms:
-        """One term a group of units: the logarithm of the summed weight, and the weighted mean of the values.
+        """Make one term a group of units: the logarithm of the summed weight, and the weighted mean of the values.
 
         Args:
             owner: group of each unit; -1 leaves the unit out.

@@ -120,7 +120,7 @@ class AttentionValueNorm(Method):
     card = cards.ATTENTION_VALUE_NORM
 
     def answer(self, question: Question) -> Answer:
-        """Lengths at the positions read out, added up over each unit's tokens."""
+        """Add up lengths at the positions read out over each unit's tokens."""
         look = question.look_inside()
         weights, triangles = look.values(self.layer)
         readout = look.readout()

@@ -141,7 +141,7 @@ class AttentionXGradient(Method):
     card = cards.ATTENTION_X_GRADIENT
 
     def answer(self, question: Question) -> Answer:
-        """Relevance of the tokens to the readout, added up over each unit's tokens."""
+        """Add up the tokens' relevance to the readout over each unit's tokens."""
         look = question.look_inside()
         paths = look.relevance_paths(question.output.cotangent(question.logits))
         nodes = np.zeros(len(paths.start))

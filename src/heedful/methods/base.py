@@ -76,7 +76,7 @@ class Method(ABC):
         return self.card.signed
 
     def settings(self) -> dict[str, Any]:
-        """Every setting, for the result."""
+        """Return every setting, for the result."""
         return asdict(self)
 
     @abstractmethod

@@ -25,7 +25,7 @@ class LRP(Method):
     card = cards.LRP
 
     def answer(self, question: Question) -> Answer:
-        """Relevance of a token's vector, added up over each unit's tokens."""
+        """Add up the relevance of token vectors over each unit's tokens."""
         look = question.look_inside()
         relevance = look.relevance(question.output.cotangent(question.logits))
         tokens = relevance.scores.cpu().double().reshape(len(question.encoded), -1).sum(1).numpy()

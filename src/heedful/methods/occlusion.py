@@ -23,7 +23,7 @@ class Occlusion(Method):
     card = cards.OCCLUSION
 
     def answer(self, question: Question) -> Answer:
-        """One evaluation a unit, and one of the whole text."""
+        """Evaluate the text without each unit, and the whole."""
         game = question.game()
         whole = np.ones((1, game.n_units), dtype=bool)
         values = game(np.concatenate([whole, ~np.eye(game.n_units, dtype=bool)]))

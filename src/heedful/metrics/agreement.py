@@ -18,7 +18,7 @@ MEASURES = ("kendall", "spearman", "top5", "sign")
 
 
 def kendall_tau_b(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " units"]) -> float:
-    """Kendall's rank correlation with ties counted as in tau-b (Kendall 1945), exact in integers, O(n log n).
+    """Compute Kendall's rank correlation with ties counted as in tau-b (Kendall 1945), exact in integers, O(n log n).
 
     Returns:
         A number in [-1, 1]; not-a-number where it is undefined: constant scores, fewer than two units, a score that is
@@ -45,7 +45,7 @@ def kendall_tau_b(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " uni
 
 
 def spearman(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " units"]) -> float:
-    """Spearman's rank correlation: Pearson's correlation of the ranks, tied scores sharing their mean rank.
+    """Compute Spearman's rank correlation: Pearson's correlation of the ranks, tied scores sharing their mean rank.
 
     Returns:
         A number in [-1, 1]; not-a-number where it is undefined, as for `kendall_tau_b`.
@@ -62,7 +62,7 @@ def spearman(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " units"])
 
 
 def top_k_overlap(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " units"], k: int) -> float:
-    """Share of the k units with the largest absolute scores that two explanations have in common.
+    """Return the share of the k units with the largest absolute scores that two explanations have in common.
 
     Units tied at the k-th place share the places left equally, so the order of the text plays no part. With k or fewer
     units the overlap is 1.
@@ -88,7 +88,7 @@ def top_k_overlap(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " uni
 
 
 def sign_agreement(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " units"]) -> float:
-    """Share of units with the same sign in both, among those that both score other than zero.
+    """Return the share of units with the same sign in both, among those that both score other than zero.
 
     Returns:
         A number in [0, 1]; not-a-number if there is no such unit, or with a score that is not a number.

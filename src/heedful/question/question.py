@@ -78,7 +78,7 @@ class Question:
         return float(self.output(self.logits[None])[0])
 
     def game(self) -> ModelGame | TableGame:
-        """The output as a function of which units are kept: on look-up tables where they exist, else by forwards.
+        """Return the output as a function of the units kept: on look-up tables where they exist, else by forwards.
 
         Raises:
             TextError: there is nothing to remove.
@@ -88,7 +88,7 @@ class Question:
         return game.expect(self.logits) if isinstance(game, ModelGame) else game
 
     def ratio_game(self, *others: Output) -> RatioGame:
-        """The same as a ratio game, for the exact engine.
+        """Return the same as a ratio game, for the exact engine.
 
         Args:
             others: further outputs of the same text. With any, the values have one more axis: the question's own output
@@ -103,7 +103,7 @@ class Question:
         return game if others else game.of_output(0)
 
     def output_of(self, kind: str, target: int) -> Output:
-        """An output of this text, of any kind and class.
+        """Return an output of this text, of any kind and class.
 
         Raises:
             SettingError: unknown kind, or one that these classes do not have.
@@ -182,7 +182,7 @@ def from_text(
     unit: str = "word_type",
     masking: str = "auto",
 ) -> ModelGame | TableGame:
-    """The game that the perturbation methods play on a text; arguments as in `heedful.explain`.
+    """Return the game that the perturbation methods play on a text; arguments as in `heedful.explain`.
 
     Raises:
         TextError, TargetError, SettingError: text, target or settings cannot be used.

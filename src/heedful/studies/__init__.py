@@ -15,7 +15,7 @@ NAMES = ("attention-meets-post-hoc",)
 
 
 def find(name: str) -> Study[Any]:
-    """A study by name.
+    """Return a study by name.
 
     Raises:
         SettingError: there is no such study.

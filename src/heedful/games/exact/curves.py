@@ -40,7 +40,7 @@ class Expectation:
 
 
 def expected_value(game: RatioGame, p: Number | Scores, tolerance: Number = 1e-9) -> Expectation:
-    """Expected value when units are kept independently, each with its chance p.
+    """Compute the expected value when units are kept independently, each with its chance p.
 
     Args:
         game: the ratio game.
@@ -83,7 +83,7 @@ def expected_value(game: RatioGame, p: Number | Scores, tolerance: Number = 1e-9
 
 
 def deletion_curve(game: RatioGame, scores: Scores, tolerance: Number = 1e-9) -> Expectation:
-    """Value after removing 0, 1, ..., all units, those with the highest scores first.
+    """Compute the value after removing 0, 1, ..., all units, those with the highest scores first.
 
     Units with equal scores are removed in random order, and the curve is the exact mean over these orders: with all
     scores equal it is the curve of a random ranking, the baseline for every other.
@@ -108,7 +108,7 @@ def deletion_curve(game: RatioGame, scores: Scores, tolerance: Number = 1e-9) ->
 
 
 def insertion_curve(game: RatioGame, scores: Scores, tolerance: Number = 1e-9) -> Expectation:
-    """Value after adding 0, 1, ..., all units to none, those with the highest scores first.
+    """Compute the value after adding 0, 1, ..., all units to none, those with the highest scores first.
 
     Ties, arguments and errors as for `deletion_curve`.
 

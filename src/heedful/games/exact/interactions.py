@@ -31,7 +31,7 @@ class Interactions:
 
 
 def shapley_interactions(game: RatioGame, tolerance: Number = 1e-9) -> Interactions:
-    """Shapley interaction index of all pairs (Grabisch and Roubens, 1999), numerically exact.
+    """Compute the Shapley interaction index of all pairs (Grabisch and Roubens, 1999), numerically exact.
 
     Arguments and errors as for `shapley`; the tolerance is a share of the largest interaction.
 
@@ -46,7 +46,7 @@ def shapley_interactions(game: RatioGame, tolerance: Number = 1e-9) -> Interacti
 
 
 def banzhaf_interactions(game: RatioGame, tolerance: Number = 1e-9) -> Interactions:
-    """Banzhaf interaction index of all pairs: every other unit is kept with chance 1/2.
+    """Compute the Banzhaf interaction index of all pairs: every other unit is kept with chance 1/2.
 
     Arguments and errors as for `shapley_interactions`.
 

@@ -125,7 +125,7 @@ def lime(
     ridge: Number = 1.0,
     tolerance: Number = 1e-9,
 ) -> LimeFit:
-    """LIME's coefficients on a ratio game, without sampling.
+    """Compute LIME's coefficients on a ratio game, without sampling.
 
     With a single unit every sample removes it, and there is nothing to fit: the limit then takes the line through the
     values of the empty and of the whole text, and with ridge the coefficient is 0.

@@ -38,7 +38,7 @@ class Semivalue:
 
 
 def shapley(game: RatioGame, tolerance: Number = 1e-9) -> Semivalue:
-    """Shapley values of a ratio game, numerically exact, in time linear in the number of units.
+    """Compute Shapley values of a ratio game, numerically exact, in time linear in the number of units.
 
     The chance p of keeping another unit is integrated from 0 to 1, the Laplace variable u over all scales: the theory
     page has the identity, its quadrature and the certificate. That the values sum to f(all) - f(none) is checked.
@@ -93,7 +93,7 @@ def certified(game: Prepared, done: engine.Pass, total: Any = 1.0, missed: Any =
 
 
 def banzhaf(game: RatioGame, tolerance: Number = 1e-9) -> Semivalue:
-    """Banzhaf values of a ratio game: average change by a unit when every other unit is kept with chance 1/2.
+    """Compute Banzhaf values of a ratio game: average change by a unit when every other is kept with chance 1/2.
 
     Arguments and errors as for `shapley`.
 
@@ -109,7 +109,7 @@ def banzhaf(game: RatioGame, tolerance: Number = 1e-9) -> Semivalue:
 
 
 def semivalue(game: RatioGame, density: Density | Beta, tolerance: Number = 1e-9) -> Semivalue:
-    """Semivalue of a ratio game: the chance of keeping another unit is drawn from `density`.
+    """Compute a semivalue of a ratio game: the chance of keeping another unit is drawn from `density`.
 
     Args:
         game: the ratio game.

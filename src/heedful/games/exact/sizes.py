@@ -53,7 +53,7 @@ class Beta:
             raise SettingError(f"Beta needs two positive numbers, got a={self.a}, b={self.b}")
 
     def sizes(self, n: int) -> Vector:
-        """Beta-binomial probabilities of 0..n kept units out of n, by their ratios from the likeliest size outwards."""
+        """Return beta-binomial probabilities of 0..n kept units out of n, by ratios from the likeliest size on."""
         k = np.arange(n)
         ratio = (n - k) / (k + 1) * (k + self.a) / (n - k - 1 + self.b)
         mode = int(np.argmax(np.append(0.0, np.cumsum(np.log(ratio)))))
