@@ -170,7 +170,7 @@ class Classifier:
         attended: Sequence[np.ndarray] | None = None,
         type_ids: Sequence[np.ndarray] | None = None,
     ) -> Float64[np.ndarray, "texts classes"]:
-        """Return logits of token sequences; `attended` marks what attention uses (default all), `type_ids` as in `Encoded`.
+        """Return logits of token sequences; `attended` marks what attention uses (default all).
 
         They run as one padded batch as far as the model gives each text the logits it gives it alone: see `sharing`.
 
