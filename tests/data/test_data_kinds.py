@@ -131,6 +131,7 @@ KINDS = {
     "json array": ("x.json", json.dumps(objects(), indent=2), ROWS),
     "json of the hub": ("x.json", json.dumps({"version": "1", "data": objects()}), ROWS),
     "json of the hub's viewer": ("x.json", json.dumps({"rows": [{"row": row} for row in objects()]}), ROWS),
+    "json of rows alone under a name": ("x.json", json.dumps({"reviews": list(objects())}), ROWS),
     "json columns": ("x.json", json.dumps(dict(zip(("text", "label"), zip(*ROWS, strict=True), strict=True))), ROWS),
     "json header and rows": ("x.json", json.dumps([("text", "label"), *ROWS]), ROWS),
     **{

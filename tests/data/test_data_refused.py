@@ -113,6 +113,8 @@ BAD = {
     "json of texts": ("x.json", b'["a", "b"]', "row 1: not a JSON object"),
     "json cut in an array": ("x.json", b'[{"text": "a", "label": 0},\n {"te', "not JSON .* at line 2, character 3"),
     "json cut in a line": ("x.json", jsonl('{"text": "b", "lab'), "line 2: not JSON .* at character 15"),
+    "json with parts": ("x.json", b'{"train": [{"text": "a"}], "test": [{"text": "b"}]}',
+                        r"several parts \(train, test\): put each"),
     "json columns of two lengths": ("x.json", b'{"text": ["a", "b"], "label": [0]}', "have not the same rows"),
     "json rows of two lengths": ("x.json", b'[["text", "label"], ["a", 0], ["b"]]',
                                  "row 3: 1 values where the first row has 2"),

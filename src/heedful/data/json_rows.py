@@ -11,6 +11,7 @@ from typing import Any
 from heedful.data.columns import Columns, Query, row_place
 from heedful.data.encodings import Content, load
 from heedful.errors import DataError
+from heedful.support.visible import visible
 
 _HEADER = "the columns"  # the place of a row that is the header beyond doubt
 Rows = list[tuple[str, Any]]  # each with its place in words
@@ -36,8 +37,8 @@ def json_lines(path: Path, query: Query) -> Columns:
 def json_document(path: Path, query: Query) -> Columns:
     """Read a JSON document, or a file of one JSON object a line.
 
-    The document is an array of objects; or an object that holds one under `data` or `rows`; or columns, each a list or
-    an object with a value a row; or an object a row: what pandas, the hub and most programs write.
+    The document is an array of objects; or an object that holds one under `data` or `rows`, or alone; or columns, each
+    a list or an object with a value a row; or an object a row: what pandas, the hub and most programs write.
 
     Raises:
         DataError: it is not JSON, or holds no rows.
@@ -96,6 +97,11 @@ def _rows(document: Any, source: str, query: Query) -> Rows:
         inner = document.get(name)
         if isinstance(inner, list) and all(isinstance(row, (dict, list)) for row in inner):
             return _inner(inner, document.get("columns"))
+    if values and all(isinstance(value, list) and value and isinstance(value[0], dict) for value in values):
+        if len(values) == 1:
+            return _inner(values[0], None)
+        parts = ", ".join(visible(name) for name in list(document)[:3])
+        raise DataError(f"{source}: rows in several parts ({parts}): put each part into a file of its own")
     if values and all(isinstance(value, list) for value in values):
         return _from_columns(document, [range(len(value)) for value in values], source)
     if values and all(isinstance(value, dict) for value in values):

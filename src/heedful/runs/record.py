@@ -48,7 +48,7 @@ class Record:
 
 def versions() -> dict[str, str]:
     """Return the versions of heedful and of the libraries that tables may depend on."""
-    names = ("heedful", "numba", "numpy", "pyarrow", "tokenizers", "torch", "transformers")
+    names = ("heedful", "numba", "numpy", "pyarrow", "scipy", "tokenizers", "torch", "transformers")
     return {name: version(name) for name in names}
 
 
