@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
+from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
 
 import numpy as np
@@ -220,12 +221,17 @@ def allowed(kind: Kind, hint: Any) -> st.SearchStrategy[Any]:
     return st.integers(2).map(lambda n: 2 * n) if even else st.from_type(hint)
 
 
+@cache
+def all_allowed(cls: type) -> st.SearchStrategy[dict[str, Any]]:
+    hints = get_type_hints(cls, include_extras=True)
+    return st.fixed_dictionaries({name: allowed(kind, hints[name]) for name, kind in kinds(cls).items()})
+
+
 @settings(deadline=None)
 @given(st.data())
 def test_settings_are_the_same_from_python_and_from_text(data: st.DataObject) -> None:
     cls = data.draw(st.sampled_from([cls for cls in methods.METHODS if fields(cls)]))
-    hints = get_type_hints(cls, include_extras=True)
-    values = {name: data.draw(allowed(kind, hints[name])) for name, kind in kinds(cls).items()}
+    values = data.draw(all_allowed(cls))
     spec = f"{cls.card.name}:{','.join(f'{name}={value}' for name, value in values.items())}"
     try:
         method = cls(**values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from functools import cache
 
 import numpy as np
 import pytest
@@ -135,6 +136,7 @@ def test_a_configuration_that_wants_tuples_changes_nothing(name: str) -> None:
     assert classifier.model.config.return_dict is False
 
 
+@cache
 def decoder(name: str, template: str) -> Classifier:
     """A decoder that takes </s> for padding, its texts in this template."""
     made = zoo.make(name)
