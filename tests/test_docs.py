@@ -77,13 +77,6 @@ def row_of(table: str, **wanted: object) -> dict[str, float]:
     return next(row for row in rows if all(row[key] == value for key, value in wanted.items()))
 
 
-# To be taken out with the results of the next whole run, which has them: heedful study, then benchmarks/study_pages.py.
-with_claims = pytest.mark.skipif(
-    not (RESULTS / "tables" / "claims.summary.json").is_file(),
-    reason="the run under docs/results is older than its intervals and claims",
-)
-
-
 def study_pages() -> ModuleType:
     """The command that takes a run into the docs."""
     spec = importlib.util.spec_from_file_location("study_pages", ROOT / "benchmarks" / "study_pages.py")
@@ -105,7 +98,6 @@ def test_the_readme_quotes_the_headline_table_of_the_report() -> None:
     assert study_pages().filled((ROOT / "README.md").read_text("utf-8")) == (ROOT / "README.md").read_text("utf-8")
 
 
-@with_claims
 def test_the_study_page_quotes_the_report() -> None:
     page = ROOT / "docs" / "attention-meets-post-hoc.md"
     assert [heading for heading, _ in quoted(page)] == ["Statement by statement"]
@@ -130,7 +122,6 @@ def test_a_run_is_taken_into_the_pages(tmp_path: Path, monkeypatch: pytest.Monke
     assert pages.filled(page, results) == pages.filled(expected, results) == expected
 
 
-@with_claims
 def test_the_study_page_gives_the_numbers_and_verdicts_of_the_tables() -> None:
     """From the summaries and the settings, past the study's own judging."""
     ((_, table),) = quoted(ROOT / "docs" / "attention-meets-post-hoc.md")
@@ -155,7 +146,6 @@ def test_the_study_page_gives_the_numbers_and_verdicts_of_the_tables() -> None:
         assert line.endswith(f"| {'confirmed' if within else 'refuted' if beyond else 'not settled'} |"), line
 
 
-@with_claims
 def test_what_the_study_page_says_in_words_is_so() -> None:
     every = json.loads((RESULTS / "tables" / "variants.summary.json").read_text("utf-8"))
     assert all(row["kendall_high"] < 0.5 for row in every)  # no attention orders words as Shapley values do
