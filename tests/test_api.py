@@ -110,7 +110,7 @@ def test_the_prediction_explained_is_the_models_own(classifier: Classifier) -> N
         ({"text": "xyzzy plugh"}, TextError, "no word of the text is in the vocabulary"),
         ({"text": "a \ud800 film"}, TextError, "lone surrogate"),
         ({"text": "!!"}, TextError, "nothing to explain: the text has no word type"),
-        ({"text": "!!", "method": "shapley-exact"}, TextError, "nothing to explain"),
+        ({"text": "!!", "method": "shapley-exact"}, TextError, "nothing to explain.*: try unit 'token'"),
     ],
 )
 def test_bad_input_is_one_clear_line(classifier: Classifier, changes: dict, error: type, message: str) -> None:
@@ -123,7 +123,18 @@ def test_bad_input_is_one_clear_line(classifier: Classifier, changes: dict, erro
 
 @pytest.mark.parametrize(
     "text",
-    [3, b"good film", {"text": "good"}, {"a": "x", "b": "y"}, ("a", "b", "c"), ("good", None), [b"good"], [np.ones(2)]],
+    [
+        3,
+        b"good film",
+        {"text": "good"},
+        {"a": "x", "b": "y"},
+        ("a", "b", "c"),
+        ("good", None),
+        [b"good"],
+        [np.ones(2)],
+        np.array("good film"),
+        torch.tensor(3),
+    ],
 )
 def test_what_is_no_text_is_refused(classifier: Classifier, text: object) -> None:
     with pytest.raises(TextError, match="give a text, a pair as a tuple, or a list of these: got"):

@@ -44,6 +44,11 @@ class MissingExtraError(InputError, ImportError):
         super().__init__(f"{purpose} needs {library}: pip install 'heedful[{extra}]'")
 
 
+def is_panic(error: BaseException) -> bool:
+    """Tell whether a library written in Rust gave up, for which it raises no `Exception`."""
+    return type(error).__name__ == "PanicException"
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of what an exception says, or its class where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -35,7 +35,7 @@ def test_masked_texts_score_as_each_alone(kind):
     tokenizer_kind, settings, lengths, texts = KINDS[kind]
     tokenizer = tiny.tokenizer(tokenizer_kind)
     classifier = Classifier(tiny.model(kind, tokenizer, **settings), tokenizer, kind)
-    assert (classifier.batch_rules.lengths, classifier.batch_rules.texts) == (lengths, texts)
+    assert (classifier.sharing.lengths, classifier.sharing.texts) == (lengths, texts)
     encoded, units, output = pose(classifier, "word", text=TEXT)
     masks = draw_masks(len(units), n=16)
     game = ModelGame(classifier, encoded, units, "delete", output)
@@ -44,6 +44,24 @@ def test_masked_texts_score_as_each_alone(kind):
     with torch.no_grad():
         expected = [classifier.model(torch.from_numpy(row)[None]).logits[0].numpy() for row in ids]
     close(classifier.logits(ids), np.array(expected), 1e-6)
+
+
+@pytest.mark.parametrize("rule", ["longrope", "dynamic"])
+def test_positions_that_turn_by_the_longest_text_of_a_pass(rule):
+    """From a length on that no made-up text reaches."""
+    factors = {"factor": 4.0} if rule == "dynamic" else {"short_factor": [1.0] * 4, "long_factor": [3.0] * 4}
+    rope = {"rope_type": rule, "rope_theta": 10000.0, "original_max_position_embeddings": 40} | factors
+    tokenizer = tiny.tokenizer("byte-level-decoder")
+    kind = "phi3" if rule == "longrope" else "llama"
+    model = tiny.model(
+        kind, tokenizer, num_key_value_heads=1, head_dim=8, max_position_embeddings=128, rope_parameters=rope
+    )
+    classifier = Classifier(model, tokenizer, kind)
+    encoded, units, output = pose(classifier, "word", text=" ".join([TEXT] * 3))
+    assert len(encoded) > 40
+    masks = draw_masks(len(units), n=16)
+    game = ModelGame(classifier, encoded, units, "delete", output)
+    close(game.logits(masks), alone(classifier, encoded, units, masks), 1e-6)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -114,7 +132,7 @@ def test_an_effect_of_the_number_of_tokens_alone_is_seen_where_it_sets_in():
     # as where positions are stretched beyond some length: of made-up texts, all are too short
     model.bert.embeddings.register_forward_hook(lambda _, __, out: out * (1.0 if out.shape[1] <= 22 else 0.5))
     classifier = Classifier(model, tokenizer, "stretched")
-    assert classifier.batch_rules.lengths
+    assert classifier.sharing.lengths
     encoded, units, output = pose(classifier, "word", text=f"{TEXT} {TEXT}")
     masks = np.tri(len(units), dtype=bool)
     game = ModelGame(classifier, encoded, units, "delete", output, batch_tokens=10**6)
@@ -128,7 +146,7 @@ def test_texts_that_change_each_other_run_alone():
         lambda _, __, out: type(out)(last_hidden_state=torch.round(out[0] / out[0].abs().max() * 127))
     )
     classifier = Classifier(model, tokenizer, "int8")
-    assert (classifier.batch_rules.lengths, classifier.batch_rules.texts) == (False, False)
+    assert (classifier.sharing.lengths, classifier.sharing.texts) == (False, False)
     encoded, units, output = pose(classifier)
     masks = draw_masks(len(units), n=6)
     expected = [ModelGame(classifier, encoded, units, "unk", output).logits(masks[i : i + 1]) for i in range(6)]

@@ -1,5 +1,7 @@
 """A model that is random in evaluation mode too is refused, whatever the randomness comes from."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -30,6 +32,14 @@ def dropping(n_labels, shared):
     return model, tokenizer
 
 
+def scaled(draw):
+    """A BERT whose logits are scaled by a number from another stream than torch's."""
+    tokenizer = tiny.tokenizer("wordpiece")
+    model = tiny.model("bert", tokenizer)
+    model.classifier.register_forward_hook(lambda _, __, logits: logits * draw())
+    return model, tokenizer
+
+
 def reformer():
     tokenizer = tiny.tokenizer("unigram")
     return tiny.model("reformer", tokenizer, **REFORMER), tokenizer
@@ -40,6 +50,8 @@ MODELS = {
     "dropout of one logit": lambda: dropping(1, shared=False),
     "dropout of a pass": lambda: dropping(3, shared=True),
     "hashing": reformer,
+    "numpy": lambda: scaled(np.random.default_rng(0).random),
+    "a generator of its own": lambda: scaled(partial(torch.rand, (), generator=torch.Generator().manual_seed(0))),
 }
 
 

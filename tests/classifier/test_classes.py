@@ -59,6 +59,12 @@ def test_a_number_that_is_index_and_name_of_one_class_is_that():
         (("1", "5", "2"), 1, "target 1 could be class 0 '1' or 1 '5': use its index, written '#0' or '#1'"),
         (("1", "5", "2"), "1", "target '1' could be class 0 '1' or 1 '5': use its index, written '#0' or '#1'"),
         (("x", "x", "1"), 1, "target 1 could be class 1 'x' or 2 '1': use its index, written '#1' or '#2'"),
+        (
+            ("predicted", "b", "c"),
+            "predicted",
+            "target 'predicted' could be the predicted class, 2, or the one of that name: use an index, written "
+            "'#2' or '#0'",
+        ),
         (("a", "b", "c"), "#3", "no class 3; the classes are 0 'a', 1 'b', 2 'c'"),
         (("a", "b", "c"), "#", "no class '#'; the classes are 0 'a', 1 'b', 2 'c', or 'predicted'"),
     ],

@@ -1,6 +1,7 @@
 """What a model does to itself while it runs is undone: of all it holds, nothing is other than before."""
 
 import copy
+from collections import Counter, OrderedDict, deque
 
 import numpy as np
 import pytest
@@ -57,6 +58,18 @@ def contents(model):
     model.empty.append(1)
 
 
+def other_contents(model):
+    """Of kinds whose ways to be filled or ordered are their own, and inside what cannot be changed."""
+    model.counts["b"] += 1
+    model.counts["a"] += 1
+    model.queue.popleft()
+    model.queue.append(3)
+    model.ordered.move_to_end("a")
+    model.ordered["new"] = 1
+    model.fixed[0].append(1)
+    model.numbers += 1
+
+
 def configuration(model):
     model.config.id2label[0] = "other"
     vars(model.config)["hidden_size"] = 7
@@ -78,6 +91,7 @@ MEDDLING = {
     "attributes": attributes,
     "exchanged modules": exchanged,
     "contents": contents,
+    "other contents": other_contents,
     "configuration": configuration,
     "tensors": tensors,
     "mode": lambda model: model.bert.train(),
@@ -89,6 +103,8 @@ def meddler(do):
     tokenizer = tiny.tokenizer("wordpiece")
     model = tiny.model("bert", tokenizer)
     model.notes, model.table, model.seen, model.empty = [3, 4], {"a": 1, "b": [1, 2]}, {1}, []
+    model.counts, model.queue = Counter(a=2), deque([1, 2])
+    model.ordered, model.fixed, model.numbers = OrderedDict(a=1, b=2), ([0],), torch.zeros(3)
     model.kept = "as it is"
     model.register_buffer("count", torch.zeros(()))
     model.config.inner = PreTrainedConfig()
@@ -113,7 +129,10 @@ def test_what_a_model_does_to_itself_is_undone(what):
     for method in ("occlusion", "gradient-x-input", "attention-mean"):
         heedful.explain(classifier, TEXT, method)
         assert_same_state(before, state(classifier))
-    assert classifier.model.config.inner.number == number
+    model = classifier.model
+    assert model.config.inner.number == number
+    assert (model.counts, model.queue, [*model.ordered.items()]) == ({"a": 2}, deque([1, 2]), [("a", 1), ("b", 2)])
+    assert (model.fixed, model.numbers.tolist()) == (([0],), [0, 0, 0])
 
 
 @pytest.mark.parametrize("what", MEDDLING)

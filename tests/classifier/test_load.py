@@ -198,6 +198,12 @@ def templates(single, pair):
     return damage
 
 
+def with_fewer_layers(folder):
+    shutil.rmtree(folder)
+    save(make_bert(), folder)
+    configured(num_hidden_layers=1)(folder)
+
+
 DAMAGE = {
     "a pickle in the index": (pickled_shard, "weights in pytorch_model.bin: .* from safetensors, never a pickle"),
     "a parent in the index": (elsewhere("../two.safetensors"), r"\.\./two.safetensors, outside its folder"),
@@ -258,6 +264,7 @@ DAMAGE = {
     "no tokenizer": (without_tokenizer, "cannot load the tokenizer"),
     "tokenizer cut short": (written("tokenizer.json", b'{"a":'), "cannot load the tokenizer"),
     "tokenizer of another kind": (written("tokenizer.json", b"{}"), "cannot load the tokenizer"),
+    "fewer layers than weights": (with_fewer_layers, "its config.json has no layer for the weights bert.encoder.layer"),
     "tokenizer of a newer kind": (of_a_newer_kind, "cannot load the tokenizer of .*: data did not match"),
     "tokenizer settings a list": (written("tokenizer_config.json", b"[]"), "cannot load the tokenizer"),
 }

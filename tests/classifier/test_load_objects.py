@@ -198,6 +198,13 @@ def test_a_pipeline_of_ones_own_class_is_refused():
         load(pipe)
 
 
+def test_a_pipeline_with_a_step_replaced_is_refused():
+    pipe = made(make_bert())
+    pipe.preprocess = lambda inputs, **settings: type(pipe).preprocess(pipe, inputs.upper(), **settings)
+    with pytest.raises(SettingError, match="the pipeline's preprocess was replaced, which is not taken over"):
+        load(pipe)
+
+
 def test_sentiment_analysis_is_text_classification():
     assert api.load(made(make_bert(), "sentiment-analysis")).labels == ("LABEL_0", "LABEL_1", "LABEL_2")
 

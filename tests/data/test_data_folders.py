@@ -38,6 +38,13 @@ def save_to_disk(folder: Path, rows: list[tuple[str, int]], shards: int = 1, **s
 # --- saved by datasets ------------------------------------------------------------------------------------------------
 
 
+def test_shards_with_a_fingerprint_in_their_names_are_read(tmp_path):
+    """As older versions of datasets name them."""
+    for i in range(2):
+        write(tmp_path / f"train-0000{i}-of-00002-0a1b2c3d.csv", {"text": [f"text {i}"], "label": ["ab"[i]]})
+    assert pairs(data.read_splits(tmp_path).train) == [("text 0", "a"), ("text 1", "b")]
+
+
 @pytest.mark.parametrize("shards", [1, 3])
 def test_a_saved_data_set_is_read_with_its_class_names(tmp_path, shards):
     rows = [(f"text {i}", i % 2) for i in range(9)]

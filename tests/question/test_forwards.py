@@ -246,6 +246,6 @@ def test_batches_are_each_text_alone_in_every_architecture(name):
     alone = ModelGame(classifier, encoded, units, "delete", output, batch_tokens=1).logits(masks)
     game = ModelGame(classifier, encoded, units, "delete", output)
     close(game.logits(masks), alone, 1e-5)  # some models take a softmax in float32
-    assert classifier.batch_rules.lengths  # so they were batches
+    assert classifier.sharing.lengths  # so they were batches
     rows = [classifier.encode(text).input_ids for text in ("a dull film", "the plot was not good")]
     close(classifier.logits(rows), np.concatenate([classifier.logits([row]) for row in rows]), 1e-5)

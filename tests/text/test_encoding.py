@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from factory import make_bert, make_classifier
 from heedful.classifier import Classifier
-from heedful.errors import TextError
+from heedful.errors import ModelError, TextError
 from heedful.text import encoding
 
 LIMIT = 6
@@ -153,3 +153,22 @@ def test_a_text_within_the_limit_sets_nothing_in_a_tokenizer_that_others_use():
     np.testing.assert_array_equal(found.input_ids, LONG.encode("film plot").input_ids)
     assert not backend.enable_truncation.called
     assert not backend.no_truncation.called
+
+
+class PanicException(BaseException):
+    """As what libraries in Rust raise, which is no `Exception`."""
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "message"),
+    [
+        (PanicException("not yet implemented"), ModelError, "fails on the text: not yet implemented"),
+        (ValueError("no such token"), ModelError, "fails on the text: no such token"),
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+    ],
+)
+def test_a_tokenizer_that_fails_is_one_line_unless_people_stop_it(error, raised, message, monkeypatch):
+    tokenizer = make_classifier(texts=WORDS).tokenizer
+    monkeypatch.setattr(type(tokenizer), "_encode_plus", Mock(side_effect=error))
+    with pytest.raises(raised, match=message):
+        encoding.encode(tokenizer, "film plot", 100, "odd")

@@ -27,6 +27,7 @@ from heedful.text.encoding import special_tokens
 
 _WATCHED = 8  # texts whose logits must not move, of as many lengths: what happens to every second or fourth is seen
 _OTHERS = 4  # longer texts beside them
+_PASSES = 4  # of one text, to see whether its logits are the same each time
 _ALONE = (0, 3)  # which of the watched run alone too: of any two, one at most is what a whole pass is scaled by
 
 Ids = Int64[np.ndarray, " _"]
@@ -41,11 +42,13 @@ class Sharing:
         lengths: texts of different lengths.
         texts: more than one text.
         spread: how far a class's logits lie apart from text to text; None if that could not be found out.
+        repeats: a text gets the same logits each time, as far as a few passes show.
     """
 
     lengths: bool
     texts: bool
     spread: float | None
+    repeats: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +140,10 @@ def sharing_of(
     try:
         with undisturbed(model):
             sharing = find_out(run, made_up, [*limits.word_tables(model)], eps, padding=filler is not None)
+            first, *others = [run(made_up.texts(equal=True)[:1]) for _ in range(_PASSES)]
+            repeats = all(same(other, first, eps, sharing.spread or 0.0) for other in others)
     except (HeedfulError, *FAILURES):
         return Sharing(lengths=False, texts=False, spread=None)
     finally:
         restore_random_state(before, device)
-    return replace(sharing, lengths=sharing.lengths and not limits.is_block_sparse(model))
+    return replace(sharing, lengths=sharing.lengths and not limits.goes_by_length(model), repeats=repeats)

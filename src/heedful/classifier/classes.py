@@ -59,6 +59,11 @@ def index_of(wanted: object, labels: Sequence[str], predicted: int) -> int:
         >>> index_of("yes", ("no", "yes"), 0), index_of(1, ("no", "yes"), 0), index_of("#2", ("3", "2", "1"), 0)
         (1, 1, 2)
     """
+    if wanted == "predicted" and wanted in labels:
+        raise TargetError(
+            f"target 'predicted' could be the predicted class, {predicted}, or the one of that name: use an index, "
+            f"written '#{predicted}' or '#{labels.index('predicted')}'"
+        )
     number = _index(wanted)
     name = wanted if isinstance(wanted, str) or number is None else str(number)
     meant = {i for i, label in enumerate(labels) if isinstance(name, str) and label == name}

@@ -224,7 +224,8 @@ class Classifier:
         """
         before = random_state(self.device)
         logits = self._logits_of_all(encoded)
-        if not torch.equal(before, random_state(self.device)):  # drawn from by the model, or by another thread
+        # the stream of torch may also have been drawn from by another thread
+        if not (self.sharing.repeats and torch.equal(before, random_state(self.device))):
             for _ in range(_AGAIN):
                 if not self.same(self._logits_of_all(encoded), logits):
                     restore_random_state(before, self.device)

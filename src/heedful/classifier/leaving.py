@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -17,6 +18,8 @@ from transformers import PreTrainedConfig
 
 from heedful.support.locks import alone
 
+_CONTAINERS = (dict, list, set, deque, tuple)
+_HELD = (*_CONTAINERS, Tensor)
 _COPIED = 2**20  # numbers of a buffer that is copied: tables and counters, but not the weights of a quantised model
 
 
@@ -25,8 +28,8 @@ def unchanged(model: nn.Module) -> Iterator[list[nn.Module]]:
     """Put the model back as it was when done, also after an exception; keep other threads out until then.
 
     Put back are all attributes of every module and configuration, and the contents of those that are dictionaries,
-    lists or sets, at any depth: submodules, parameters, hooks of every kind and the mode among them. Numbers are put
-    back in buffers, not in weights; random streams where only the model can have moved them.
+    lists, queues or sets, at any depth: submodules, parameters, hooks of every kind and the mode among them. Numbers
+    are put back in buffers and other tensors, not in weights; random streams where only the model can have moved them.
 
     Models that share a module or a configuration share the lock. It keeps out threads that come this way, not one that
     calls the model itself. Yields all modules.
@@ -34,8 +37,8 @@ def unchanged(model: nn.Module) -> Iterator[list[nn.Module]]:
     with alone(*_parts(model)):
         parts = _parts(model)
         modules = [part for part in parts if isinstance(part, nn.Module)]
-        contents, empty = _containers(parts)
-        buffers = [_Buffer(one) for module in modules for one in module._buffers.values() if one is not None]
+        contents, empty, tensors = _containers(parts)
+        buffers = [_Buffer(one) for one in tensors]
         children = {id(module._modules) for module in modules}
         streams = _Streams(modules)
         try:
@@ -81,24 +84,29 @@ def _parts(model: nn.Module) -> list[Any]:
     return waiting
 
 
-def _containers(parts: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
-    """Dictionaries, lists and sets of the parts' attributes, each with a copy, and those that are empty.
+def _containers(parts: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any], list[Tensor]]:
+    """Containers among the parts' attributes, each with a copy; those that are empty; and tensors that are no weights.
 
-    The attributes themselves are such a dictionary, and containers may hold others.
+    The attributes themselves are such a container, and containers may hold others.
     """
     full: dict[int, tuple[Any, Any]] = {}
     empty: dict[int, Any] = {}
-    waiting = [vars(part) for part in parts]
+    tensors: dict[int, Tensor] = {}
+    waiting: list[Any] = [vars(part) for part in parts]
     while waiting:
         one = waiting.pop()
-        if not one:
+        if isinstance(one, Tensor):
+            tensors[id(one)] = one
+        elif not one:
             empty[id(one)] = one
         elif id(one) not in full:
-            kind = next(kind for kind in (dict, list, set) if isinstance(one, kind))
+            kind = next(kind for kind in _CONTAINERS if isinstance(one, kind))
             full[id(one)] = one, kind(one)
             values = one.values() if isinstance(one, dict) else one
-            waiting += [value for value in values if isinstance(value, (dict, list, set))]
-    return list(full.values()), list(empty.values())
+            waiting += [value for value in values if isinstance(value, _HELD) and not isinstance(value, nn.Parameter)]
+    # a tuple holds what it held, whatever its members do
+    contents = [(one, copy) for one, copy in full.values() if not isinstance(one, tuple)]
+    return contents, [one for one in empty.values() if not isinstance(one, tuple)], list(tensors.values())
 
 
 def _differs(now: Any, before: Any) -> bool:
@@ -115,7 +123,15 @@ def _restore(now: Any, before: Any) -> None:
     if isinstance(now, list):
         now[:] = before
         return
-    now.update(before)
+    if isinstance(now, deque):
+        now.clear()
+        now.extend(before)
+        return
+    if isinstance(now, dict):
+        for key, value in before.items():  # a Counter's update would add
+            now[key] = value
+    else:
+        now.update(before)
     for added in [key for key in now if key not in before]:
         now.pop(added) if isinstance(now, dict) else now.discard(added)
     if isinstance(now, dict) and any(map(is_not, now, before)):  # hooks run in their order
@@ -124,7 +140,7 @@ def _restore(now: Any, before: Any) -> None:
 
 
 class _Buffer:
-    """The numbers in a buffer."""
+    """The numbers in a buffer, or in another tensor that a module holds."""
 
     def __init__(self, buffer: Tensor) -> None:
         self._buffer, self._copy = buffer, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -92,6 +92,19 @@ def padding_id(model: PreTrainedModel, name: str) -> int | None:
 def is_block_sparse(model: PreTrainedModel) -> bool:
     """Return whether a text's length decides which tokens attend to each other, as in BigBird."""
     return getattr(model.config, "attention_type", None) == "block_sparse"
+
+
+def goes_by_length(model: PreTrainedModel) -> bool:
+    """Return whether the longest text of a forward pass decides how all are read.
+
+    That is which tokens attend to each other, in BigBird, and how positions are turned, by the rules "longrope" (of
+    Phi-3) and "dynamic": these change at lengths that made-up texts need not reach.
+    """
+    rules: set[Any] = set()
+    for module in model.modules():
+        given = getattr(module, "rope_type", None)
+        rules.update(given.values() if isinstance(given, Mapping) else [given])
+    return is_block_sparse(model) or bool(rules & {"longrope", "dynamic"})
 
 
 def least_tokens(model: PreTrainedModel, n_tokens: int) -> int:

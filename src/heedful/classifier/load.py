@@ -79,6 +79,11 @@ def _from_pipeline(pipeline: Pipeline) -> Classifier:
     if kind is not TextClassificationPipeline:
         what = f"a {pipeline.task} pipeline" if kind.__module__.startswith("transformers.") else f"a {kind.__name__}"
         raise ModelError(f"{what} is no text-classification pipeline of transformers: {_GIVE}")
+    replaced = [
+        name for name in ("__call__", "preprocess", "_forward", "forward", "postprocess") if name in vars(pipeline)
+    ]
+    if replaced:
+        raise SettingError(f"the pipeline's {replaced[0]} was replaced, which is not taken over: {_GIVE}")
     model, tokenizer = unwrapped(pipeline.model), pipeline.tokenizer
     if not isinstance(model, PreTrainedModel) or tokenizer is None:
         raise ModelError(f"the pipeline's model is a {type(model).__name__}, none of transformers' own: {_GIVE}")

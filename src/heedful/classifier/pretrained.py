@@ -20,10 +20,11 @@ from transformers import (
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cached_file
 
 from heedful.classifier.classifier import Classifier
-from heedful.errors import InputError, ModelError, TextError
+from heedful.errors import InputError, ModelError, TextError, is_panic
 from heedful.support.progress import quiet_transformers
 
 _COUNTED = re.compile("label|layer|head|block|expert")  # numbers of a configuration that parts of a model are made by
+_IN_A_LAYER = re.compile(r"\.\d+\.")
 _MOST = 1_000_000
 
 
@@ -50,6 +51,9 @@ def from_pretrained(
     mismatched = sorted(name for name, *_ in report["mismatched_keys"])
     if mismatched:
         raise ModelError(f"{source} is damaged: its config.json does not fit the weights {', '.join(mismatched[:3])}")
+    beyond = sorted(name for name in report["unexpected_keys"] if _IN_A_LAYER.search(name))
+    if beyond:
+        raise ModelError(f"{source} is damaged: its config.json has no layer for the weights {', '.join(beyond[:3])}")
     lacking = sorted(report["missing_keys"])
     if lacking:
         raise ModelError(f"{source} is not a trained text classifier: it lacks the weights {', '.join(lacking[:3])}")
@@ -177,7 +181,9 @@ def _one_line(what: str) -> Iterator[None]:
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"{what}: {error}") from error
-    except Exception as error:
+    except BaseException as error:
+        if not (isinstance(error, Exception) or is_panic(error)):
+            raise
         lines = (str(error).strip() or type(error).__name__).splitlines()
         reason = " ".join(line.strip() for line in (lines[:2] if lines[0].endswith(":") else lines[:1]))
         raise ModelError(f"{what}: {reason.rstrip(' :')}") from error

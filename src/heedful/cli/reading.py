@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import heedful
 from heedful.cli.options import column
+from heedful.data.encodings import without_line_end
 from heedful.errors import SettingError, TextError
 from heedful.support.progress import waiting
 
@@ -36,7 +37,7 @@ def read_given(
     if text_column is not None:
         raise SettingError("--text-column goes with a table given by --file, such as reviews.csv")
     if file is None and text is not None and text != "-":
-        return text
+        return without_line_end(text)  # a shell leaves the CR of the CRLF that it takes off
     source = "standard input" if file is None else str(file)
     if file is None and (sys.stdin is None or sys.stdin.isatty()):
         raise TextError("no text: give it as an argument, with --file, or on standard input")

@@ -149,10 +149,10 @@ def _wide(head: bytes) -> str | None:
 
 
 def without_line_end(text: str) -> str:
-    r"""Return a text without the end of its last line: CRLF, LF or CR.
+    r"""Return a text without the end of its last line: CRLF, LF or CR, or the CRCRLF of a file converted twice.
 
     Example:
-        >>> [without_line_end(text) for text in ("a\r\n", "a\n", "a\r", "a\n\n", "a")]
-        ['a', 'a', 'a', 'a\n', 'a']
+        >>> [without_line_end(text) for text in ("a\r\n", "a\n", "a\r", "a\r\r\n", "a\n\n", "a")]
+        ['a', 'a', 'a', 'a', 'a\n', 'a']
     """
-    return text[: -(2 if text.endswith("\r\n") else 1)] if text.endswith(("\r", "\n")) else text
+    return re.sub(r"(\r*\n|\r)\Z", "", text)

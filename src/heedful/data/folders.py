@@ -17,8 +17,9 @@ from heedful.data.formats import READERS, bare_name, read_file, table_suffix
 from heedful.errors import DataError
 
 SPLITS = {"train": ("train",), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
+_IGNORED = {"unsup", "__MACOSX"}  # of aclImdb, and what macOS adds to archives
 Place = Path | tuple[Path, ...]  # a file or folder, or the shards of a file
-_SHARD = re.compile(r"(.+)-(\d{5,})-of-(\d{5,})")
+_SHARD = re.compile(r"(.+)-(\d{5,})-of-(\d{5,})(?:-[0-9a-f]+)?")  # older ones end in a fingerprint
 _TEXT = re.compile(r".*\.txt(\.gz|\.bz2|\.xz)?", re.IGNORECASE)
 
 
@@ -136,7 +137,9 @@ def _joined(paths: Sequence[Path], query: Query) -> Columns:
 
 def _class_files(path: Path) -> dict[str, list[Path]]:
     """The text files of every class folder; macOS leaves files that start with ._ in some."""
-    folders = [p for p in sorted(path.iterdir()) if p.is_dir() and p.name != "unsup" and not p.name.startswith(".")]
+    folders = [
+        p for p in sorted(path.iterdir()) if p.is_dir() and p.name not in _IGNORED and not p.name.startswith(".")
+    ]
     return {
         folder.name: sorted(p for p in folder.iterdir() if _TEXT.fullmatch(p.name) and not p.name.startswith("._"))
         for folder in folders

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from heedful.errors import InputError
-from heedful.support.plain import anything, each, named, number, numbers, or_none, typed, whole
+from heedful.support.plain import anything, characters, each, named, number, numbers, or_none, typed, whole
 from heedful.support.visible import shortened
 from heedful.text.spans import Span
 
@@ -24,14 +24,14 @@ def _pair(value: Any) -> Span:
 
 # What gives back each field of an explanation from plain JSON types, or raises.
 READERS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("text", "target_name", "output", "method", "unit", "model"), typed(str)),
+    **dict.fromkeys(("text", "target_name", "output", "method", "unit", "model"), characters),
     **dict.fromkeys(("target", "n_forward"), whole),
     **dict.fromkeys(("signed", "additive"), typed(bool)),
     **dict.fromkeys(("prediction", "seconds"), number),
     **dict.fromkeys(("base_value", "error_bound", "probability"), or_none(number)),
     **dict.fromkeys(("seed", "predicted", "unknown"), or_none(whole)),
-    **dict.fromkeys(("masking", "predicted_name"), or_none(typed(str))),
-    "units": each(typed(str)),
+    **dict.fromkeys(("masking", "predicted_name"), or_none(characters)),
+    "units": each(characters),
     "spans": each(each(_pair)),
     "cut": each(_pair),
     "scores": numbers,

@@ -72,12 +72,14 @@ class IntegratedGradients(Method):
             scores = _integral(look, question.output, baseline, whole, n_steps)
             gap = float(scores.sum() - (question.prediction - base_value))
             size = float(np.abs(scores).sum())
-            converged = abs(gap) <= tolerance * size
-            if converged or 2 * n_steps > self.max_steps:
+            if abs(gap) <= tolerance * size or 2 * n_steps > self.max_steps:
                 break
             n_steps *= 2
+        # what is shared out is itself a difference of two rounded outputs
+        unsure = rounding * max(abs(question.prediction), abs(base_value))
+        converged = abs(gap) <= tolerance * size + unsure
         settings = {"baseline": name, "tolerance": tolerance, "aggregation": "sum over tokens"}
-        additive = converged and abs(gap) <= max(_ADDS_UP, rounding) * size
+        additive = converged and abs(gap) <= max(_ADDS_UP, rounding) * size + unsure
         if not additive:
             settings["note"] = f"scores do not add up: they miss {abs(gap):.2g} of the difference they should share out"
         return Answer(

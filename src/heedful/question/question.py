@@ -132,7 +132,8 @@ def check_text(classifier: Classifier, text: Text, unit: str) -> None:
 def _check_units(units: Units) -> None:
     if len(units) == 0:
         kind = units.kind.replace("_", " ")
-        raise TextError(f"nothing to explain: the text has no {kind} the classifier sees")
+        advice = "" if units.kind == "token" else ": try unit 'token'"
+        raise TextError(f"nothing to explain: the text has no {kind} the classifier sees{advice}")
 
 
 def ask(classifier: Classifier, text: Text, choices: Choices) -> Question:

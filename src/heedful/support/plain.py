@@ -69,6 +69,14 @@ def typed(*kinds: type) -> Callable[[Any], Any]:
     return read
 
 
+def characters(value: Any) -> str:
+    """Read a text that can be written again; raises TypeError if it is none, ValueError for half a character."""
+    if not isinstance(value, str):
+        raise TypeError
+    value.encode()
+    return value
+
+
 def or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Make a reader that takes None as well."""
     return lambda value: None if value is None else read(value)

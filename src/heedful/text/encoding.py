@@ -10,7 +10,7 @@ import regex
 from jaxtyping import Int64
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
-from heedful.errors import ModelError, TextError, first_line
+from heedful.errors import ModelError, TextError, first_line, is_panic
 from heedful.support.locks import alone
 from heedful.text.spans import Span
 
@@ -102,7 +102,9 @@ def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit:
                 return_special_tokens_mask=True,
                 verbose=False,
             )
-        except Exception as error:  # tokenizers raises plain ones
+        except BaseException as error:  # tokenizers raises plain ones, and worse
+            if not (isinstance(error, Exception) or is_panic(error)):
+                raise
             raise ModelError(f"the tokenizer of {name} fails on the text: {first_line(error)}") from error
         finally:
             if backend.truncation != truncation:

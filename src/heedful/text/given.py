@@ -24,7 +24,8 @@ def are_several(given: object) -> TypeGuard[Iterable[object]]:
     """
     if hasattr(given, "columns"):
         raise TextError(f"give the texts of a table, as in table['text']: got the whole {type(given).__name__}")
-    return isinstance(given, Iterable) and not isinstance(given, (str, bytes, tuple, Mapping))
+    scalar = getattr(given, "ndim", None) == 0  # an array of one number or text, which cannot be gone through
+    return isinstance(given, Iterable) and not isinstance(given, (str, bytes, tuple, Mapping)) and not scalar
 
 
 def as_text(given: object, wanted: str = _ANY) -> Text:
