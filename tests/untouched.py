@@ -46,7 +46,18 @@ def containers(module: torch.nn.Module) -> list[dict[Any, Any]]:
 def assert_same_state(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Compare two states part by part."""
     for name, value in before.items():
-        np.testing.assert_equal(plain(after[name]), plain(value), name)
+        now, then = plain(after[name]), plain(value)
+        if not alike(now, then):
+            np.testing.assert_equal(now, then, name)  # which takes its time, and says where
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Tell quickly whether two values are equal; False where that is not certain."""
+    if isinstance(one, np.ndarray):
+        return one.shape == other.shape and bool((one == other).all())
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other)
 
 
 def plain(value: Any) -> Any:

@@ -127,13 +127,20 @@ def at_every_module(classifier: Classifier, do: Callable[[nn.Module], None]) -> 
             hook.remove()
 
 
+@cache
+def half_trained(architecture: str) -> Classifier:
+    """In training mode, with a weight that is not trained: one for all methods, as each leaves it as it was."""
+    classifier = zoo.make(architecture)
+    classifier.model.train()
+    next(classifier.model.parameters()).requires_grad_(requires_grad=False)
+    return classifier
+
+
 @everywhere
 def test_the_model_is_untouched_also_after_an_exception(
     architecture: str, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    classifier = zoo.make(architecture)
-    classifier.model.train()
-    next(classifier.model.parameters()).requires_grad_(requires_grad=False)
+    classifier = half_trained(architecture)
     before, ran = state(classifier), []
     with at_every_module(classifier, ran.append):
         n_forward = heedful.explain(classifier, TEXT, spec(method), unit="word").n_forward
@@ -200,13 +207,19 @@ def test_labels_that_do_not_exclude_each_other(architecture: str, method: str) -
         assert found.prediction == pytest.approx(1 / (1 + np.exp(-logit)), rel=1e-6)
     if methods.get(method).card.additive:
         assert_adds_up(found)
-    other = copy.deepcopy(classifier.model)
-    with torch.no_grad():
-        head(other)[0] *= -3.0
-    changed = Classifier(other, classifier.tokenizer, "another first class")
+    changed = with_another_first_class(architecture)
     again = heedful.explain(changed, TEXT, spec(method), target=2, output=output, unit="word")
     # sums over classes, in other orders
     assert again.scores == pytest.approx(found.scores, rel=1e-9, abs=1e-9 * np.abs(found.scores).max())
+
+
+@cache
+def with_another_first_class(architecture: str) -> Classifier:
+    classifier = classifier_of(architecture, "multi_label_classification")
+    other = copy.deepcopy(classifier.model)
+    with torch.no_grad():
+        head(other)[0] *= -3.0
+    return Classifier(other, classifier.tokenizer, "another first class")
 
 
 def head(model: nn.Module) -> torch.Tensor:

@@ -19,7 +19,7 @@ from transformers import PreTrainedConfig
 from heedful.support.locks import alone
 
 _CONTAINERS = (dict, list, set, deque, tuple)
-_HELD = (*_CONTAINERS, Tensor)
+_PASSED = {bool, int, float, str, type(None), nn.Parameter}  # most values: told quickly
 _COPIED = 2**20  # numbers of a buffer that is copied: tables and counters, but not the weights of a quantised model
 
 
@@ -100,13 +100,21 @@ def _containers(parts: list[Any]) -> tuple[list[tuple[Any, Any]], list[Any], lis
         elif not one:
             empty[id(one)] = one
         elif id(one) not in full:
-            kind = next(kind for kind in _CONTAINERS if isinstance(one, kind))
+            kind = type(one) if type(one) in _CONTAINERS else next(k for k in _CONTAINERS if isinstance(one, k))
             full[id(one)] = one, kind(one)
             values = one.values() if isinstance(one, dict) else one
-            waiting += [value for value in values if isinstance(value, _HELD) and not isinstance(value, nn.Parameter)]
+            waiting += [
+                value
+                for value in values
+                if type(value) not in _PASSED and (isinstance(value, _CONTAINERS) or _is_plain(value))
+            ]
     # a tuple holds what it held, whatever its members do
     contents = [(one, copy) for one, copy in full.values() if not isinstance(one, tuple)]
     return contents, [one for one in empty.values() if not isinstance(one, tuple)], list(tensors.values())
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, Tensor) and not isinstance(value, nn.Parameter)
 
 
 def _differs(now: Any, before: Any) -> bool:
