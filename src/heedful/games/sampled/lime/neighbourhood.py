@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from heedful.errors import SettingError
 from heedful.games.exact.enumeration import subsets
-from heedful.games.sampled.lime.kernels import remove_units
+from heedful.games.sampled.lime.compiled import remove_units
 
 Masks = Bool[np.ndarray, "n units"]
 Weights = Float64[np.ndarray, " n"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from heedful.games.sampled.lime.kernels import add_counts, add_up_rows, add_values, pack_rows
+from heedful.games.sampled.lime.compiled import add_counts, add_up_rows, add_values, pack_rows
 from heedful.support.parallel import in_parallel, parts
 
 _WORDS_A_THREAD = 32
