@@ -6,7 +6,7 @@ from heedful.question import Question
 from heedful.support.budget import check_budget
 
 
-def check_masks(name: str, n_samples: int, question: Question, *, bytes_a_unit: float) -> None:
+def check_masks(name: str, n_samples: int, question: Question, *, bytes_a_unit: float, side: int | None = None) -> None:
     """Refuse more masks than memory has room for.
 
     Args:
@@ -14,14 +14,16 @@ def check_masks(name: str, n_samples: int, question: Question, *, bytes_a_unit: 
         n_samples: how many are wanted.
         question: whose text they mask.
         bytes_a_unit: what an estimator holds of each unit of each mask; evaluating takes 4 bytes a token besides.
+        side: rows and columns of the matrices that are held besides the masks; None: one a unit.
 
     Raises:
         SettingError: there are too many; the message says how many would do.
     """
     d, n_tokens = len(question.units), len(question.encoded)
+    side = d if side is None else side
     check_budget(
         name,
         n_samples,
         bytes_each=bytes_a_unit * d + 4.0 * n_tokens + 200.0,
-        bytes_besides=50.0 * d * d,  # a few matrices of units by units
+        bytes_besides=50.0 * side * side,  # a few matrices
     )

@@ -58,7 +58,7 @@ class AdjustedMasks(WeightedMasks):
         np.fill_diagonal(products, once)
         level = drawn * total + weights[1:] @ left
         pull = drawn * each + transposed_times(masks[1:], weights[1:] * left)
-        moments = Moments(1.0 + drawn * sizes.powers[0], products, level, pull, float(values[0]))
+        moments = Moments(1.0 + drawn * sizes.powers[0], np.full(d, once), products, level, pull, float(values[0]))
         self._left = np.append(0.0, left)
         super().__init__(masks, weights, values, moments)
 
