@@ -5,6 +5,18 @@ from __future__ import annotations
 from heedful.question import Question
 from heedful.support.budget import check_budget
 
+DEFAULT, EACH = 4096, 8  # masks, and masks a unit: enough to tell units apart and for standard errors
+
+
+def masks_of(n_samples: int | None, n_units: int) -> int:
+    """Return the number of masks, by default 4,096 and of more than 512 units 8 a unit.
+
+    Example:
+        >>> masks_of(None, 100), masks_of(None, 1000), masks_of(50, 1000)
+        (4096, 8000, 50)
+    """
+    return max(DEFAULT, EACH * n_units) if n_samples is None else n_samples
+
 
 def check_masks(name: str, n_samples: int, question: Question, *, bytes_a_unit: float, side: int | None = None) -> None:
     """Refuse more masks than memory has room for.

@@ -108,7 +108,7 @@ class Lime(Method):
             fit = moments.fit(chosen, self.ridge * (done / self.n_samples))
             if precise := stop.reached(done, fit.coefficients[chosen], fit.std_error[chosen]):
                 break
-        details = {"n_evaluations": float(done), "enumerated": 0.0}
+        details = {"n_evaluations": float(done), "enumerated": 0.0, "degrees_of_freedom": float(max(0, fit.n_free))}
         if self.precision is not None:
             error = relative_error(fit.coefficients[chosen], fit.std_error[chosen])
             details |= {"relative_error": error, "precision_reached": float(precise)}

@@ -22,7 +22,7 @@ from heedful.games.sampled.shapley import (
 from heedful.games.sampled.stopping import FEW, Sampled, sample_or_enumerate
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
-from heedful.methods.budget import check_masks
+from heedful.methods.budget import check_masks, masks_of
 from heedful.question import Question
 from heedful.support.budget import check_budget
 from heedful.support.kinds import OneOf
@@ -100,7 +100,8 @@ class KernelShap(Method):
     `heedful.games.sampled.shapley.kernel_shapley`.
 
     Args:
-        n_samples: masked texts at most, the whole and the empty one among them.
+        n_samples: masked texts at most, the whole and the empty one among them. None: 4,096, and of more than 512
+            units 8 a unit; the result's settings have the number.
         sampling: how often each size of coalition is drawn, "kernel" or "leverage".
         paired: draw a coalition together with its complement.
         precision: stop once the largest standard error is at most this share of the largest absolute score; None
@@ -112,10 +113,10 @@ class KernelShap(Method):
 
     Example:
         >>> KernelShap(sampling="leverage").settings()
-        {'n_samples': 4096, 'sampling': 'leverage', 'paired': True, 'precision': None}
+        {'n_samples': None, 'sampling': 'leverage', 'paired': True, 'precision': None}
     """
 
-    n_samples: Annotated[int, Ge(2)] = 4096  # for no unit and for all
+    n_samples: Annotated[int, Ge(2)] | None = None  # for no unit and for all
     sampling: Annotated[str, OneOf(SAMPLINGS)] = "kernel"
     paired: bool = True
     precision: Annotated[float, Gt(0), Lt(math.inf)] | None = None
@@ -125,14 +126,15 @@ class KernelShap(Method):
     def answer(self, question: Question) -> Answer:
         """Draw coalitions, evaluate them, fit."""
         game = question.game()
-        drawn = min(self.n_samples, 1 << game.n_units)
+        n_samples = masks_of(self.n_samples, game.n_units)
+        drawn = min(n_samples, 1 << game.n_units)
         check_masks("kernel-shap: n_samples", drawn, question, bytes_a_unit=32.0 if self.paired else 64.0)
         result = kernel_shapley(
             game,
-            self.n_samples,
+            n_samples,
             sampling=self.sampling,
             paired=self.paired,
             precision=self.precision,
             seed=question.seed,
         )
-        return Answer.of_sample(result, game.n_forward)
+        return Answer.of_sample(result, game.n_forward, n_samples=n_samples)

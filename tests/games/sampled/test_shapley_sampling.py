@@ -284,8 +284,12 @@ class TestDraws:
             else:
                 assert np.abs(result.values - truth).max() < 1e-8  # barely told apart: ill-conditioned
         assert 0 < len(refused) < 40
-        with pytest.raises(SettingError, match="cannot tell 10 units apart: give a larger n_samples"):
-            kernel_shapley(game, 22, seed=refused[0])
+        for seed in refused:
+            with pytest.raises(SettingError, match="cannot tell 10 units apart: give n_samples of at least") as error:
+                kernel_shapley(game, 22, seed=seed)
+            enough = int(str(error.value).rpartition(" ")[2])
+            assert enough <= 44
+            assert np.abs(kernel_shapley(game, enough, seed=seed).values - truth).max() < 1e-8
 
 
 class TestCalls:

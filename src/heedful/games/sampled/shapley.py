@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -236,7 +237,13 @@ def kernel_shapley(  # as many arguments as there are choices
         raise SettingError(f"{n_samples} samples cannot tell {d} units apart: give n_samples of at least {least}")
     strata, generator = Strata(d, paired), np.random.default_rng(seed)
     drawn = strata.draw(strata.allocate((n_samples - 2) // together, sampling), generator)
-    whole = _Regression(drawn)  # refuses before anything is spent
+    try:
+        whole = _Regression(drawn)  # before anything is spent
+    except SettingError:
+        enough = 2 + together * _enough(strata, len(drawn.masks), sampling, seed)
+        raise SettingError(
+            f"the {n_samples} coalitions drawn cannot tell {d} units apart: give n_samples of at least {enough}"
+        ) from None
     nothing, everything = _ends(game)
     total, most = everything - nothing, len(drawn.masks)
     order = None if precision is None else strata.shuffle(drawn.counts, generator)
@@ -261,6 +268,15 @@ def kernel_shapley(  # as many arguments as there are choices
         enumerated=enumerated,
         precise=None if precision is None else precise or enumerated,
     )
+
+
+def _enough(strata: Strata, n: int, sampling: str, seed: int) -> int:
+    """More than n coalitions, about as few as tell the units apart."""
+    while True:
+        n += 1 + n // 8
+        with suppress(SettingError):
+            _Regression(strata.draw(strata.allocate(n, sampling), np.random.default_rng(seed)))
+            return n
 
 
 def _excess(game: Game, masks: Masks, nothing: float, total: float, paired: bool) -> Float64[np.ndarray, " n"]:

@@ -27,12 +27,14 @@ class Fit:
         std_error: float64 (units,), heteroscedasticity-robust; NaN where it cannot be estimated.
         intercept: value at the empty mask.
         r2: weighted coefficient of determination.
+        n_free: degrees of freedom of the standard errors; below 1 there are none.
     """
 
     coefficients: Vector
     std_error: Vector
     intercept: float
     r2: float
+    n_free: int
 
     @property
     def local_prediction(self) -> float:
@@ -136,7 +138,7 @@ class WeightedMasks:
         everything = self._centred is None and len(chosen) == len(coefficients) and ridge > 0
         solved = self._by_masks(ridge) if everything else None
         if solved is not None:  # more units than masks: nothing is left to tell errors from
-            return self._fitted(solved, errors, self._residuals(solved))
+            return self._fitted(solved, errors, self._residuals(solved), 0)
         bread = self._inverse(chosen, ridge)
         coefficients[chosen] = bread @ self._pull[chosen]
         residuals = self._residuals(coefficients)
@@ -145,18 +147,19 @@ class WeightedMasks:
             meat = _of_units(self._meat(noise), chosen)
             variances = _quadratic(bread, meat)
             errors[chosen] = np.sqrt(variances.clip(min=0) * len(self._y) / n_free)
-        return self._fitted(coefficients, errors, residuals)
+        return self._fitted(coefficients, errors, residuals, n_free)
 
     def _residuals(self, coefficients: Vector) -> PerMask:
         return self._y + self._mean @ coefficients - times(self._masks, coefficients)
 
-    def _fitted(self, coefficients: Vector, errors: Vector, residuals: PerMask) -> Fit:
+    def _fitted(self, coefficients: Vector, errors: Vector, residuals: PerMask, n_free: int) -> Fit:
         spread, missed = self._w @ self._y**2, self._w @ residuals**2
         return Fit(
             coefficients=coefficients,
             std_error=errors,
             intercept=float(self._level - self._mean @ coefficients),
             r2=float(1.0 - missed / spread) if spread > 0 else float(missed == 0),
+            n_free=n_free,
         )
 
     def _noise(self, residuals: PerMask, n_chosen: int) -> tuple[PerMask, int]:
