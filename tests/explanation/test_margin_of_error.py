@@ -11,7 +11,7 @@ import heedful
 from factory import make_classifier
 from games.exact.ratio_games import make_game
 from heedful.games.exact import enumeration
-from heedful.games.sampled.shapley import permutation_shapley
+from heedful.games.sampled.permutations import permutation_shapley
 from heedful.support.student import half_widths
 
 GAMES, UNITS = 400, 8
@@ -33,7 +33,7 @@ def test_intervals_cover(settings: dict[str, Any]) -> None:
         game = make_game(seed, UNITS)
         result = permutation_shapley(game, **settings, seed=seed)
         missed = np.abs(result.values - enumeration.shapley(game, UNITS))
-        covered.append(np.mean(missed <= half_widths(result.std_error, result.degrees_of_freedom) + 1e-12))
+        covered.append(np.mean(missed <= half_widths(result.std_error, float(result.degrees_of_freedom)) + 1e-12))
     # units of one game share their permutations, so games are what is counted
     assert np.mean(covered) > 0.95 - 2 * np.std(covered) / np.sqrt(GAMES)
 

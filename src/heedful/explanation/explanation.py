@@ -189,7 +189,7 @@ class Explanation:
         """
         if self.std_error is None:
             return None
-        return half_widths(self.std_error, self.details.get("degrees_of_freedom", math.inf))
+        return half_widths(self.std_error, float(self.details.get("degrees_of_freedom", math.inf)))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Explanation:

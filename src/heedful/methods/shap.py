@@ -12,9 +12,9 @@ from annotated_types import Ge, Gt, Le, Lt
 from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
 from heedful.games.sampled.coalitions import SAMPLINGS
-from heedful.games.sampled.shapley import (
+from heedful.games.sampled.kernel_regression import kernel_shapley
+from heedful.games.sampled.permutations import (
     check_permutations,
-    kernel_shapley,
     permutation_evaluations,
     permutation_shapley,
     permutations_within,
@@ -35,7 +35,7 @@ class PermutationShap(Method):
     """Mean change of the output by each unit when units come back one by one, in random order.
 
     Where all 2^d masks are no more than the budget, they are enumerated: the scores are exact. See
-    `heedful.games.sampled.shapley.permutation_shapley`.
+    `heedful.games.sampled.permutations.permutation_shapley`.
 
     Args:
         n_permutations: permutations walked at most, reversed ones among them. None: all masks of up to 12 units, and of
@@ -97,7 +97,7 @@ class KernelShap(Method):
     """The additive game nearest to the output over random coalitions of units, weighted by the Shapley kernel.
 
     Exact if n_samples reaches 2^d; every unit gets a score, no feature is dropped; see
-    `heedful.games.sampled.shapley.kernel_shapley`.
+    `heedful.games.sampled.kernel_regression.kernel_shapley`.
 
     Args:
         n_samples: masked texts at most, the whole and the empty one among them. None: 4,096, and of more than 512
