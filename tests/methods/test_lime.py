@@ -176,6 +176,21 @@ def test_a_kernel_too_narrow_for_any_mask_is_refused(
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("sampler", ["fast", "lime", "adjusted"])
+def test_any_width_is_answered_or_refused(classifier: Classifier, sampler: str) -> None:
+    answered = []
+    for width in np.geomspace(1e-3, 1.0, 25):
+        try:
+            result = heedful.explain(classifier, TEXT, Lime(60, kernel_width=float(width), sampler=sampler))
+        except SettingError as error:
+            assert "use a larger one" in str(error)
+            assert not answered
+        else:
+            answered.append(width)
+            assert result.scores.any()
+    assert 10 < len(answered) < 25
+
+
 @pytest.mark.parametrize("width", [1e300, 1e308, math.inf])
 @pytest.mark.parametrize("sampler", ["fast", "lime", "adjusted"])
 def test_the_widest_kernels_weigh_all_masks_alike(classifier: Classifier, width: float, sampler: str) -> None:
