@@ -54,7 +54,8 @@ class Explanation:
         std_error: float64 array (units,) of Monte-Carlo standard errors, or None for methods without sampling; NaN
             where too little was drawn to estimate them. For an interval use `margin_of_error`: of few draws, plus or
             minus 1.96 of these covers less than 95 %.
-        error_bound: certified largest absolute error of a score, or None.
+        error_bound: certified largest absolute error of a score, or None. Of Shapley and Banzhaf values and of LIME's
+            coefficients alone: base values, as LIME's intercept, are not covered.
         n_forward: texts pushed through the model's forward pass (evaluations by look-up table are not counted).
         seconds: wall-clock time of the explanation.
         seed: the seed of this call, or None for methods without randomness.
@@ -174,9 +175,10 @@ class Explanation:
 
         Student's t quantile, by `details["degrees_of_freedom"]` if it is there, times the standard error after its
         square has been moved towards the mean square over units, as if that came from four more draws: of few draws, a
-        unit whose rare large effects were missed would look certain. 95 % is the mean over units. In ratio games of 10
-        and 14 units it was 95 to 99 % from 4 draws (pairs of permutations) on; a single unit, which gets most of its
-        score in few of the masks, can have less. NaN where the standard error is.
+        unit whose rare large effects were missed would look certain. 95 % is meant on average over units. In ratio
+        games of 10 and 14 units, permutation-shap's covered 97 to 99 % from 6 permutations on, and 87 to 90 % of the
+        worst unit, which gets most of its score in few of the masks; those of lime with 200 samples 94 %, of
+        `sampler=adjusted` 92 %. NaN where the standard error is.
 
         Source: Smyth 2004 (moderated t), with the number of draws that the mean square counts for fixed.
 

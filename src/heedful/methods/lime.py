@@ -47,7 +47,7 @@ class Lime(Method):
         sampler: "fast"; "lime" for lime's own masks, of the same distribution; or "adjusted", which estimates the same
             coefficients from fewer samples: sizes are drawn as they are of use, and what a kernel regression knows of
             the values is not left to chance; see `heedful.games.sampled.lime.adjusted`, and
-            docs/results/speed.md for how many.
+            docs/results/speed.md for how many. Its standard errors are some 10 % too small for 200 samples of 10 units.
         precision: stop once the largest standard error is at most this share of the largest absolute score, and fit
             the samples drawn so far, with their share of the penalty; None takes all samples.
 
