@@ -12,7 +12,9 @@ _PRIOR = 4  # degrees of freedom that the mean square error over units counts fo
 _MANY = 200  # degrees of freedom from which on the series in their inverse is exact to 1e-9
 
 
-def half_widths(std_error: Float64[np.ndarray, " units"], degrees_of_freedom: float) -> Float64[np.ndarray, " units"]:
+def half_widths(
+    std_error: Float64[np.ndarray, " units"], degrees_of_freedom: float | int
+) -> Float64[np.ndarray, " units"]:
     """Return half widths of 95 % intervals for estimates from one sample; see `Explanation.margin_of_error`.
 
     Example:
@@ -29,7 +31,7 @@ def half_widths(std_error: Float64[np.ndarray, " units"], degrees_of_freedom: fl
 
 
 @cache
-def quantile(degrees_of_freedom: float) -> float:
+def quantile(degrees_of_freedom: float | int) -> float:
     """Return the 97.5 % quantile: a 95 % interval is an estimate plus or minus so many standard errors.
 
     Args:
