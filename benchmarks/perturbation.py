@@ -38,7 +38,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 import heedful
 from heedful.games.sampled.lime.neighbourhood import draw_as_lime, weigh
 from heedful.games.sampled.lime.ridge import WeightedMasks
-from heedful.games.sampled.shapley import permutations_within
+from heedful.games.sampled.permutations import permutations_within
 from heedful.methods import Lime, PermutationShap
 from metering import Meter, metered
 

@@ -1,4 +1,4 @@
-"""Shared fixtures, and shape checks at run time on every module but the compiled kernels."""
+"""Shared fixtures, and shape checks at run time on every module but the compiled loops."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ install_import_hook(
     [
         ".".join(path.relative_to(SOURCE).with_suffix("").parts)
         for path in (SOURCE / "heedful").rglob("*.py")
-        if path.stem not in {"kernels", "__init__", "configuration"}
+        if path.stem not in {"compiled", "__init__", "configuration"}
     ],
     "beartype.beartype",
 )

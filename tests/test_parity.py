@@ -17,7 +17,7 @@ import heedful
 import zoo
 from heedful.classifier import Classifier
 from heedful.games import from_text
-from heedful.games.sampled.shapley import permutation_shapley
+from heedful.games.sampled.permutations import permutation_shapley
 from heedful.question.forwards import ModelGame
 from heedful.text.units import find
 

@@ -134,7 +134,7 @@ class TestErrors:
 
     def test_few_masks(self) -> None:
         game = table(0, 10)
-        with pytest.raises(SettingError, match="15 samples cannot tell 10 units apart: give a larger n_samples"):
+        with pytest.raises(SettingError, match="15 samples cannot tell 10 units apart: give n_samples of at least 29"):
             banzhaf_sampled(game, 15)
         with pytest.raises(SettingError, match="2 samples cannot tell 10 units apart"):
             WAYS["msr"](game, 2)

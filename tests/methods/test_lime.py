@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -161,6 +163,39 @@ def test_both_samplers_have_the_same_expectation() -> None:
 def test_refuses_settings_out_of_range(settings: dict, named: str) -> None:
     with pytest.raises(SettingError, match=named):
         Lime(**settings)
+
+
+@pytest.mark.parametrize("width", ["1e-300", "1e-308", "1e-9", "2e-3"])
+@pytest.mark.parametrize("sampler", ["fast", "lime", "adjusted"])
+@pytest.mark.parametrize("n_samples", [50, 5000])  # drawn, or with "fast" and "adjusted" enumerated
+def test_a_kernel_too_narrow_for_any_mask_is_refused(
+    classifier: Classifier, width: str, sampler: str, n_samples: int
+) -> None:
+    with pytest.raises(SettingError, match=r"kernel_width .* use a larger one") as refused:
+        heedful.explain(classifier, TEXT, f"lime:kernel_width={width},sampler={sampler},n_samples={n_samples}")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("sampler", ["fast", "lime", "adjusted"])
+def test_any_width_is_answered_or_refused(classifier: Classifier, sampler: str) -> None:
+    answered, refusals = [], []
+    for width in np.geomspace(1e-3, 1.0, 25).tolist():
+        try:
+            answered.append(heedful.explain(classifier, TEXT, Lime(60, kernel_width=width, sampler=sampler)).scores)
+        except SettingError as error:
+            refusals.append(str(error))
+            continue
+    assert len(refusals) > 0
+    assert len(answered) > 10
+    assert all("use a larger one" in refusal for refusal in refusals)
+    assert all(scores.any() for scores in answered)
+
+
+@pytest.mark.parametrize("width", [1e300, 1e308, math.inf])
+@pytest.mark.parametrize("sampler", ["fast", "lime", "adjusted"])
+def test_the_widest_kernels_weigh_all_masks_alike(classifier: Classifier, width: float, sampler: str) -> None:
+    wide, wider = (heedful.explain(classifier, TEXT, Lime(200, kernel_width=w, sampler=sampler)) for w in (1e6, width))
+    assert wide.scores == pytest.approx(wider.scores, rel=1e-6, abs=1e-9)
 
 
 def test_draws_as_many_samples_as_asked_also_for_one_word(classifier: Classifier) -> None:

@@ -13,7 +13,9 @@ from factory import make_bert
 from heedful.classifier import Classifier
 from heedful.errors import SettingError, TextError
 from heedful.games import Game
-from heedful.games.sampled.shapley import Sampled, kernel_shapley, permutation_shapley
+from heedful.games.sampled.kernel_regression import kernel_shapley
+from heedful.games.sampled.permutations import permutation_shapley
+from heedful.games.sampled.stopping import Sampled
 from heedful.methods.shap import KernelShap, PermutationShap
 from heedful.question import Choices, ask
 
@@ -54,7 +56,7 @@ class TestMethods:
         ids=[
             "permutations",
             "permutations, single",
-            "permutations, part of the way back",
+            "permutations, part of the reverse",
             "kernel",
             "leverage",
             "kernel, single",
@@ -91,7 +93,7 @@ class TestMethods:
         assert (np.abs(kernel.scores - walked.values) < 6 * walked.std_error + 1e-9).all()
 
     @pytest.mark.parametrize(("share", "enumerated", "n"), [(True, 1, 128), (0.1, 0, 2 + 15 * 8)])
-    def test_a_part_of_the_way_back_has_a_smaller_budget(
+    def test_a_part_of_the_reverse_has_a_smaller_budget(
         self, classifier: Classifier, share: bool | float, enumerated: int, n: int
     ) -> None:
         """30 walks of 7 units could pay for all 128 masks, 15 and two steps of each one's reverse could not."""

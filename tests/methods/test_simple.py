@@ -15,8 +15,7 @@ from factory import make_bert, make_classifier
 from heedful import methods
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
-from heedful.games.sampled import banzhaf
-from heedful.games.sampled import shapley as shapley_sampling
+from heedful.games.sampled import banzhaf, kernel_regression, permutations
 
 TEXT = "the plot was not good but the acting was very good !"
 
@@ -152,8 +151,8 @@ def test_numbers_of_things_are_whole(spec: str, number: str) -> None:
 @pytest.mark.parametrize(
     ("check", "other"),
     [
-        (shapley_sampling.check_permutations, False),
-        (shapley_sampling.check_sampling, "kernel"),
+        (permutations.check_permutations, False),
+        (kernel_regression.check_sampling, "kernel"),
         (banzhaf.check_banzhaf, "msr"),
     ],
 )

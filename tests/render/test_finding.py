@@ -81,7 +81,7 @@ def test_attentions_top_word_speaks_for_it_and_another_matters_more():
         ({"scores": [0.0, 0.1, 0.8]}, "makes no difference to positive: 0"),
         ({"scores": [-9.5e-18, 0.1, 0.8], "error_bound": 1.7e-15}, "makes no difference to positive: about 0"),
         ({"scores": [0.01, 0.1, 0.8], "std_error": np.array([0.006, 0.1, 0.1])},
-         "may speak for or against positive: +0.01 ± 0.012"),
+         "may speak for or against positive: +0.01 ± 0.0118"),
         ({"scores": [0.01, 0.1, 0.8], "std_error": np.array([0.004, 0.1, 0.1])}, "speaks for positive: +0.01"),
         ({"scores": [-0.01, 0.1, 0.8], "std_error": np.full(3, np.nan)}, "speaks against positive: -0.01"),
         ({"scores": [-0.01, 0.1, 0.8], "error_bound": 0.02}, "may speak for or against positive: -0.01 ± 0.02"),

@@ -164,9 +164,9 @@ def test_fragment_stands_inside_another_page():
 
 def test_signs_show_in_class_and_hover():
     written = html.page([make("good bad so", scores=[0.5, -1.0, 0.0], std_error=np.array([0.125, 0.25, 0.0]))])
-    assert 'class="u for" style="--s:0.500" title="+0.5 ± 0.125 · rank 2 of 3">good<' in written
-    assert 'class="u against dark" style="--s:1.000" title="−1 ± 0.25 · rank 1 of 3">bad<' in written
-    assert 'class="u zero" style="--s:0.000" title="0 ± 0 · rank 3 of 3">so<' in written
+    assert 'class="u for" style="--s:0.500" title="+0.5 ± 0.245 (95 %) · rank 2 of 3">good<' in written
+    assert 'class="u against dark" style="--s:1.000" title="−1 ± 0.49 (95 %) · rank 1 of 3">bad<' in written
+    assert 'class="u zero" style="--s:0.000" title="0 ± 0 (95 %) · rank 3 of 3">so<' in written
     assert "<span>−1</span><i" in written  # both ends of the scale
     assert "<span>+1</span></div>" in written
 

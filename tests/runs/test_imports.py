@@ -114,7 +114,7 @@ def test_on_heedful_itself():
     assert sources.folder == Path(heedful.__file__).parent.resolve()
     for module, counts in {
         "methods.lime": {"games/sampled/lime/ridge.py", "question/forwards.py", "text/units.py"},
-        "games.exact.engine": {"games/exact/kernels.py", "support/parallel.py", "games/ratio.py"},
+        "games.exact.engine": {"games/exact/compiled.py", "support/parallel.py", "games/ratio.py"},
         "classifier.classifier": {"models/modeling.py", "text/encoding.py", "errors.py"},
         "models.training": {"models/trainer.py", "runs/lock.py", "data/dataset.py"},
     }.items():

@@ -7,10 +7,10 @@ CODE = """
 from numba.core import caching
 caching.CacheImpl._locator_classes = []  # as where neither the package nor the user's cache can be written
 import numpy as np
-from heedful.support.flow import kernels as _
-from heedful.support.flow import kernels as _
-from heedful.games.exact import kernels as _
-from heedful.games.sampled.lime.kernels import remove_units
+from heedful.support.flow import compiled as _
+from heedful.support.flow import compiled as _
+from heedful.games.exact import compiled as _
+from heedful.games.sampled.lime.compiled import remove_units
 masks = np.ones((1, 2), dtype=bool)
 remove_units(np.array([2]), np.zeros(0, dtype=np.uint32), masks)
 assert not masks.any()

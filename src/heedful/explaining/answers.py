@@ -66,6 +66,8 @@ def _explanation(asked: Asked, method: Method, answer: Answer, seconds: float) -
     """Join a method's answer with everything about how it came about."""
     question, card, output = asked.whole, method.card, asked.whole.output
     settings = method.settings() | dict(answer.settings) | dict(asked.settings)
+    if answer.std_error is not None and len(answer.std_error) and np.isnan(answer.std_error).all():
+        settings.setdefault("note", "too little was drawn to estimate standard errors: draw more, or take no interval")
     if question.encoded.second is not None:
         settings["second_text_from"] = question.encoded.second
     if output.other is not None:

@@ -7,6 +7,7 @@ comes back bit for bit.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -19,6 +20,7 @@ from heedful.errors import InputError
 from heedful.explanation import checks, saving
 from heedful.support.plain import parse, plain
 from heedful.support.settings import check_whole
+from heedful.support.student import half_widths
 from heedful.support.visible import shortened
 from heedful.text.spans import Span, Spans
 
@@ -49,8 +51,11 @@ class Explanation:
         additive: True if `base_value + scores.sum()` equals `prediction` by construction.
         unit: "word_type", "word", "token" or "sentence".
         masking: how units were removed; None for methods that remove nothing.
-        std_error: float64 array (units,) of Monte-Carlo standard errors, or None for methods without sampling.
-        error_bound: certified largest absolute error of a score, or None.
+        std_error: float64 array (units,) of Monte-Carlo standard errors, or None for methods without sampling; NaN
+            where too little was drawn to estimate them. For an interval use `margin_of_error`: of few draws, plus or
+            minus 1.96 of these covers less than 95 %.
+        error_bound: certified largest absolute error of a score, or None. Of Shapley and Banzhaf values and of LIME's
+            coefficients alone: base values, as LIME's intercept, are not covered.
         n_forward: texts pushed through the model's forward pass (evaluations by look-up table are not counted).
         seconds: wall-clock time of the explanation.
         seed: the seed of this call, or None for methods without randomness.
@@ -163,6 +168,30 @@ class Explanation:
         if "explanations" in data:
             raise InputError("not one explanation but a comparison: read it with heedful.Comparison")
         return cls(**checks.read_fields(data, FORMAT))
+
+    @property
+    def margin_of_error(self) -> Float64[np.ndarray, " units"] | None:
+        """Half widths (units,) of the scores' 95 % confidence intervals; None for methods without sampling.
+
+        Student's t quantile, by `details["degrees_of_freedom"]` if it is there, times the standard error after its
+        square has been moved towards the mean square over units, as if that came from four more draws: of few draws, a
+        unit whose rare large effects were missed would look certain. 95 % is meant on average over units. In ratio
+        games of 10 and 14 units, permutation-shap's covered 97 to 99 % from 6 permutations on, and 87 to 90 % of the
+        worst unit, which gets most of its score in few of the masks; those of lime with 200 samples 94 %, of
+        `sampler=adjusted` 92 %. NaN where the standard error is.
+
+        Source: Smyth 2004 (moderated t), with the number of draws that the mean square counts for fixed.
+
+        Example:
+            >>> import heedful
+            >>> clf = heedful.load("demo")
+            >>> e = heedful.explain(clf, "The acting was superb.", "permutation-shap:n_permutations=6")
+            >>> bool((e.margin_of_error > 1.96 * e.std_error).all())
+            True
+        """
+        if self.std_error is None:
+            return None
+        return half_widths(self.std_error, float(self.details.get("degrees_of_freedom", math.inf)))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Explanation:

@@ -15,7 +15,7 @@ from heedful.games.sampled.banzhaf import ESTIMATORS, banzhaf_sampled
 from heedful.games.sampled.stopping import Sampled, sample_or_enumerate
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
-from heedful.methods.budget import check_masks
+from heedful.methods.budget import check_masks, masks_of
 from heedful.question import Question
 from heedful.support.kinds import OneOf
 
@@ -27,7 +27,8 @@ class Banzhaf(Method):
     Where all 2^d masks are no more than n_samples they are enumerated: the scores are exact. See `banzhaf_sampled`.
 
     Args:
-        n_samples: masked texts at most, the empty one among them.
+        n_samples: masked texts at most, the empty one among them. None: 4,096, and of more than 512
+            units 8 a unit; the result's settings have the number.
         estimator: "regression" or "msr".
         paired: draw a mask together with its complement.
         precision: stop once the largest standard error is at most this share of the largest absolute score; None
@@ -42,7 +43,7 @@ class Banzhaf(Method):
         False
     """
 
-    n_samples: Annotated[int, Ge(2)] = 4096
+    n_samples: Annotated[int, Ge(2)] | None = None
     estimator: Annotated[str, OneOf(ESTIMATORS)] = "regression"
     paired: bool = True
     precision: Annotated[float, Gt(0), Lt(math.inf)] | None = None
@@ -53,6 +54,7 @@ class Banzhaf(Method):
         """Draw masks, or walk through all of them."""
         game = question.game()
         d = game.n_units
+        n_samples = masks_of(self.n_samples, d)
 
         def sample(game: Game, budget: int) -> Sampled:
             check_masks("banzhaf: n_samples", budget, question, bytes_a_unit=32.0 if self.paired else 64.0)
@@ -68,5 +70,5 @@ class Banzhaf(Method):
         def exact(game: Game) -> tuple[np.ndarray, float]:
             return enumeration.banzhaf(game, d), float(game(np.zeros((1, d), dtype=bool))[0])
 
-        result = sample_or_enumerate(game, self.n_samples, 1 << d, sample, exact, self.precision)
-        return Answer.of_sample(result, game.n_forward)
+        result = sample_or_enumerate(game, n_samples, 1 << d, sample, exact, self.precision)
+        return Answer.of_sample(result, game.n_forward, n_samples=n_samples)

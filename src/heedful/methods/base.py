@@ -34,8 +34,11 @@ class Answer:
     details: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of_sample(cls, sample: Sampled, n_forward: int) -> Answer:
-        """Take over estimates and their errors from an estimator that needed so many forwards."""
+    def of_sample(cls, sample: Sampled, n_forward: int, n_samples: int | None = None) -> Answer:
+        """Take over estimates and their errors from an estimator that needed so many forwards.
+
+        `n_samples`: the budget, where a method's settings leave it to the length of the text.
+        """
         details = {
             "n_evaluations": float(sample.n_evaluations),
             "degrees_of_freedom": float(sample.degrees_of_freedom),
@@ -49,6 +52,7 @@ class Answer:
             base_value=sample.base_value,
             std_error=sample.std_error,
             n_forward=n_forward,
+            settings={} if n_samples is None else {"n_samples": n_samples},
             details=details,
         )
 

@@ -59,6 +59,7 @@ class Card:
 _PAPER = "Lopardo, Precioso, Garreau 2024"
 _ABNAR = "Abnar and Zuidema 2020, section 3"
 _SLALOM = "Leemann, Fastowski, Pfeiffer, Kasneci 2025"
+_MASKS = "4,096 by default, of more than 512 units 8 a unit"
 _SAMPLED: Mapping[str, Combination] = {
     "n_evaluations": "sum",
     "degrees_of_freedom": "min",
@@ -216,19 +217,19 @@ PERMUTATION_SHAP = _perturbation(
 )
 KERNEL_SHAP = _perturbation(
     "kernel-shap",
-    cost="n_samples forwards, 2^d at most",
+    cost=f"n_samples forwards, 2^d at most; {_MASKS}",
     source="Lundberg, Lee 2017; Covert, Lee 2021; Musco, Witter 2025",
     additive=True,
 )
 PARTITION = _perturbation(
     "partition",
     "owen",
-    cost="n_samples forwards at most",
+    cost=f"n_samples forwards at most; {_MASKS}",
     source="Owen 1977; Lundberg 2020 (shap's PartitionExplainer)",
     additive=True,
 )
 BANZHAF = _perturbation(
-    "banzhaf", cost="n_samples forwards, 2^d at most", source="Banzhaf 1965; Wang, Jia 2023; Liu et al. 2024"
+    "banzhaf", cost=f"n_samples forwards, 2^d at most; {_MASKS}", source="Banzhaf 1965; Wang, Jia 2023; Liu et al. 2024"
 )
 SHAPLEY_EXACT = _exact("shapley-exact", additive=True)
 BANZHAF_EXACT = _exact("banzhaf-exact")

@@ -24,6 +24,7 @@ from heedful.question import Question
 from heedful.support.kinds import OneOf
 
 SELECTIONS = ("auto", "forward_selection", "highest_weights", "none")
+_LIGHTEST = 1e-9  # weight of all masks but the whole text's, which is 1
 _ROWS = 100  # samples before a standard error is trusted
 
 
@@ -46,12 +47,13 @@ class Lime(Method):
         sampler: "fast"; "lime" for lime's own masks, of the same distribution; or "adjusted", which estimates the same
             coefficients from fewer samples: sizes are drawn as they are of use, and what a kernel regression knows of
             the values is not left to chance; see `heedful.games.sampled.lime.adjusted`, and
-            docs/results/speed.md for how many.
+            docs/results/speed.md for how many. Its standard errors are some 10 % too small for 200 samples of 10 units.
         precision: stop once the largest standard error is at most this share of the largest absolute score, and fit
             the samples drawn so far, with their share of the penalty; None takes all samples.
 
     Raises:
-        SettingError: a number is out of its range or a name unknown.
+        SettingError: a number is out of its range or a name unknown; when answering, the kernel is so narrow that no
+            mask but the whole text has any weight to speak of.
 
     Example:
         >>> Lime(n_samples=1000).settings()["kernel_width"]
@@ -77,7 +79,8 @@ class Lime(Method):
         memo = Memo(game) if self.precision is not None and 1 << d <= self.n_samples else game
         if self.precision is not None or not listed:
             most = 1 << d if listed else self.n_samples
-            check_masks("lime: n_samples", most, question, bytes_a_unit=4.0)
+            by_masks = self.sampler != "adjusted" and self.n_features is None  # see `WeightedMasks`
+            check_masks("lime: n_samples", most, question, bytes_a_unit=4.0, side=min(d, most) if by_masks else d)
             fit, details, precise = self._sampled(memo, most, question.seed)
         if listed and not precise:
             fit, details = self._enumerated(memo)
@@ -105,7 +108,7 @@ class Lime(Method):
             fit = moments.fit(chosen, self.ridge * (done / self.n_samples))
             if precise := stop.reached(done, fit.coefficients[chosen], fit.std_error[chosen]):
                 break
-        details = {"n_evaluations": float(done), "enumerated": 0.0}
+        details = {"n_evaluations": float(done), "enumerated": 0.0, "degrees_of_freedom": float(max(0, fit.n_free))}
         if self.precision is not None:
             error = relative_error(fit.coefficients[chosen], fit.std_error[chosen])
             details |= {"relative_error": error, "precision_reached": float(precise)}
@@ -129,8 +132,12 @@ class Lime(Method):
         return replace(fit, std_error=np.zeros(game.n_units)), details
 
     def _check_weights(self, weights: PerMask, n_units: int) -> None:
-        """Raise SettingError if no mask has any weight but that of the whole text, from which nothing can be learnt."""
-        if len(weights) > 1 and not weights[1:].any():
+        """Raise SettingError if all masks but the whole text together weigh next to nothing beside it.
+
+        Nothing can be learnt from the whole text alone, and its weight of 1 leaves the others as many digits as theirs
+        have of it.
+        """
+        if len(weights) > 1 and weights[1:].sum() < _LIGHTEST:
             width = f"kernel_width {self.kernel_width}"
             raise SettingError(f"lime: {width} leaves masks of {n_units} units no weight: use a larger one")
 

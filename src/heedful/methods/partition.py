@@ -15,6 +15,7 @@ from heedful.games.sampled.owen import owen_sampled
 from heedful.games.sampled.stopping import Sampled, sample_or_enumerate
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
+from heedful.methods.budget import masks_of
 from heedful.question import Question
 from heedful.support.budget import check_budget
 from heedful.text.units import sentence_of
@@ -36,7 +37,8 @@ class Partition(Method):
     budget, where it splits what is left evenly. On two sentences of at most two words it means the same.
 
     Args:
-        n_samples: masked texts at most, the whole and the empty one among them.
+        n_samples: masked texts at most, the whole and the empty one among them. None: 4,096, and of more than 512
+            units 8 a unit; the result's settings have the number.
         precision: stop once the largest standard error is at most this share of the largest absolute score; None
             takes all samples.
 
@@ -48,7 +50,7 @@ class Partition(Method):
         True
     """
 
-    n_samples: Annotated[int, Ge(2)] = 4096  # for no unit and for all
+    n_samples: Annotated[int, Ge(2)] | None = None  # for no unit and for all
     precision: Annotated[float, Gt(0), Lt(math.inf)] | None = None
 
     card = cards.PARTITION
@@ -64,7 +66,8 @@ class Partition(Method):
         def exact(game: Game) -> tuple[np.ndarray, float]:
             return enumeration.owen(game, unions), float(game(np.zeros((1, len(unions)), dtype=bool))[0])
 
+        n_samples = masks_of(self.n_samples, len(unions))
         needed = enumeration.owen_evaluations(unions)
-        result = sample_or_enumerate(game, self.n_samples, needed, sample, exact, self.precision)
-        answer = Answer.of_sample(result, game.n_forward)
+        result = sample_or_enumerate(game, n_samples, needed, sample, exact, self.precision)
+        answer = Answer.of_sample(result, game.n_forward, n_samples=n_samples)
         return replace(answer, details={**answer.details, "n_sentences": float(unions.max() + 1)})

@@ -12,9 +12,9 @@ from annotated_types import Ge, Gt, Le, Lt
 from heedful.games.exact import enumeration
 from heedful.games.protocol import Game
 from heedful.games.sampled.coalitions import SAMPLINGS
-from heedful.games.sampled.shapley import (
+from heedful.games.sampled.kernel_regression import kernel_shapley
+from heedful.games.sampled.permutations import (
     check_permutations,
-    kernel_shapley,
     permutation_evaluations,
     permutation_shapley,
     permutations_within,
@@ -22,7 +22,7 @@ from heedful.games.sampled.shapley import (
 from heedful.games.sampled.stopping import FEW, Sampled, sample_or_enumerate
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
-from heedful.methods.budget import check_masks
+from heedful.methods.budget import check_masks, masks_of
 from heedful.question import Question
 from heedful.support.budget import check_budget
 from heedful.support.kinds import OneOf
@@ -35,7 +35,7 @@ class PermutationShap(Method):
     """Mean change of the output by each unit when units come back one by one, in random order.
 
     Where all 2^d masks are no more than the budget, they are enumerated: the scores are exact. See
-    `heedful.games.sampled.shapley.permutation_shapley`.
+    `heedful.games.sampled.permutations.permutation_shapley`.
 
     Args:
         n_permutations: permutations walked at most, reversed ones among them. None: all masks of up to 12 units, and of
@@ -97,10 +97,11 @@ class KernelShap(Method):
     """The additive game nearest to the output over random coalitions of units, weighted by the Shapley kernel.
 
     Exact if n_samples reaches 2^d; every unit gets a score, no feature is dropped; see
-    `heedful.games.sampled.shapley.kernel_shapley`.
+    `heedful.games.sampled.kernel_regression.kernel_shapley`.
 
     Args:
-        n_samples: masked texts at most, the whole and the empty one among them.
+        n_samples: masked texts at most, the whole and the empty one among them. None: 4,096, and of more than 512
+            units 8 a unit; the result's settings have the number.
         sampling: how often each size of coalition is drawn, "kernel" or "leverage".
         paired: draw a coalition together with its complement.
         precision: stop once the largest standard error is at most this share of the largest absolute score; None
@@ -112,10 +113,10 @@ class KernelShap(Method):
 
     Example:
         >>> KernelShap(sampling="leverage").settings()
-        {'n_samples': 4096, 'sampling': 'leverage', 'paired': True, 'precision': None}
+        {'n_samples': None, 'sampling': 'leverage', 'paired': True, 'precision': None}
     """
 
-    n_samples: Annotated[int, Ge(2)] = 4096  # for no unit and for all
+    n_samples: Annotated[int, Ge(2)] | None = None  # for no unit and for all
     sampling: Annotated[str, OneOf(SAMPLINGS)] = "kernel"
     paired: bool = True
     precision: Annotated[float, Gt(0), Lt(math.inf)] | None = None
@@ -125,14 +126,15 @@ class KernelShap(Method):
     def answer(self, question: Question) -> Answer:
         """Draw coalitions, evaluate them, fit."""
         game = question.game()
-        drawn = min(self.n_samples, 1 << game.n_units)
+        n_samples = masks_of(self.n_samples, game.n_units)
+        drawn = min(n_samples, 1 << game.n_units)
         check_masks("kernel-shap: n_samples", drawn, question, bytes_a_unit=32.0 if self.paired else 64.0)
         result = kernel_shapley(
             game,
-            self.n_samples,
+            n_samples,
             sampling=self.sampling,
             paired=self.paired,
             precision=self.precision,
             seed=question.seed,
         )
-        return Answer.of_sample(result, game.n_forward)
+        return Answer.of_sample(result, game.n_forward, n_samples=n_samples)

@@ -47,7 +47,8 @@ class _OfSurrogate(Method):
         """The surrogate, and what every answer says about it."""
         game = question.game()
         if game.n_units > FEW:  # of fewer all masks are listed
-            check_masks(f"{self.card.name}: n_samples", self.n_samples, question, bytes_a_unit=64.0)
+            side = min(game.n_units, self.n_samples)
+            check_masks(f"{self.card.name}: n_samples", self.n_samples, question, bytes_a_unit=64.0, side=side)
         surrogate = slalom.fit(game, self.n_samples, self.sampling, fixed=self.fixed, seed=question.seed)
         details = {
             "fidelity": surrogate.fidelity,

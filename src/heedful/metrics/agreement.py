@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64
 
 from heedful.errors import InputError, SettingError
 from heedful.explanation import Explanation
-from heedful.metrics.kernels import inversions
+from heedful.metrics.compiled import inversions
 from heedful.support.names import did_you_mean, match, shown
 
 MEASURES = ("kendall", "spearman", "top5", "sign")

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from heedful.errors import SettingError
 from heedful.models.modeling import FoldedTables
-from heedful.question.kernels import deleted_scores, pool_suffixes
+from heedful.question.compiled import deleted_scores, pool_suffixes
 from heedful.support.parallel import in_parallel, parts
 from heedful.text.units import Units
 

@@ -7,7 +7,7 @@ The sentences follow from the numbers by these rules.
   additive perturbation method (the Shapley and Owen values), another perturbation method, another additive method. Of
   several alike, it is the first.
 - The top word is the unit with the largest absolute score. It speaks for the target if the reference scores it above 0,
-  against it below; nothing is told of it within the certified error or two standard errors, and it makes no
+  against it below; nothing is told of it within the certified error or the 95 % margin of error, and it makes no
   difference where its score is zero but for rounding.
 - Where a method's scores are small or zero (`reaction`), that is the finding, and not the order of its words.
 """
@@ -24,8 +24,6 @@ from heedful.explanation import Explanation
 from heedful.metrics.agreement import pairwise
 from heedful.render import view
 from heedful.render.reaction import NOTHING, family, reaction
-
-_STANDARD_ERRORS = 2.0
 
 
 @dataclass(frozen=True)
@@ -200,8 +198,9 @@ def _verdict(reference: Explanation, unit: int) -> tuple[str, Piece]:
 
 
 def _error(explanation: Explanation, unit: int) -> float:
-    """What a score may be wrong by: the certified error, or two standard errors; 0 where nothing is known."""
-    sampled = 0.0 if explanation.std_error is None else _STANDARD_ERRORS * float(explanation.std_error[unit])
+    """What a score may be wrong by: the certified error, or the 95 % margin; 0 where nothing is known."""
+    margin = explanation.margin_of_error
+    sampled = 0.0 if margin is None else float(margin[unit])
     known = (explanation.error_bound or 0.0, sampled)
     return max(error if math.isfinite(error) else 0.0 for error in known)
 

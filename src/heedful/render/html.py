@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float64
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from heedful.explanation import Explanation
@@ -155,10 +157,10 @@ def _section(explanations: list[Explanation]) -> Section:
 
 
 def _row(explanation: Explanation, label: str, column: str, units: Sequence[int]) -> Row:
-    scale = full_scale(explanation)
+    scale, margin = full_scale(explanation), explanation.margin_of_error
     order = view.ranking(explanation)
     places = {unit: place for place, unit in enumerate(order, 1)}
-    score = cache(lambda unit: _score(explanation, unit, places[unit], scale))
+    score = cache(lambda unit: _score(explanation, unit, places[unit], scale, margin))
     return Row(
         label=label,
         column=column,
@@ -174,10 +176,12 @@ def _row(explanation: Explanation, label: str, column: str, units: Sequence[int]
     )
 
 
-def _score(explanation: Explanation, unit: int, place: int, scale: float) -> Mark:
+def _score(
+    explanation: Explanation, unit: int, place: int, scale: float, margin: Float64[np.ndarray, " units"] | None
+) -> Mark:
     value = float(explanation.scores[unit])
     text = _number(value, signed=explanation.signed)
-    error = "" if explanation.std_error is None else f" ± {_number(explanation.std_error[unit], signed=False)}"
+    error = "" if margin is None else f" ± {_number(margin[unit], signed=False)} (95 %)"
     hover = f"{text}{error} · rank {place} of {len(explanation)}"
     return Mark(text, shade(value, scale, view.kinds(explanation)), hover)
 

@@ -211,8 +211,10 @@ def _scores(explanations: list[Explanation], width: int) -> list[ConsoleRenderab
             (label, [Text(_number(explanation, unit), style) for unit, style in zip(units, styles, strict=True)])
         )
     only = explanations[0]
-    if len(explanations) == 1 and only.std_error is not None:
-        columns.append(("std. error", [Text(view.number(float(only.std_error[unit]), signed=False)) for unit in units]))
+    if len(explanations) == 1:
+        for name, errors in (("std. error", only.std_error), ("± (95 %)", only.margin_of_error)):
+            if errors is not None:
+                columns.append((name, [Text(view.number(float(errors[unit]), signed=False)) for unit in units]))
     return _tables(title, [only.units[unit] for unit in units], columns, width)
 
 

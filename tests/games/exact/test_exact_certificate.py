@@ -17,7 +17,7 @@ from games.exact.precise import Truth, furthest
 from games.exact.ratio_games import make_game, stacked, with_values
 from heedful.errors import SettingError
 from heedful.games import RatioGame, Terms, exact
-from heedful.games.exact import engine, kernels
+from heedful.games.exact import compiled, engine
 from heedful.games.exact.enumeration import subsets
 
 SEEDS = st.integers(0, 10**9)
@@ -53,8 +53,8 @@ def test_no_quadrature_error_is_above_its_bound(seed: int) -> None:
 
 @pytest.mark.parametrize("only", ["semivalue", "lime"])
 def test_answers_that_are_off_are_told(only: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = kernels.marginals
-    monkeypatch.setattr(kernels, "marginals", lambda *of: (right(*of)[0] * (1 + 1e-9), right(*of)[1]))
+    right = compiled.marginals
+    monkeypatch.setattr(compiled, "marginals", lambda *of: (right(*of)[0] * (1 + 1e-9), right(*of)[1]))
     answers = list(search.examine(make_game(1, 5), only=only))
     assert all((answer.ratio > 1) == ("(device)" not in answer.name) for answer in answers)
 

@@ -14,7 +14,7 @@ from ratio_games import make_game, recipes
 
 from heedful.errors import PrecisionError
 from heedful.games import exact
-from heedful.games.exact import kernels, rules
+from heedful.games.exact import compiled, rules
 from heedful.games.exact.bounds import first_scale
 from heedful.games.exact.laplace import exponential_sum
 from heedful.games.exact.lime import weights
@@ -59,7 +59,7 @@ class TestExponentialSum:
 class TestSizes:
     def test_binomials(self) -> None:
         p = np.array([1e-6, 0.3, 0.5, 1 - 1e-6])
-        table = kernels.binomial(40, p)
+        table = compiled.binomial(40, p)
         expected = [[math.comb(40, k) * q**k * (1 - q) ** (40 - k) for q in p] for k in range(41)]
         assert table == pytest.approx(np.array(expected), rel=1e-13, abs=1e-300)
 
@@ -94,7 +94,7 @@ class TestSizes:
     def test_mixtures_reproduce_beta_binomials(self, beta: Beta, n: int) -> None:
         sizes = beta.sizes(n)[:, None]
         found = mixture(sizes, 1e-12)
-        difference = np.abs(kernels.binomial(n, found.p) @ found.weight - sizes).sum()
+        difference = np.abs(compiled.binomial(n, found.p) @ found.weight - sizes).sum()
         assert difference <= found.missed[0] <= 1e-12
         assert len(found.p) <= 10 * math.sqrt(n) + 20
         assert found.total[0] < 2  # no cancellation
@@ -106,7 +106,7 @@ class TestSizes:
             width = 0.15  # one size has all the weight but 1e-20
         sizes = weights(d, width).sizes[:, : min(d, 2)]
         found = mixture(sizes, 1e-12, ends=True)
-        rebuilt = kernels.binomial(d, found.p) @ found.weight
+        rebuilt = compiled.binomial(d, found.p) @ found.weight
         rebuilt[[0, -1]] += found.ends
         assert (np.abs(rebuilt - sizes).sum(0) <= found.missed).all()
         assert (found.missed <= 1e-12 * np.abs(sizes).sum(0)).all()
@@ -115,7 +115,7 @@ class TestSizes:
         jagged = np.zeros((41, 1))
         jagged[::2] = 1 / 21  # every other size: no mixture of binomials of moderate weights comes near
         found = mixture(jagged, 1e-12)
-        rebuilt = kernels.binomial(40, found.p) @ found.weight
+        rebuilt = compiled.binomial(40, found.p) @ found.weight
         assert 1e-12 < np.abs(rebuilt - jagged).sum() <= found.missed[0]
 
 
@@ -130,8 +130,8 @@ class TestRules:
         for part in split(all_nodes(game, exponential_sum(1e-10)), game):
             block = tables(game, part)
             rule = rules.uniform(block, allow)
-            slope, _ = kernels.marginals(block.arrays, rule.arrays, 1)
-            expected, _ = kernels.marginals(block.arrays, complete(units, len(part)), 1)
+            slope, _ = compiled.marginals(block.arrays, rule.arrays, 1)
+            expected, _ = compiled.marginals(block.arrays, complete(units, len(part)), 1)
             error = np.abs(slope - expected).max((1, 2))
             assert (error <= rule.missed + 1e-13).all()
             assert (rule.missed <= 1.2 * share * len(part) * allow.difference + 1e-300).all()
@@ -149,8 +149,8 @@ class TestRules:
         game = prepare(make_game(1, 100, 2, 3.0))
         block = tables(game, all_nodes(game, exponential_sum(1e-10))[:100])
         rule = rules.uniform(block, Allowance(first_scale(game), first_scale(game), 1e-3))
-        expected, _ = kernels.marginals(block.arrays, complete(100, 100), 1)
-        error = np.abs(kernels.marginals(block.arrays, rule.arrays, 1)[0] - expected).max()
+        expected, _ = compiled.marginals(block.arrays, complete(100, 100), 1)
+        error = np.abs(compiled.marginals(block.arrays, rule.arrays, 1)[0] - expected).max()
         assert 1e-9 < error <= rule.missed.max()
 
     @given(recipes)
@@ -165,7 +165,7 @@ class TestRules:
             block = tables(game, part)
             some, all_ = rules.mixed(block, allow, chances), rules.mixed(block, everything, chances)
             slopes, means = zip(
-                *(kernels.marginals(block.arrays, rule.arrays, 1) for rule in (some, all_)), strict=True
+                *(compiled.marginals(block.arrays, rule.arrays, 1) for rule in (some, all_)), strict=True
             )
             assert (np.abs(slopes[0] - slopes[1]).max((1, 2)) <= some.missed + 1e-14).all()
             of_means = rules.support(block, allow)[2] @ block.mass
@@ -178,8 +178,8 @@ class TestRules:
         chances = rules.Chances(np.array([0.1, 0.3, 0.4, 0.9]), np.array([1.0, -2.0, 0.5, 3.0]))
         block = tables(game, all_nodes(game, exponential_sum(1e-6)))
         rule = rules.mixed(block, Allowance(first_scale(game), game.bounds.swing.mean(0), 1e-5), chances)
-        whole, means = kernels.marginals(block.arrays, rule.arrays, 1)
-        parts = [kernels.marginals(block.arrays, rule.part(some), 2) for some in (slice(0, 2), slice(2, 4))]
+        whole, means = compiled.marginals(block.arrays, rule.arrays, 1)
+        parts = [compiled.marginals(block.arrays, rule.part(some), 2) for some in (slice(0, 2), slice(2, 4))]
         rows = np.concatenate([rows for rows, _ in parts], axis=1)
         assert np.einsum("i,cij->cj", chances.weight, rows) == pytest.approx(whole[:, 0], rel=1e-12, abs=1e-13)
         assert (np.concatenate([mean for _, mean in parts], axis=1) == means).all()

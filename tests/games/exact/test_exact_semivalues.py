@@ -184,13 +184,13 @@ class TestCertificate:
             exact.shapley(make_game(), tolerance)
 
     def test_values_that_do_not_add_up_are_never_returned(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        right = engine.kernels.marginals
+        right = engine.compiled.marginals
 
         def wrong(*arrays: object) -> tuple[np.ndarray, np.ndarray]:
             slope, mean = right(*arrays)
             return slope * (1 + 1e-9), mean
 
-        monkeypatch.setattr(engine.kernels, "marginals", wrong)
+        monkeypatch.setattr(engine.compiled, "marginals", wrong)
         with pytest.raises(PrecisionError, match="report a bug"):
             exact.shapley(make_game())
 

@@ -16,8 +16,10 @@ from scipy.stats import t as student
 from heedful.errors import SettingError
 from heedful.games import RatioGame, Terms, exact
 from heedful.games.exact import enumeration
-from heedful.games.sampled import shapley as shapley_sampling
-from heedful.games.sampled.shapley import Sampled, kernel_shapley, permutation_shapley
+from heedful.games.sampled import permutations
+from heedful.games.sampled.kernel_regression import kernel_shapley
+from heedful.games.sampled.permutations import permutation_shapley
+from heedful.games.sampled.stopping import Sampled
 from played import Played, pooled, table
 
 # Sums of at most a few thousand products of numbers of size 1, and a solve of condition below 1e4: far below 1e-10.
@@ -32,7 +34,7 @@ KERNEL_WAYS = {
 PERMUTATION_WAYS = {
     "permutations": permutation_shapley,
     "permutations, single": partial(permutation_shapley, antithetic=False),
-    "permutations, part of the way back": partial(permutation_shapley, antithetic=0.4),
+    "permutations, part of the reverse": partial(permutation_shapley, antithetic=0.4),
 }
 kernel_ways = pytest.mark.parametrize("way", KERNEL_WAYS.values(), ids=KERNEL_WAYS)
 permutation_ways = pytest.mark.parametrize("way", PERMUTATION_WAYS.values(), ids=PERMUTATION_WAYS)
@@ -211,7 +213,7 @@ class TestErrors:
             ("permutations", 200, 15, 1.0),
             ("permutations", 200, 15, 4.0),
             ("permutations, single", 200, 15, 1.0),
-            ("permutations, part of the way back", 200, 15, 1.0),
+            ("permutations, part of the reverse", 200, 15, 1.0),
         ],
     )
     def test_intervals_cover(self, way: str, n: int, n_units: int, spread: float) -> None:
@@ -284,8 +286,12 @@ class TestDraws:
             else:
                 assert np.abs(result.values - truth).max() < 1e-8  # barely told apart: ill-conditioned
         assert 0 < len(refused) < 40
-        with pytest.raises(SettingError, match="cannot tell 10 units apart: give a larger n_samples"):
-            kernel_shapley(game, 22, seed=refused[0])
+        for seed in refused:
+            with pytest.raises(SettingError, match="cannot tell 10 units apart: give n_samples of at least") as error:
+                kernel_shapley(game, 22, seed=seed)
+            enough = int(str(error.value).rpartition(" ")[2])
+            assert enough <= 44
+            assert np.abs(kernel_shapley(game, enough, seed=seed).values - truth).max() < 1e-8
 
 
 class TestCalls:
@@ -308,7 +314,7 @@ class TestCalls:
         self, way: Estimate, each: float, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         game, whole = table(1, 7), way(table(1, 7), 50, seed=2)
-        monkeypatch.setattr(shapley_sampling, "_CELLS", 21)
+        monkeypatch.setattr(permutations, "_CELLS", 21)
         blocks = way(game, 50, seed=2)
         assert max(masks.size for masks in game.calls) <= 21
         assert sum(map(len, game.calls)) == whole.n_evaluations == 2 + 50 * each
@@ -318,7 +324,7 @@ class TestCalls:
 
     @permutation_ways
     def test_memory_does_not_grow_with_the_permutations(self, way: Estimate, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(shapley_sampling, "_CELLS", 1 << 12)
+        monkeypatch.setattr(permutations, "_CELLS", 1 << 12)
         game, peaks = pooled(0, 8), []
         for n in (200, 10_000):
             way(game, n)

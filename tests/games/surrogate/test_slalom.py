@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -97,6 +98,37 @@ def test_a_single_unit_leaves_nothing_open() -> None:
         found = slalom.fit(Recorded(1, lambda masks: np.where(masks[:, 0], 2.0, -1.0)), fixed=fixed)
         assert exact.shapley(found.game).values == pytest.approx([3.0])
         assert (found.fidelity, found.n_held_out, found.n_evaluations) == (pytest.approx(1.0), 0, 2)
+
+
+@given(st.integers(0, 10**6), st.integers(20, 60), st.booleans(), st.sampled_from([1e-1, 1e-3, 1e-5]))
+@relaxed
+def test_an_equation_a_row_or_an_equation_a_term_give_the_same_fit(
+    seed: int, units: int, fixed: bool, ridge: float
+) -> None:
+    game, _, _ = known(seed, units, fixed)
+    masks = np.random.default_rng(seed).random((units, units)) < 0.5
+    masks[:, 0] = True
+    sample = Sample(masks, game(masks), np.ones(units))
+    start, found = np.random.default_rng(seed).normal(size=units + fixed), []
+    for few_rows in (True, False):
+        problem = softmax_fit._Problem(sample, fixed)
+        problem._few_rows = few_rows
+        point = problem.at(start, ridge)
+        found.append([point.numerator, *map(problem._derivatives(point)[1], (1e-6, 1e-2, 10.0))])
+    for one, other in zip(*found, strict=True):
+        assert one == pytest.approx(other, rel=1e-5, abs=1e-7 * np.abs(other).max())
+
+
+def test_a_long_text_needs_no_matrix_of_units_by_units() -> None:
+    game, _, _ = known(0, 3000, True, 0.3)
+    sample_of = slalom.draw(3000, 60, "mixed", np.random.default_rng(0))
+    values = game(sample_of)
+    tracemalloc.start()
+    try:
+        best_fit(Sample(sample_of, values, np.ones(60)), None, fixed=True)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 3000 * 3000 / 2
+    finally:
+        tracemalloc.stop()
 
 
 class TestFidelity:

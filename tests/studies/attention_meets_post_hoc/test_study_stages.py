@@ -51,7 +51,7 @@ def test_a_measurement_does_not_depend_on_another_one(name: str) -> None:
         ("sampled", {"methods/lime.py", "games/sampled/lime/ridge.py"}, {"methods/lrp.py", "methods/attention.py"}),
         (
             "samples",
-            {"games/sampled/shapley.py", "games/sampled/lime/ridge.py"},
+            {"games/sampled/kernel_regression.py", "games/sampled/lime/ridge.py"},
             {"methods/lime.py", "methods/shap.py"},
         ),
         ("attention", {"games/exact/rules.py", "metrics/agreement.py"}, {"methods/attention.py", "models/training.py"}),

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from heedful.errors import PrecisionError, SettingError
-from heedful.games.exact import bounds, engine, kernels
+from heedful.games.exact import bounds, compiled, engine
 from heedful.games.exact.checks import check_game
 from heedful.games.exact.laplace import exponential_sum
 from heedful.games.exact.prepared import EPS, prepare
@@ -143,7 +143,7 @@ def _curve(game: RatioGame, scores: Scores, tolerance: Number, *, insertion: boo
 
 
 def _size_means(block: Tables) -> Points:
-    means: Points = kernels.size_means(block.arrays)
+    means: Points = compiled.size_means(block.arrays)
     return means
 
 

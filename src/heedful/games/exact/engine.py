@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from heedful.errors import PrecisionError, SettingError
-from heedful.games.exact import bounds, kernels
+from heedful.games.exact import bounds, compiled
 from heedful.games.exact.arrays import AnyArray
 from heedful.games.exact.checks import check_number
 from heedful.games.exact.laplace import ExponentialSum, exponential_sum
@@ -100,14 +100,14 @@ def run(game: Prepared, target: float, rule_of: RuleOf) -> Pass:
 def _sums(block: Tables, rule: Rule) -> Sums:
     """Return `slope`, `together` and `mean` of one block."""
     if rule.together is None:
-        slope, mean = kernels.marginals(block.arrays, rule.arrays, 1)
+        slope, mean = compiled.marginals(block.arrays, rule.arrays, 1)
         return slope[:, 0], slope[:, 0].sum(1), mean
     outputs, columns = block.mass.shape[1], len(rule.together)
     slope, together, mean = np.zeros((outputs, block.n_units)), np.zeros(outputs), np.zeros((outputs, columns))
     size = max(1, _ROWS // slope.size)
     for start in range(0, columns, size):
         some = slice(start, start + size)
-        rows, mean[:, some] = kernels.marginals(block.arrays, rule.part(some), min(size, columns - start))
+        rows, mean[:, some] = compiled.marginals(block.arrays, rule.part(some), min(size, columns - start))
         slope += np.einsum("i,cij->cj", rule.weight[0, some], rows)
         together += rows.sum(2) @ rule.together[some]
     return slope, together, mean

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float64
 
-from heedful.games.exact import bounds, engine, kernels, rules
+from heedful.games.exact import bounds, compiled, engine, rules
 from heedful.games.exact.prepared import Prepared, prepare
 from heedful.games.exact.tables import Nodes, split, tables
 from heedful.games.ratio import Number, RatioGame
@@ -76,7 +76,7 @@ def _attempt(game: Prepared, rule_of: engine.RuleOf, target: float) -> engine.At
     def one(part: Nodes) -> tuple[np.ndarray, rules.Rule]:
         block = tables(game, part)
         rule = rule_of(block, allow)
-        left, right = kernels.pair_rows(block.arrays, rule.arrays)
+        left, right = compiled.pair_rows(block.arrays, rule.arrays)
         return left.T @ right, rule
 
     for half, rule in in_parallel(one, split(nodes, game), least=engine.MANY):

@@ -41,7 +41,8 @@ class LimeFit:
     Attributes:
         values: coefficients, (units,) or (units, outputs).
         intercept: the fit's value with every unit removed, () or (outputs,).
-        error_bound: largest absolute error of any coefficient.
+        error_bound: largest absolute error of any coefficient. The intercept is not covered: it is a mean value less
+            shares of all coefficients, so their errors can add up in it.
         nodes: quadrature points evaluated.
     """
 

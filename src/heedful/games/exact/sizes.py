@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from heedful.errors import PrecisionError, SettingError
-from heedful.games.exact import kernels
+from heedful.games.exact import compiled
 from heedful.games.exact.checks import check_number
 from heedful.games.exact.prepared import EPS
 from heedful.games.ratio import Array, Number
@@ -119,7 +119,7 @@ def _panel(density: Density, n: int, low: float, high: float) -> Vector:
         raise SettingError(f"a density must return one value for each of {p.size} chances, got {value.shape}")
     if not (np.isfinite(value).all() and (value >= 0).all()):
         raise SettingError("a density must be finite and non-negative between 0 and 1")
-    sizes: Vector = kernels.binomial(n, p) @ (0.5 * (high - low) * weight * value)
+    sizes: Vector = compiled.binomial(n, p) @ (0.5 * (high - low) * weight * value)
     return sizes
 
 
@@ -162,7 +162,7 @@ def _fit(sizes: Float64[np.ndarray, "sizes columns"], count: int, ends: bool) ->
     corners = np.zeros((len(sizes), 2 if ends else 0))
     if ends:
         corners[0, 0] = corners[-1, 1] = 1.0
-    basis = np.concatenate([kernels.binomial(len(sizes) - 1, p), corners], axis=1)
+    basis = np.concatenate([compiled.binomial(len(sizes) - 1, p), corners], axis=1)
     orthogonal, triangle = np.linalg.qr(basis)
     weight = np.linalg.lstsq(triangle, orthogonal.T @ sizes, rcond=1e-15)[0]
     # rounding in the binomials themselves does not show in the residual

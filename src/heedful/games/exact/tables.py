@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int
 
-from heedful.games.exact import kernels
+from heedful.games.exact import compiled
 from heedful.games.exact.arrays import AnyArray
 from heedful.games.exact.laplace import ExponentialSum
 from heedful.games.exact.prepared import Prepared
@@ -66,7 +66,7 @@ class Tables:
     """What the compiled loops read for a block of nodes, and sizes that the certificate needs.
 
     Attributes:
-        arrays: factor, factor_step, part, part_step, cross, base and scale, as described in `kernels`; scale is the
+        arrays: factor, factor_step, part, part_step, cross, base and scale, as described in `compiled`; scale is the
             quadrature weight times exp(-u * smallest total weight), divided by the number of heads.
         on, on2: sum and sum of squares of the losses 1 - exp(-u * difference) of the units that are heavier kept.
         off, off2: the same of the units that are heavier removed.
@@ -93,11 +93,11 @@ def tables(game: Prepared, nodes: Nodes) -> Tables:
     head, weights, values = nodes.head, game.weights, game.values
     unit_weights = (weights.kept_high, weights.high, weights.low, weights.ratio, weights.gap)
     unit_values = (values.heavy, values.light, values.excess)
-    filled, stats, sums = kernels.fill((head, nodes.log_u), unit_weights, unit_values)
+    filled, stats, sums = compiled.fill((head, nodes.log_u), unit_weights, unit_values)
     last = np.asarray(np.isposinf(nodes.log_u))
     log_u = np.where(last, 0.0, nodes.log_u)
     fixed, smallest = (
-        np.exp(np.minimum(log_u + log[head], kernels.OVERFLOW)) for log in (weights.fixed, weights.floor)
+        np.exp(np.minimum(log_u + log[head], compiled.OVERFLOW)) for log in (weights.fixed, weights.floor)
     )
     base = np.where(last[:, None], values.empty[head], fixed[:, None] * values.fixed[head])
     scale = nodes.share * np.exp(-smallest) / game.n_heads

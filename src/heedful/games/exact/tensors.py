@@ -1,4 +1,4 @@
-"""One pass over all nodes of many games on tensors: what `kernels` and `engine.run` do for one, on any torch device.
+"""One pass over all nodes of many games on tensors: what `compiled` and `engine.run` do for one, on any torch device.
 
 The nodes u of all heads of all games form one list. Those with equally many chances p are evaluated together, (nodes,
 chances, units) in blocks of bounded memory, and every sum has a fixed order: an answer is the same bits on every run.
@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float64, Int64
 
 from heedful.games.exact import bounds, rules
+from heedful.games.exact.compiled import OVERFLOW
 from heedful.games.exact.engine import Pass
-from heedful.games.exact.kernels import OVERFLOW
 from heedful.games.exact.laplace import LUMPED, ExponentialSum, exponential_sum, gauss_legendre
 from heedful.games.exact.prepared import Prepared, Weights
 from heedful.games.exact.rules import Allowance
@@ -162,7 +162,7 @@ def _all_nodes(game: Prepared, recipe: ExponentialSum) -> Nodes:
 
 
 def _tables(game: Prepared, nodes: Nodes) -> Tables:
-    """What `tables.tables` and `kernels.fill` give, but `part_step` holds n A in place of n A - m B."""
+    """What `tables.tables` and `compiled.fill` give, but `part_step` holds n A in place of n A - m B."""
     head, values = (nodes.game, nodes.head), game.values
     high, light, decay, loss, fixed, left = _at_nodes(game.weights, head, nodes.log_u)
     base, scale = fixed[:, None] * values.fixed[head], nodes.share * left / game.n_heads

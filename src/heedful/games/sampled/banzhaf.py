@@ -69,9 +69,10 @@ def banzhaf_sampled(  # as many arguments as there are choices
     check_precision(precision)
     d, together, joint = game.n_units, 2 if paired else 1, estimator == "regression"
     most = (n_samples - 1) // together
-    masks = np.random.default_rng(seed).integers(2, size=(most, d), dtype=np.uint8).astype(bool)
+    masks = _draw(most, d, seed)
     if not _told_apart(masks, joint, paired):
-        raise SettingError(f"{n_samples} samples cannot tell {d} units apart: give a larger n_samples")
+        enough = 1 + together * _enough(d, most, joint, paired, seed)
+        raise SettingError(f"{n_samples} samples cannot tell {d} units apart: give n_samples of at least {enough}")
     nothing = game(np.zeros((1, d), dtype=bool))
     if nothing.ndim > 1:
         raise SettingError(f"sampling takes one output at a time, the game has {nothing.shape[1]}")
@@ -92,6 +93,18 @@ def banzhaf_sampled(  # as many arguments as there are choices
     )
 
 
+def _draw(n: int, d: int, seed: int) -> Bool[np.ndarray, "n units"]:
+    return np.random.default_rng(seed).integers(2, size=(n, d), dtype=np.uint8).astype(bool)
+
+
+def _enough(d: int, n: int, joint: bool, paired: bool, seed: int) -> int:
+    """More than n draws, about as few as tell the units apart."""
+    n = max(n + 1, d if joint else 1)
+    while not _told_apart(_draw(n, d, seed), joint, paired):
+        n += 1 + n // 8
+    return n
+
+
 def _evaluate(game: Game, masks: Bool[np.ndarray, "n units"], paired: bool) -> Float64[np.ndarray, " n"]:
     """Values; of pairs, their difference."""
     if not paired:
@@ -106,6 +119,8 @@ def _design(masks: Bool[np.ndarray, "n units"], paired: bool) -> Float64[np.ndar
 
 
 def _told_apart(masks: Bool[np.ndarray, "n units"], joint: bool, paired: bool) -> bool:
+    if len(masks) < (masks.shape[1] if joint else 1):
+        return False
     x = _design(masks, paired)
     if not joint:
         return bool((x**2).sum(0).all())

@@ -1,6 +1,6 @@
 """Which coalitions KernelSHAP evaluates: all of a size, or a random part of them, and what each stands for.
 
-Every size is a stratum of its own. Within it coalitions are drawn without replacement, so that a size whose coalitions
+Every size is a stratum. Within it coalitions are drawn without replacement, so that a size whose coalitions
 all fit into the budget is enumerated, and with it the whole game once the budget allows.
 """
 
@@ -142,6 +142,6 @@ class Strata:
             masks[again] = generator.permuted(first[again], axis=1)
             if self.paired:
                 masks[again] ^= (2 * size[again] == self.n_units)[:, None] & ~masks[again, :1]
-            _, found = np.unique(np.packbits(masks, axis=1), axis=0, return_index=True)
-            again = np.setdiff1d(np.arange(len(size)), found)
+            _, first_of_each = np.unique(np.packbits(masks, axis=1), axis=0, return_index=True)
+            again = np.setdiff1d(np.arange(len(size)), first_of_each)
         return masks

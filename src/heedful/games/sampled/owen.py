@@ -7,7 +7,7 @@ from jaxtyping import Int64
 
 from heedful.errors import SettingError
 from heedful.games.protocol import Game
-from heedful.games.sampled.shapley import permutation_shapley, permutations_within
+from heedful.games.sampled.permutations import permutation_shapley, permutations_within
 from heedful.games.sampled.stopping import Sampled
 
 

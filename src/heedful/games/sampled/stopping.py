@@ -24,8 +24,8 @@ Vector = Float64[np.ndarray, " units"]
 class Sampled:
     """Estimated values of the units.
 
-    A 95 % confidence interval is `values` plus or minus the 97.5 % quantile of Student's t with `degrees_of_freedom`
-    times `std_error`: 1.96 for many degrees of freedom, 2.26 for 9.
+    The half widths of 95 % confidence intervals are `heedful.support.student.half_widths(std_error,
+    degrees_of_freedom)`: 1.96 standard errors for many degrees of freedom, more for few.
 
     Attributes:
         values: float64 (units,).
@@ -84,6 +84,14 @@ def relative_error(values: Vector, std_error: Vector) -> float:
     """Largest standard error as a share of the largest absolute value; NaN where all values are 0."""
     largest = float(np.abs(values).max())
     return float(std_error.max()) / largest if largest > 0 else np.nan
+
+
+def ends(game: Game) -> tuple[float, float]:
+    """Return the values of no unit and of all; raise SettingError if the game has several outputs."""
+    values = game(np.repeat([[False], [True]], game.n_units, axis=1))
+    if values.ndim > 1:
+        raise SettingError(f"sampling takes one output at a time, the game has {values.shape[1]}")
+    return float(values[0]), float(values[1])
 
 
 def check_precision(precision: float | None) -> None:

@@ -8,6 +8,7 @@ the ridge falls to 0; games that are softmax-weighted means are recovered to rou
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +19,7 @@ RIDGES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-7, 0.0)
 _FARTHEST = 3.0  # no log weight moves by more in one step
 _LIGHTEST = -60.0  # log weight relative to the heaviest: below, a term adds to the sum of values alone
 _STEPS = 100
+_SOLVABLE = 1e-14  # keeps the equations of columns of length 1 solvable where some coincide
 _CONSTANT = 1e-12  # share of the largest value below which differences are rounding
 
 Rows = Float64[np.ndarray, " n"]
@@ -119,7 +121,8 @@ class _Point:
         weight: their sum is 1.
         total: denominators of the rows.
         columns: (rows, terms), derivatives of the fit by the numerators, times the roots of the rows' weights.
-        inverse: of the normal equations' matrix.
+        matrix: with `columns` C and the diagonal penalty P, (C'C + P)^-1, (terms, terms); of more terms than rows
+            I + C P^-1 C', (rows, rows).
         numerator: weight times value.
         residual: of the rows, times the roots of their weights.
         loss: what is minimised.
@@ -130,10 +133,13 @@ class _Point:
     weight: PerTerm
     total: Rows
     columns: Float64[np.ndarray, "n terms"]
-    inverse: Float64[np.ndarray, "terms terms"]
+    matrix: Float64[np.ndarray, "order order"]
     numerator: PerTerm
     residual: Rows
     loss: float
+
+
+Step = Callable[[float], PerTerm]
 
 
 class _Problem:
@@ -141,12 +147,16 @@ class _Problem:
 
     The penalty on k terms is ridge (k |numerators|^2 + |log weights - their mean|^2): at equal weights, and for values
     that differ by about their standard deviation, both parts are of the same size.
+
+    Systems of equations are solved with a row for each term, or for each row of the sample if these are fewer (by the
+    matrix inversion lemma), so that a step costs rows * terms * min(rows, terms).
     """
 
     def __init__(self, sample: Sample, fixed: bool) -> None:
         self.sample, self.fixed = sample, fixed
         self.scale = sample.spread or 1.0
         self.terms = self._terms(sample)
+        self._few_rows = len(self.terms) < self.terms.shape[1]
         self._root = np.sqrt(sample.weights / sample.weights.sum())
         self._wanted = self._root * ((sample.values - sample.level) / self.scale if sample.spread else 0.0)
 
@@ -164,22 +174,36 @@ class _Problem:
         columns = self.terms * (self._root / total)[:, None]
         size = np.sqrt((columns**2).sum(0))  # to columns of one length: light terms without a fixed one have huge ones
         size[size == 0] = 1.0  # a unit that no mask keeps
-        scaled, penalty = columns / size, ridge * len(weight)
-        gram = scaled.T @ scaled + np.diag(penalty / size**2 + 1e-14)  # solvable also where columns coincide
-        inverse = np.linalg.inv(gram) / size / size[:, None]
-        numerator = inverse @ (columns.T @ self._wanted)
+        penalty = ridge * len(weight)
+        solve = self._by_rows if self._few_rows else self._by_terms
+        matrix, numerator = solve(columns, size, penalty)
         residual = self._wanted - columns @ numerator
         loss = float(residual @ residual + penalty * numerator @ numerator + ridge * log_weight @ log_weight)
-        return _Point(ridge, log_weight, weight, total, columns, inverse, numerator, residual, loss)
+        return _Point(ridge, log_weight, weight, total, columns, matrix, numerator, residual, loss)
+
+    def _by_terms(
+        self, columns: Float64[np.ndarray, "n terms"], size: PerTerm, penalty: float
+    ) -> tuple[Float64[np.ndarray, "terms terms"], PerTerm]:
+        scaled = columns / size
+        gram = scaled.T @ scaled + np.diag(penalty / size**2 + _SOLVABLE)
+        inverse = np.linalg.inv(gram) / size / size[:, None]
+        return inverse, inverse @ (columns.T @ self._wanted)
+
+    def _by_rows(
+        self, columns: Float64[np.ndarray, "n terms"], size: PerTerm, penalty: float
+    ) -> tuple[Float64[np.ndarray, "n n"], PerTerm]:
+        light = columns / (penalty + _SOLVABLE * size**2)
+        matrix = light @ columns.T + np.eye(len(columns))
+        return matrix, light.T @ np.linalg.solve(matrix, self._wanted)
 
     def descend(self, point: _Point, ridge: float, tolerance: float) -> _Point:
         """Go down from a point until a step gains less than `tolerance` of the loss, or none gains any more."""
         point, damping = self.at(point.log_weight, ridge), 1e-2
         for _ in range(_STEPS):
-            slope, curvature, steepness = self._derivatives(point)
+            slope, step_at = self._derivatives(point)
             ahead = None
             while ahead is None and damping < 1e8 and slope.any():
-                step = np.linalg.solve(curvature + damping * np.diag(steepness), slope)
+                step = step_at(damping)
                 trial = self.at(point.log_weight + step * min(1.0, _FARTHEST / np.abs(step).max()), ridge)
                 ahead = trial if trial.loss < point.loss else None
                 damping = damping * 4 if ahead is None else max(damping / 5, 1e-10)
@@ -190,16 +214,32 @@ class _Problem:
                 break
         return point
 
-    def _derivatives(self, point: _Point) -> tuple[PerTerm, Float64[np.ndarray, "terms terms"], PerTerm]:
-        """Half of minus the loss's gradient by the log weights, of its approximate Hessian, and the damping's unit."""
+    def _derivatives(self, point: _Point) -> tuple[PerTerm, Step]:
+        """Half of minus the loss's gradient by the log weights, and the step downhill for a damping.
+
+        The step solves (H + damping * diag(D)) step = slope, H an approximate Hessian and D the damping's unit.
+        """
         # weights sum to 1: one that grows takes from all
-        moved = (self.terms - point.total[:, None]) * point.weight
-        jacobian = -moved * ((point.columns @ point.numerator) / point.total)[:, None]
-        square, mixed = jacobian.T @ jacobian, point.columns.T @ jacobian
-        curvature = square - mixed.T @ point.inverse @ mixed + point.ridge * np.eye(len(square))
-        steepness = np.diag(square) + point.ridge
+        jacobian = (point.total[:, None] - self.terms) * point.weight
+        jacobian *= ((point.columns @ point.numerator) / point.total)[:, None]
         slope = jacobian.T @ point.residual - point.ridge * point.log_weight
-        return slope, curvature, np.maximum(steepness, 1e-6 * steepness.max())
+        if self._few_rows:
+            return slope, self._step_by_rows(point, jacobian, slope)
+        square, mixed = jacobian.T @ jacobian, point.columns.T @ jacobian
+        curvature = square - mixed.T @ point.matrix @ mixed + point.ridge * np.eye(len(square))
+        unit = _unit(np.diag(square) + point.ridge)
+        return slope, lambda damping: np.linalg.solve(curvature + damping * np.diag(unit), slope)
+
+    def _step_by_rows(self, point: _Point, jacobian: Float64[np.ndarray, "n terms"], slope: PerTerm) -> Step:
+        """The same step: with J and M the point's, H is J' M^-1 J + ridge."""
+        unit = _unit((jacobian**2).sum(0) + point.ridge)
+
+        def step_at(damping: float) -> PerTerm:
+            diagonal = point.ridge + damping * unit
+            light = jacobian / diagonal
+            return (slope - jacobian.T @ np.linalg.solve(light @ jacobian.T + point.matrix, light @ slope)) / diagonal
+
+        return step_at
 
     def error(self, point: _Point, other: Sample) -> float:
         """Standard deviation of another sample from the point's fit, in this one's units."""
@@ -214,3 +254,8 @@ class _Problem:
         if not self.fixed:
             return Fitted(importance, value, -np.inf, 0.0, point.ridge)
         return Fitted(importance[1:], value[1:], float(importance[0]), float(value[0]), point.ridge)
+
+
+def _unit(steepness: PerTerm) -> PerTerm:
+    """What damping is measured in: how steep each term's direction is, and never nothing."""
+    return np.maximum(steepness, 1e-6 * steepness.max())

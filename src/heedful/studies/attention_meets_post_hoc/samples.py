@@ -13,9 +13,9 @@ from heedful.classifier import Classifier
 from heedful.errors import SettingError
 from heedful.games import exact
 from heedful.games.ratio import RatioGame
+from heedful.games.sampled.kernel_regression import kernel_shapley
 from heedful.games.sampled.lime.neighbourhood import sample
 from heedful.games.sampled.lime.ridge import WeightedMasks
-from heedful.games.sampled.shapley import kernel_shapley
 from heedful.question import Choices
 from heedful.studies.measuring import (
     Row,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from heedful.support.flow.kernels import max_flows
+from heedful.support.flow.compiled import max_flows
 from heedful.support.parallel import in_parallel, parts
 
 # Capacities count in whole numbers of 2^-50: flows are then exact sums and differences, and Dinic's algorithm ends.

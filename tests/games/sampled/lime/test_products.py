@@ -51,9 +51,19 @@ def test_shared_weights_are_means_of_neighbours(numbers: list[float], n_groups: 
         assert len(np.unique(group)) == 1 or group.sum() <= weights.sum() * (2 / n_groups) * (1 + 1e-12)
 
 
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_rows_shared_among_threads(n_threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    masks, values, _ = problem(0, 3001, 7)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
-    moments = second_moments(masks, values)
-    assert moments == pytest.approx((masks.T * values) @ masks, rel=1e-12, abs=1e-10)
+def test_rows_of_long_texts() -> None:
+    masks, values, _ = problem(2, 600, 520)  # every weight once: rows are multiplied
+    moments, x = second_moments(masks, values), masks.astype(float)
+    assert np.abs(moments - (x.T * values) @ x).max() < 1e-11
+    assert np.array_equal(moments, moments.T)
+
+
+@pytest.mark.parametrize("d", [1, 2, 7, 40])
+def test_the_number_of_threads_changes_no_bit(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    masks, values, _ = problem(0, 3001, d)
+    found = []
+    for n_threads in (1, 2, 5):
+        monkeypatch.setattr(torch, "get_num_threads", lambda n=n_threads: n)
+        found.append(second_moments(masks, values))
+    assert found[0] == pytest.approx((masks.T * values) @ masks, rel=1e-12, abs=1e-10)
+    assert all(np.array_equal(found[0], other) for other in found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -93,6 +95,36 @@ def test_rows_that_share_their_residual_hardly_move_standard_errors(n: int) -> N
     values = values + np.random.default_rng(0).standard_t(2, n)  # a few residuals far larger than the others
     fit = WeightedMasks(masks, weights, values).fit(np.arange(12), 1.0)
     assert fit.std_error == pytest.approx(standard_errors(fit, masks, weights, values, 1.0), rel=1e-2)
+
+
+@pytest.mark.parametrize(("n", "d"), [(300, 301), (300, 300), (40, 700), (2, 3)])
+@pytest.mark.parametrize("ridge", [1.0, 1e-3])
+def test_more_units_than_masks_have_the_same_coefficients(n: int, d: int, ridge: float) -> None:
+    masks, weights, values = problem(6, n, d)
+    weights[1] = 0.0
+    theirs = linear_model.Ridge(alpha=ridge, solver="cholesky").fit(masks.astype(float), values, sample_weight=weights)
+    ours = WeightedMasks(masks, weights, values).fit(np.arange(d), ridge)
+    assert ours.coefficients == pytest.approx(theirs.coef_, rel=1e-8, abs=1e-10)
+    assert ours.intercept == pytest.approx(theirs.intercept_, rel=1e-8, abs=1e-10)
+    assert np.isnan(ours.std_error).all()
+
+
+def test_more_units_than_masks_without_a_penalty_have_the_shortest_coefficients() -> None:
+    masks, weights, values = problem(6, 20, 40)
+    fit = WeightedMasks(masks, weights, values).fit(np.arange(40), 0.0)
+    root, mean = np.sqrt(weights), weights @ masks / weights.sum()
+    shortest = np.linalg.pinv((masks - mean) * root[:, None]) @ (root * (values - weights @ values / weights.sum()))
+    assert fit.coefficients == pytest.approx(shortest, rel=1e-6, abs=1e-8)
+
+
+def test_more_units_than_masks_need_no_matrix_of_units_by_units() -> None:
+    masks, weights, values = problem(7, 100, 3000)
+    tracemalloc.start()
+    try:
+        WeightedMasks(masks, weights, values).fit(np.arange(3000), 1.0)
+        assert tracemalloc.get_traced_memory()[1] < 3000 * 3000  # an eighth of one
+    finally:
+        tracemalloc.stop()
 
 
 def test_too_few_rows_for_standard_errors() -> None:

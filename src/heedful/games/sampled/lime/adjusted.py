@@ -58,7 +58,7 @@ class AdjustedMasks(WeightedMasks):
         np.fill_diagonal(products, once)
         level = drawn * total + weights[1:] @ left
         pull = drawn * each + transposed_times(masks[1:], weights[1:] * left)
-        moments = Moments(1.0 + drawn * sizes.powers[0], products, level, pull, float(values[0]))
+        moments = Moments(1.0 + drawn * sizes.powers[0], np.full(d, once), products, level, pull, float(values[0]))
         self._left = np.append(0.0, left)
         super().__init__(masks, weights, values, moments)
 
@@ -87,12 +87,12 @@ class _Sizes:
 
     @classmethod
     def of(cls, d: int, kernel_width: float) -> _Sizes:
-        of = weights_of(d, kernel_width)
-        found, scale = mixture(of.sizes[:, :1], _TARGET, ends=True), np.exp(of.log_scale)
-        p = np.concatenate([[0.0], found.p, [1.0]])
-        weight = np.concatenate([found.ends[:1, 0], found.weight[:, 0], found.ends[1:, 0]]) * scale
+        per_size = weights_of(d, kernel_width)
+        mixed, scale = mixture(per_size.sizes[:, :1], _TARGET, ends=True), np.exp(per_size.log_scale)
+        p = np.concatenate([[0.0], mixed.p, [1.0]])
+        weight = np.concatenate([mixed.ends[:1, 0], mixed.weight[:, 0], mixed.ends[1:, 0]]) * scale
         powers = weight @ p[:, None] ** np.arange(4)
-        return cls(p, weight, powers, of.sizes[:, 0] * scale, float(powers[1] / powers[0]))
+        return cls(p, weight, powers, per_size.sizes[:, 0] * scale, float(powers[1] / powers[0]))
 
 
 @dataclass(frozen=True, eq=False)

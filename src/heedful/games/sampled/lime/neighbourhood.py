@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from heedful.errors import SettingError
 from heedful.games.exact.enumeration import subsets
-from heedful.games.sampled.lime.kernels import remove_units
+from heedful.games.sampled.lime.compiled import remove_units
 
 Masks = Bool[np.ndarray, "n units"]
 Weights = Float64[np.ndarray, " n"]
@@ -77,12 +77,12 @@ def draw_by_gain(n_samples: int, n_units: int, seed: int, kernel_width: float) -
     size = np.arange(1, n_units + 1)
     sample_weight = _kernel((n_units - size) / n_units, kernel_width)
     chance = sample_weight * np.sqrt(size / (n_units - size + 1))
-    if chance.sum() == 0:
+    if chance.sum() < 1e-200:  # below, shares of it are not exact
         raise SettingError(f"kernel_width {kernel_width} leaves masks of {n_units} units no weight: use a larger one")
     chance /= chance.sum()
     drawn = generator.choice(n_units, n_samples - 1, p=chance)
     masks = _remove(size[drawn], n_units, generator)
-    return masks, np.append(1.0, (sample_weight / (n_units * chance))[drawn])
+    return masks, np.append(1.0, sample_weight[drawn] / (n_units * chance[drawn]))
 
 
 def draw_all(n_samples: int, n_units: int, kernel_width: float) -> tuple[Masks, Weights]:

@@ -35,13 +35,21 @@ def pack_rows(masks, rows, starts, words):
 
 
 @compiled()
-def add_counts(words, weights, sums):
-    """Add to the upper triangle of `sums` (units, units) the bits that two units share, times the word's weight."""
+def add_counts(words, weights, sums, first, last):
+    """Add to rows first..last of the upper triangle of `sums` (units, units) the weighted bits that two units share."""
     for k in range(len(words)):
-        for i in range(words.shape[1]):
+        for i in range(first, last):
             others, line = words[k, i:], sums[i, i:]
             for j in range(len(others)):
                 line[j] += weights[k] * np.float64(np.int64(_ones(words[k, i] & others[j])))
+
+
+@compiled()
+def mirror(sums):
+    """Copy the upper triangle of `sums` to the lower one."""
+    for i in range(len(sums)):
+        for j in range(i):
+            sums[i, j] = sums[j, i]
 
 
 @compiled(inline="always")
