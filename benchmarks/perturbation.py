@@ -45,7 +45,7 @@ from metering import Meter, metered
 TARGET = 1
 MANY = 8000  # masks for Shapley values to measure distances from
 SEEDS = 5  # each of which must be as near
-WALKED = [(1, False), (2, 0.25), *((2**k, True) for k in range(1, 8))]  # permutations, share of the way back
+WALKED = [(1, False), (2, 0.25), *((2**k, True) for k in range(1, 8))]  # permutations, share of the reverse
 
 
 @dataclass
