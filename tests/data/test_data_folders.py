@@ -45,6 +45,15 @@ def test_shards_with_a_fingerprint_in_their_names_are_read(tmp_path):
     assert pairs(data.read_splits(tmp_path).train) == [("text 0", "a"), ("text 1", "b")]
 
 
+@pytest.mark.parametrize("names", [("part-0", "part-1"), ("train_1", "train_2"), ("train-0", "train-1")])
+def test_files_that_differ_by_a_number_alone_may_be_one_data_set(tmp_path, names):
+    for name in names:
+        write(tmp_path / f"{name}.csv", {"text": ["a", "b"], "label": ["x", "y"]})
+    for reader in (data.read, data.read_splits):
+        with pytest.raises(DataError, match="if they are one data set, join them, or name them as its shards"):
+            reader(tmp_path)
+
+
 @pytest.mark.parametrize("shards", [1, 3])
 def test_a_saved_data_set_is_read_with_its_class_names(tmp_path, shards):
     rows = [(f"text {i}", i % 2) for i in range(9)]

@@ -70,6 +70,12 @@ CASES = [
     if architecture == "paper" or method not in OF_THE_PAPER
 ]
 everywhere = pytest.mark.parametrize(("architecture", "method"), CASES)
+# for laws of the methods' own code: an encoder, a decoder, positions that are relative, and look-up tables
+OFTEN = {"bert", "llama", "deberta-v2", "paper"}
+on_some = pytest.mark.parametrize(
+    ("architecture", "method"),
+    [pytest.param(*case, marks=[] if case[0] in OFTEN else pytest.mark.nightly) for case in CASES],
+)
 
 
 @pytest.mark.parametrize("method", sorted(OF_THE_PAPER))
@@ -89,13 +95,13 @@ def test_scores_belong_to_words_of_the_text(architecture: str, method: str) -> N
     assert found.signed or (found.scores >= 0).all()
 
 
-@everywhere
+@on_some
 def test_a_text_behind_another_is_explained_as_alone(architecture: str, method: str) -> None:
     _, found = heedful.explain(classifier_of(architecture), [OTHER, TEXT], spec(method), target=1, unit="word")
     assert np.array_equal(found.scores, explanation(architecture, method).scores)  # one by one, seeds and all
 
 
-@everywhere
+@on_some
 def test_equal_calls_are_equal(architecture: str, method: str) -> None:
     torch.rand(1)
     np.random.rand()
@@ -187,7 +193,7 @@ def test_texts_pushed_through_the_model_are_counted(architecture: str, method: s
         assert found.n_forward == 1  # the prediction; the rest is looked up
 
 
-@everywhere
+@on_some
 def test_a_target_by_index_is_the_one_by_name(architecture: str, method: str) -> None:
     by_name = explanation(architecture, method, "LABEL_1")
     assert (by_name.target, by_name.target_name) == (1, "LABEL_1")
@@ -197,7 +203,7 @@ def test_a_target_by_index_is_the_one_by_name(architecture: str, method: str) ->
         assert not np.array_equal(by_name.scores, explanation(architecture, method, 2).scores)
 
 
-@everywhere
+@on_some
 def test_labels_that_do_not_exclude_each_other(architecture: str, method: str) -> None:
     classifier = classifier_of(architecture, "multi_label_classification")
     output = "probability" if method not in OF_THE_PAPER else "logit"

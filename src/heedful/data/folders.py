@@ -152,7 +152,10 @@ def _class_folders(path: Path, query: Query) -> Columns:
         files = [_name(place) for places in _places(path).values() for place in places if _is_table(place)]
         parts = [_name(place) for place in _parts(path).values()]
         which = "one part" if parts else "the file"
-        hint = f"; it holds {', '.join(parts or files)}: name {which}" if parts or files else ""
+        advice = f"name {which}"
+        if len(files) > 1 and len({re.sub(r"\d+", "", name) for name in files}) == 1:
+            advice = "if they are one data set, join them, or name them as its shards, NAME-00000-of-00002 and so on"
+        hint = f"; it holds {', '.join(parts or files)}: {advice}" if parts or files else ""
         raise DataError(f"{path}: nothing to read, as it has no folders of .txt files, one a class{hint}")
     empty = [name for name, files in files_of.items() if not files]
     if empty:
