@@ -248,7 +248,7 @@ def named(*labels):
         (("no", "yes"), "yes", 1),
         (("no", "yes"), "predicted", 0),
         (("no", "yes"), "1", 1),
-        (("yes", "predicted"), "predicted", 1),
+        (("predicted", "yes"), "predicted", 0),
         (("1", "0"), "#1", 1),
         (("1", "5"), "5", 1),
         (("1", "5"), 5, 1),

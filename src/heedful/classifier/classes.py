@@ -60,6 +60,8 @@ def index_of(wanted: object, labels: Sequence[str], predicted: int) -> int:
         (1, 1, 2)
     """
     if wanted == "predicted" and wanted in labels:
+        if labels[predicted] == wanted and labels.count(wanted) == 1:
+            return predicted
         raise TargetError(
             f"target 'predicted' could be the predicted class, {predicted}, or the one of that name: use an index, "
             f"written '#{predicted}' or '#{labels.index('predicted')}'"

@@ -185,7 +185,8 @@ class Explanation:
         Example:
             >>> import heedful
             >>> clf = heedful.load("demo")
-            >>> e = heedful.explain(clf, "The acting was superb.", "permutation-shap:n_permutations=6")
+            >>> text = "The acting was superb, but the plot was not good and the ending was truly dull, said a friend."
+            >>> e = heedful.explain(clf, text, "permutation-shap:n_permutations=6")
             >>> bool((e.margin_of_error > 1.96 * e.std_error).all())
             True
         """

@@ -126,7 +126,7 @@ class Lime(Method):
         self._check_weights(weights, game.n_units)
         moments = WeightedMasks(masks, weights, game(masks))
         fit = moments.fit(self._choose(moments, game.n_units), self.ridge)
-        details = {"n_evaluations": float(len(masks)), "enumerated": 1.0}
+        details = {"n_evaluations": float(len(masks)), "enumerated": 1.0, "degrees_of_freedom": math.inf}
         if self.precision is not None:
             details |= {"relative_error": 0.0, "precision_reached": 1.0}
         return replace(fit, std_error=np.zeros(game.n_units)), details
