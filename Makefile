@@ -10,7 +10,7 @@ demo: $(VENV)/.demo  ## explain one review by eleven methods, side by side: a ta
 	$(BIN)/heedful demo
 
 test: $(VENV)/.test  ## the whole test suite, in parallel
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/.test  ## lint, format and types, as CI runs them
 	$(BIN)/ruff check .

@@ -82,8 +82,8 @@ class Registry(Generic[C]):
         Raises:
             SettingError: there is none of that name; the message says which are near.
         """
-        known = self._known()
-        wanted = known.get(name.casefold())
+        # what other packages bring is looked up only where it is asked for: that takes milliseconds
+        wanted = self._here().get(name.casefold()) or self._known().get(name.casefold())
         if wanted is None:
             raise SettingError(f"unknown {self._kind} {shown(name)}: {self._suggestion(name)}")
         if wanted in self._own:
@@ -118,11 +118,14 @@ class Registry(Generic[C]):
         self._own[card.name] = given
         return given
 
-    def _known(self) -> dict[str, str]:
-        """Names by all names there are, in lower case."""
+    def _here(self) -> dict[str, str]:
+        """Names of built-in and registered classes by all names they have, in lower case."""
         cards = [*self._cards.values(), *(registered.card for registered in self._own.values())]
-        known = {name.casefold(): card.name for card in cards for name in (card.name, *card.aliases)}
-        return {name.casefold(): name for name in self._brought()} | known
+        return {name.casefold(): card.name for card in cards for name in (card.name, *card.aliases)}
+
+    def _known(self) -> dict[str, str]:
+        """The same of all classes, those of other packages among them."""
+        return {name.casefold(): name for name in self._brought()} | self._here()
 
     def _suggestion(self, name: str) -> str:
         known = self._known()
