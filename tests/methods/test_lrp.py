@@ -218,7 +218,7 @@ def test_float16_is_refused_and_bfloat16_is_near() -> None:
 
 def test_an_operation_without_a_rule_is_refused_with_the_classifier_and_what_to_use() -> None:
     classifier = zoo.make("bert", hidden_act="sigmoid")
-    with pytest.raises(ModelError, match="no rule for Sigmoid, which bert computes: use gradient-x-input"):
+    with pytest.raises(ModelError, match="no rule for Sigmoid, which bert computes: try gradient-x-input"):
         heedful.explain(classifier, TEXT, "lrp")
     assert not any(m._forward_hooks for m in classifier.model.modules())
 

@@ -168,7 +168,7 @@ class AttnLRP(TorchFunctionMode):
         if not abs(relevance.gap) <= max(1e-3, 32 * torch.finfo(logits.dtype).eps) * moved:
             raise ModelError(
                 f"lrp loses {relevance.gap:.2g} of {self._name}'s {relevance.explained:.2g} on the way, where its "
-                "rules do not cover all that happens: use gradient-x-input, or a method that needs outputs only"
+                "rules do not cover all that happens: try gradient-x-input, or use lime, which needs outputs only"
             )
         return relevance
 
@@ -194,7 +194,7 @@ class AttnLRP(TorchFunctionMode):
                 elif kind != "Div" or any(inputs[1:]):
                     raise ModelError(
                         f"lrp has no rule for {kind}, which {self._name} computes: "
-                        "use gradient-x-input, or a method that needs outputs only"
+                        "try gradient-x-input, or use lime, which needs outputs only"
                     )
         return rules
 
