@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "heedful"
 # never between two packages of one line.
 LINES = (
     ("cli", "page"),
-    ("studies", "audit", "corpus"),
+    ("studies", "auditing", "corpus"),
     ("api",),
     ("render",),
     ("explaining",),

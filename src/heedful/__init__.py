@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from heedful import data, errors, games, methods, metrics, models
     from heedful.api import compare, explain, load
+    from heedful.auditing.audit import audit
+    from heedful.auditing.result import Audit
     from heedful.classifier import Classifier
     from heedful.data import planted
     from heedful.explaining.windows import Windows
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
 __version__ = _version("heedful")
 
 _HOME = {
+    "Audit": "heedful.auditing.result",
     "Classifier": "heedful.classifier",
     "Comparison": "heedful.explanation",
     "Explanation": "heedful.explanation",
     "Windows": "heedful.explaining.windows",
+    "audit": "heedful.auditing.audit",
     "compare": "heedful.api",
     "explain": "heedful.api",
     "load": "heedful.api",
@@ -31,10 +35,12 @@ _MODULES = {name: f"heedful.{name}" for name in ("data", "errors", "games", "met
 }
 
 __all__ = [
+    "Audit",
     "Classifier",
     "Comparison",
     "Explanation",
     "Windows",
+    "audit",
     "compare",
     "data",
     "errors",

@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "Train the paper's classifier on your texts.",
     "explain": "Explain one prediction by one method.",
     "compare": "Explain one prediction by several methods and show how far they agree.",
+    "audit": "Say whether a model's attention may be shown as an explanation, and which explanation may.",
     "study": "Regenerate a paper's figures and tables on a classifier trained afresh.",
     "methods": "List every method.",
     "metrics": "List every metric.",

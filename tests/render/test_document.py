@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from heedful.studies import report, style
+from heedful.render import document as report
+from heedful.studies import style
 
 
 class Names(HTMLParser):

@@ -1,0 +1,72 @@
+"""The effects of words, which attention is held against: exact Shapley values, or sampled ones in two halves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float64
+
+from heedful.classifier import Classifier
+from heedful.errors import SettingError
+from heedful.games.exact import batch, shapley
+from heedful.methods.shap import PermutationShap
+from heedful.question import Choices, ask_all
+
+Scores = Float64[np.ndarray, " units"]
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """Effects of a text's units on what is explained.
+
+    Attributes:
+        scores: float64 (units,).
+        error: what each may be off by: two standard errors, or the certified bound.
+        output: the explained output of the whole text.
+        halves: two independent estimates of which `scores` is the mean; None where they are exact.
+    """
+
+    scores: Scores
+    error: Scores
+    output: float
+    halves: tuple[Scores, Scores] | None
+
+
+def effects(classifier: Classifier, texts: Sequence[str], choices: Choices) -> Iterator[Effects]:
+    """Yield the effects of every text's units: Shapley values of what the choices explain.
+
+    Exact ones where the texts are ratio games, as those of the paper's classifier are; else the mean of two samples.
+
+    Args:
+        classifier: the classifier.
+        texts: texts that can be explained.
+        choices: with a seed, from which those of the two halves are drawn.
+
+    Raises:
+        PrecisionError: exact values cannot be certified.
+    """
+    questions = ask_all(classifier, texts, choices)
+    try:
+        games = [question.ratio_game() for question in questions]
+    except SettingError:
+        yield from _sampled(classifier, texts, choices)
+        return
+    for question, result in zip(questions, batch(shapley, games), strict=True):
+        error = np.full(len(result.values), result.error_bound)
+        yield Effects(result.values, error, question.prediction, None)
+
+
+def _sampled(classifier: Classifier, texts: Sequence[str], choices: Choices) -> Iterator[Effects]:
+    method, halves = PermutationShap(), []
+    for half in range(2):
+        seed = int(np.random.SeedSequence((choices.seed, half)).generate_state(1)[0])
+        questions = ask_all(classifier, texts, replace(choices, seed=seed))
+        halves.append(list(method.answers(questions)))
+    for question, one, other in zip(questions, *halves, strict=True):
+        error = np.zeros(len(one.scores))
+        if one.std_error is not None and other.std_error is not None:
+            error = np.hypot(one.std_error, other.std_error)  # two standard errors of the mean of both
+        scores = (one.scores + other.scores) / 2
+        yield Effects(scores, error, question.prediction, (one.scores, other.scores))

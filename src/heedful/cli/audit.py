@@ -1,0 +1,100 @@
+"""`heedful audit`: may a model's attention be shown as an explanation?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import heedful
+from heedful.cli.options import (
+    AsJson,
+    Device,
+    Encoding,
+    LabelColumn,
+    Masking,
+    Model,
+    Seed,
+    TextColumn,
+    Unit,
+    column,
+    command,
+)
+from heedful.cli.printing import print_json
+from heedful.cli.reading import load_classifier
+from heedful.errors import DataError
+from heedful.support.progress import waiting
+from heedful.support.settings import check_seed
+from heedful.support.visible import visible
+from heedful.support.writable import check_folder
+
+if TYPE_CHECKING:
+    from heedful.data import Dataset, TextRow
+
+
+def audit(  # noqa: PLR0913, PLR0917 - one option a choice
+    model: Model,
+    data: Annotated[str, typer.Argument(help="A table, a folder with a test part, a folder a class, or a hub id.")],
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; an interrupted audit goes on.")
+    ],
+    methods: Annotated[
+        list[str] | None, typer.Option("--method", "-m", help="A method; may be given again. Default: ten of them.")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", help="A metric; may be given again. Default: eight of them.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many texts, drawn by the seed.")] = None,
+    unit: Unit = "word_type",
+    masking: Masking = "auto",
+    seed: Seed = 0,
+    device: Device = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    encoding: Encoding = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a model's attention may be shown as an explanation, and which explanation may."""
+    folder = check_folder(out)
+    check_seed(seed)
+    with waiting("loading"):
+        from heedful.auditing import audit as auditing  # late: torch comes here, which takes seconds
+    with waiting(f"reading {data}"):
+        texts = _read(data, text=column(text_column), label=column(label_column), encoding=encoding)
+    classifier = load_classifier(model, device)
+    result = auditing.audit(
+        classifier,
+        texts,
+        methods or auditing.METHODS,
+        metrics or auditing.METRICS,
+        limit=limit,
+        unit=unit,
+        masking=masking,
+        seed=seed,
+        out=folder,
+        progress=True,
+    )
+    if as_json:
+        print_json(result.to_json())
+        return
+    typer.echo(visible(f"{result.verdict['level']}"))
+    for sentence in result.verdict["sentences"]:
+        typer.echo(visible(sentence))
+    typer.echo(f"report: {(Path(folder) / 'report.html').resolve()}", err=True)
+
+
+def _read(data: str, **chosen: Any) -> Dataset | tuple[TextRow, ...]:
+    """The test part of a labelled data set, else its validation part, else all; or texts without labels."""
+    try:
+        splits = heedful.data.read_splits(data, **chosen)
+    except DataError as error:
+        chosen.pop("label")
+        try:
+            return heedful.data.read_texts(data, **chosen)
+        except DataError:
+            raise error from None
+    return splits.test or splits.validation or splits.train
+
+
+COMMAND = command(audit)

@@ -1,0 +1,172 @@
+"""The audit: rows of every text and method, tables with intervals, and runs that go on."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import heedful
+from heedful import data
+from heedful.auditing import audit as auditing
+from heedful.auditing import rows as audit_rows
+from heedful.auditing.result import Audit
+from heedful.auditing.rows import REVERSED, upside_down
+from heedful.errors import DataError, SettingError
+
+TEXTS = [review.text for review in heedful.planted.generate(12, seed=3)]
+METHODS = ["attention-mean", "occlusion", "shapley-exact", "random"]
+
+
+@pytest.fixture(scope="module")
+def classifier() -> heedful.Classifier:
+    return heedful.load("demo")
+
+
+def run(classifier: heedful.Classifier, texts: list[str] = TEXTS, **settings: object) -> Audit:
+    return heedful.audit(classifier, texts, METHODS, ["kendall", "sign-agreement"], **settings)
+
+
+def test_a_row_a_text_and_method_the_reversed_one_last(classifier: heedful.Classifier) -> None:
+    result = run(classifier)
+    assert [row["method"] for row in result.rows] == [*METHODS, REVERSED] * len(TEXTS)
+    assert len(result.trial) == len(TEXTS)
+    for row in result.rows:
+        assert len(row["scores"]) == len(row["units"]) == row["n_units"]
+
+
+def test_scores_are_those_of_explain(classifier: heedful.Classifier) -> None:
+    for row, text in zip(run(classifier).rows[1 :: len(METHODS) + 1], TEXTS, strict=True):
+        explanation = heedful.explain(classifier, text, "occlusion")
+        assert row["scores"] == pytest.approx(explanation.scores.tolist(), rel=1e-12)
+
+
+def test_exact_values_are_unbeaten_reversed_ones_last_and_random_ones_at_chance(classifier: heedful.Classifier) -> None:
+    table = {row["method"]: row for row in run(classifier).table("kendall")}
+    assert table["shapley-exact"]["value"] == pytest.approx(1.0)
+    assert min(table, key=lambda name: table[name]["value"]) == REVERSED
+    chance = table["random"]
+    assert abs(chance["value"]) < 2 * (chance["value_high"] - chance["value_low"])  # about eight standard errors
+    assert table["occlusion"]["p"] < 0.05
+    assert math.isnan(table["random"]["p"])
+
+
+def test_equal_audits_are_equal_and_the_order_of_the_texts_changes_no_row(classifier: heedful.Classifier) -> None:
+    one, other = run(classifier), run(classifier)
+    assert without_seconds(one.to_dict()) == without_seconds(other.to_dict())
+    turned = run(classifier, TEXTS[::-1])
+    signs = [row["kendall"] for row in turned.rows if row["method"] == "occlusion"]
+    assert signs[::-1] == pytest.approx([row["kendall"] for row in one.rows if row["method"] == "occlusion"])
+
+
+def without_seconds(content: dict) -> dict:
+    return content | {"costs": [row | {"seconds": 0} for row in content["costs"]]}
+
+
+def test_texts_that_cannot_be_audited_are_counted_with_their_places(classifier: heedful.Classifier) -> None:
+    result = run(classifier, [*TEXTS[:3], "", TEXTS[3], "xyzzy"])
+    assert sorted(place for places in result.problems.values() for place in places) == ["text 3", "text 5"]
+    assert result.facts["n_texts"] == 4
+    with pytest.raises(DataError, match="none of 2 texts can be audited: the text is empty"):
+        run(classifier, ["", " "])
+
+
+def test_methods_that_cannot_answer_are_left_out_and_named() -> None:
+    import zoo
+
+    bert = zoo.make("bert")
+    result = heedful.audit(
+        bert,
+        ["the plot was not good", "a dull film but good acting"],
+        ["attention-mean", "shapley-exact", "occlusion"],
+        ["kendall:reference=occlusion"],
+    )
+    assert [*result.refused] == ["shapley-exact"]
+    assert "use the sampled methods" in result.refused["shapley-exact"]
+    assert {row["method"] for row in result.cells} == {"attention-mean", "occlusion", REVERSED}
+    assert not any(math.isnan(row["reliability"]) for row in result.trial)
+
+
+def test_a_folder_holds_rows_report_and_json(classifier: heedful.Classifier, tmp_path: Path) -> None:
+    result = run(classifier, out=tmp_path / "audit")
+    content = Audit.load(tmp_path / "audit")
+    assert content == json.loads(result.to_json())
+    table = pq.read_table(tmp_path / "audit" / "rows.parquet")
+    assert table.num_rows == len(result.rows)
+    page = (tmp_path / "audit" / "report.html").read_text("utf-8")
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_an_interrupted_audit_goes_on_to_the_same_tables(classifier: heedful.Classifier, tmp_path: Path) -> None:
+    with patch.object(auditing, "_CHUNK", 4):
+        expected = run(classifier)
+        calls = []
+
+        def measured(*args: object) -> object:
+            calls.append(1)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return audit_rows.measured(*args)
+
+        with patch.object(auditing, "measured", measured), pytest.raises(KeyboardInterrupt):
+            run(classifier, out=tmp_path / "audit")
+        with patch.object(auditing, "measured", wraps=audit_rows.measured) as again:
+            result = run(classifier, out=tmp_path / "audit")
+        assert again.call_count == 1
+    assert without_seconds(result.to_dict()) == without_seconds(expected.to_dict())
+    with pytest.raises(SettingError, match="holds a run that differs in n_texts, data"):
+        run(classifier, TEXTS[:5], out=tmp_path / "audit")
+
+
+def test_a_data_set_brings_labels_and_a_limit_draws_by_the_seed(classifier: heedful.Classifier) -> None:
+    reviews = heedful.planted.as_dataset(heedful.planted.generate(30, seed=5))
+    result = heedful.audit(classifier, reviews, METHODS, ["kendall"], limit=8, seed=1)
+    assert result.facts["n_texts"] == 8
+    assert all(row["label"] in reviews.label_names for row in result.rows)
+    places = [row["place"] for row in result.rows]
+    assert places == [
+        row["place"] for row in heedful.audit(classifier, reviews, METHODS, ["kendall"], limit=8, seed=1).rows
+    ]
+    assert places != [
+        row["place"] for row in heedful.audit(classifier, reviews, METHODS, ["kendall"], limit=8, seed=2).rows
+    ]
+
+
+def test_rows_of_a_table_keep_their_places(classifier: heedful.Classifier, tmp_path: Path) -> None:
+    (tmp_path / "reviews.csv").write_text("review\n" + "\n".join([TEXTS[0], "", TEXTS[1]]) + "\n", "utf-8")
+    (tmp_path / "more.tsv").write_text(f"review\tn\n{TEXTS[0]}\t1\n\t2\n", "utf-8")
+    result = run(classifier, data.read_texts(tmp_path / "more.tsv"))
+    assert (result.rows[0]["place"], result.problems) == (
+        "line 2",
+        {"the text is empty: give at least one word": ["line 3"]},
+    )
+
+
+def test_reversed_scores_are_the_same_numbers_in_the_opposite_order(classifier: heedful.Classifier) -> None:
+    explanation = heedful.explain(classifier, TEXTS[0], "occlusion")
+    scores = upside_down(explanation).scores
+    assert sorted(scores) == sorted(explanation.scores)
+    assert np.argmax(scores) == np.argmin(explanation.scores)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"methods": ["attenton-mean"]}, "did you mean attention-mean"),
+        ({"metrics": ["kendal"]}, "did you mean kendall"),
+        ({"methods": "lime"}, "give a list of names"),
+        ({"methods": []}, "at least one method"),
+        ({"limit": 0}, "limit must be"),
+        ({"unit": "words"}, "unknown unit"),
+    ],
+)
+def test_bad_settings_are_one_line_before_anything_is_measured(settings: dict, message: str) -> None:
+    arguments = {"methods": METHODS, "metrics": ["kendall"]} | settings
+    with pytest.raises(SettingError, match=message):
+        heedful.audit("demo", TEXTS, **arguments)
