@@ -10,6 +10,7 @@ from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 
 from heedful import methods as registry
 from heedful.classifier import Classifier
+from heedful.classifier.function import Probabilities
 from heedful.classifier.load import load as classifier_of
 from heedful.errors import SettingError, TextError
 from heedful.explaining.answers import explain_questions
@@ -26,12 +27,13 @@ Explained: TypeAlias = Classifier | str | Path | Pipeline
 
 
 def load(
-    source: str | Path | Pipeline | PreTrainedModel,
+    source: str | Path | Pipeline | PreTrainedModel | Probabilities,
     tokenizer: PreTrainedTokenizerBase | None = None,
     *,
+    labels: Sequence[str] | None = None,
     device: str | None = None,
 ) -> Classifier:
-    """Load a classifier from a hub id, a local folder, "demo", a pipeline, or a model and tokenizer.
+    """Load a classifier from a hub id, a folder, "demo", a pipeline, a model and tokenizer, or a function of texts.
 
     A model or pipeline is used as it is: never moved, retyped or switched for good. Weights are loaded from safetensors
     only, and no code that comes with a model runs.
@@ -40,6 +42,9 @@ def load(
         source: where the model comes from; "demo" builds the small built-in model once and caches it. Of a
             text-classification pipeline, the settings are taken over that change what it reads and gives.
         tokenizer: needed with a model object, and only then.
+        labels: class names of a function that takes a list of texts and gives probabilities (texts, classes), as lime
+            and scikit-learn have it. Methods that need outputs only work on it; their logit is a log probability, at
+            least that of 1e-9; words are removed by deletion.
         device: where to put a model that is loaded here, such as "cuda".
 
     Raises:
@@ -49,8 +54,12 @@ def load(
     Example:
         >>> load("demo").labels
         ('negative', 'positive')
+        >>> judge = lambda texts: [[0.9, 0.1] if "dull" in text else [0.2, 0.8] for text in texts]
+        >>> clf = load(judge, labels=["bad", "good"])
+        >>> explain(clf, "A dull film.", "occlusion", output="probability").top(1)
+        [('dull', 0.7)]
     """
-    return classifier_of(source, tokenizer, device=device)
+    return classifier_of(source, tokenizer, labels=labels, device=device)
 
 
 @overload

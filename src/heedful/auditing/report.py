@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heedful import metrics as metric_registry
-from heedful.auditing.result import Audit
 from heedful.errors import MissingExtraError
 from heedful.render import document
 from heedful.support.files import open_whole
@@ -17,6 +16,9 @@ try:
     import pyarrow.parquet as pq
 except ImportError:
     raise MissingExtraError("pyarrow", "audit", "keeping the rows of an audit") from None
+
+if TYPE_CHECKING:
+    from heedful.auditing.result import Audit
 
 LIGHTS = {"faithful": "faithful in size", "map": "only a map", "misleading": "misleading", "undecided": "undecided"}
 

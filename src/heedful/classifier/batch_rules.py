@@ -19,6 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from heedful.classifier import limits
 from heedful.classifier.forward import FAILURES, device_of, forward, random_state, restore_random_state, undisturbed
+from heedful.classifier.function import FunctionModel
 from heedful.classifier.lookups import noise
 from heedful.classifier.rounding import precision, same
 from heedful.errors import HeedfulError
@@ -126,7 +127,7 @@ def sharing_of(
         room: most tokens of a text.
         name: what errors call the model.
     """
-    if isinstance(model, AttentionPoolingForSequenceClassification):
+    if isinstance(model, (AttentionPoolingForSequenceClassification, FunctionModel)):
         return Sharing(lengths=True, texts=True, spread=None)
     device, eps, filler = device_of(model), precision(model), limits.padding_id(model, name)
     size = min(len(tokenizer), limits.n_words(model) or len(tokenizer))

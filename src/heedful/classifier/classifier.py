@@ -23,7 +23,7 @@ from heedful.classifier.classes import index_of, names_of
 from heedful.classifier.forward import FAILURES, device_of, forward, random_state, restore_random_state, undisturbed
 from heedful.classifier.prediction import Prediction
 from heedful.classifier.rounding import precision, same
-from heedful.errors import HeedfulError, ModelError, SettingError, first_line
+from heedful.errors import HeedfulError, ModelError, SettingError, TextError, first_line
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.support.memory import out_of_memory
 from heedful.support.visible import visible
@@ -141,7 +141,10 @@ class Classifier:
             TextError: not a text, blank, not valid Unicode, or without a single known word.
             ModelError: the model has no vector for a token or its type: the tokenizer is another model's.
         """
-        return self.encode_up_to(self.max_tokens, as_text(text, ONE))
+        given = as_text(text, ONE)
+        if isinstance(given, tuple) and not getattr(self.model, "takes_pairs", True):
+            raise TextError(f"{self.name} takes single texts: join the two of a pair as it wants them")
+        return self.encode_up_to(self.max_tokens, given)
 
     def encode_up_to(self, limit: int, text: Text) -> Encoded:
         """Tokenise with another limit, which may be above the classifier's: for texts that are read in parts."""

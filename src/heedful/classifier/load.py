@@ -7,7 +7,7 @@ that comes out, so they are taken over, or the refusal names them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, Tex
 
 from heedful import models
 from heedful.classifier.classifier import Classifier
+from heedful.classifier.function import function_parts
 from heedful.classifier.pretrained import check_tokenizer, from_pretrained
 from heedful.classifier.unwrapping import unwrapped
 from heedful.errors import ModelError, SettingError
@@ -30,13 +31,17 @@ _LONGEST_FIRST = (True, "longest_first")
 _WHOLE = (False, "do_not_truncate")
 
 
-def load(source: object, tokenizer: object = None, *, device: Device | None = None) -> Classifier:
+def load(
+    source: object, tokenizer: object = None, *, labels: Sequence[str] | None = None, device: Device | None = None
+) -> Classifier:
     """Make a classifier, as `heedful.load` says, of anything that can be one.
 
     Raises:
         ModelError: not a text classifier, or a broken one.
         SettingError: arguments that do not go together, or a setting of a pipeline that cannot be taken over.
     """
+    if labels is not None:
+        return _from_function(source, labels, tokenizer, device)
     source = unwrapped(source)
     if isinstance(source, PreTrainedModel):
         return _from_model(source, tokenizer, device)
@@ -55,6 +60,14 @@ def load(source: object, tokenizer: object = None, *, device: Device | None = No
     if isinstance(source, Pipeline):
         return _from_pipeline(source)
     raise ModelError(_refusal(source))
+
+
+def _from_function(source: object, labels: Sequence[str], tokenizer: object, device: Device | None) -> Classifier:
+    if not callable(source) or isinstance(source, (torch.nn.Module, Pipeline, Classifier, type)):
+        raise SettingError(f"labels go with a function from texts to probabilities, not with a {type(source).__name__}")
+    if tokenizer is not None or device is not None:
+        raise SettingError("a function takes no tokenizer and no device: it is asked about texts")
+    return Classifier(*function_parts(source, labels), getattr(source, "__name__", type(source).__name__))
 
 
 def _from_model(model: PreTrainedModel, tokenizer: object, device: Device | None) -> Classifier:
@@ -147,6 +160,10 @@ def _refusal(source: object) -> str:
         return f"this {kind} wraps a model: load that, its {path}, with the tokenizer"
     if isinstance(source, torch.nn.Module):
         return f"cannot load a {kind}, which is no model of transformers: {_GIVE}"
+    if callable(source):
+        return (
+            f"a {kind} that gives probabilities of texts needs the names of its classes: load(function, labels=[...])"
+        )
     return f"cannot load a {kind}: {_GIVE}"
 
 
