@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,6 +16,7 @@ import heedful
 from heedful import data
 from heedful.auditing import audit as auditing
 from heedful.auditing import rows as audit_rows
+from heedful.auditing.difference import difference
 from heedful.auditing.result import Audit
 from heedful.auditing.rows import REVERSED, upside_down
 from heedful.errors import DataError, SettingError
@@ -28,12 +30,12 @@ def classifier() -> heedful.Classifier:
     return heedful.load("demo")
 
 
-def run(classifier: heedful.Classifier, texts: list[str] = TEXTS, **settings: object) -> Audit:
+def audited(classifier: heedful.Classifier, texts: list[str] = TEXTS, **settings: object) -> Audit:
     return heedful.audit(classifier, texts, METHODS, ["kendall", "sign-agreement"], **settings)
 
 
 def test_a_row_a_text_and_method_the_reversed_one_last(classifier: heedful.Classifier) -> None:
-    result = run(classifier)
+    result = audited(classifier)
     assert [row["method"] for row in result.rows] == [*METHODS, REVERSED] * len(TEXTS)
     assert len(result.trial) == len(TEXTS)
     for row in result.rows:
@@ -41,13 +43,13 @@ def test_a_row_a_text_and_method_the_reversed_one_last(classifier: heedful.Class
 
 
 def test_scores_are_those_of_explain(classifier: heedful.Classifier) -> None:
-    for row, text in zip(run(classifier).rows[1 :: len(METHODS) + 1], TEXTS, strict=True):
+    for row, text in zip(audited(classifier).rows[1 :: len(METHODS) + 1], TEXTS, strict=True):
         explanation = heedful.explain(classifier, text, "occlusion")
         assert row["scores"] == pytest.approx(explanation.scores.tolist(), rel=1e-12)
 
 
 def test_exact_values_are_unbeaten_reversed_ones_last_and_random_ones_at_chance(classifier: heedful.Classifier) -> None:
-    table = {row["method"]: row for row in run(classifier).table("kendall")}
+    table = {row["method"]: row for row in audited(classifier).table("kendall")}
     assert table["shapley-exact"]["value"] == pytest.approx(1.0)
     assert min(table, key=lambda name: table[name]["value"]) == REVERSED
     chance = table["random"]
@@ -57,9 +59,9 @@ def test_exact_values_are_unbeaten_reversed_ones_last_and_random_ones_at_chance(
 
 
 def test_equal_audits_are_equal_and_the_order_of_the_texts_changes_no_row(classifier: heedful.Classifier) -> None:
-    one, other = run(classifier), run(classifier)
+    one, other = audited(classifier), audited(classifier)
     assert without_seconds(one.to_dict()) == without_seconds(other.to_dict())
-    turned = run(classifier, TEXTS[::-1])
+    turned = audited(classifier, TEXTS[::-1])
     signs = [row["kendall"] for row in turned.rows if row["method"] == "occlusion"]
     assert signs[::-1] == pytest.approx([row["kendall"] for row in one.rows if row["method"] == "occlusion"])
 
@@ -69,11 +71,11 @@ def without_seconds(content: dict) -> dict:
 
 
 def test_texts_that_cannot_be_audited_are_counted_with_their_places(classifier: heedful.Classifier) -> None:
-    result = run(classifier, [*TEXTS[:3], "", TEXTS[3], "xyzzy"])
+    result = audited(classifier, [*TEXTS[:3], "", TEXTS[3], "xyzzy"])
     assert sorted(place for places in result.problems.values() for place in places) == ["text 3", "text 5"]
     assert result.facts["n_texts"] == 4
     with pytest.raises(DataError, match="none of 2 texts can be audited: the text is empty"):
-        run(classifier, ["", " "])
+        audited(classifier, ["", " "])
 
 
 def test_methods_that_cannot_answer_are_left_out_and_named() -> None:
@@ -93,7 +95,7 @@ def test_methods_that_cannot_answer_are_left_out_and_named() -> None:
 
 
 def test_a_folder_holds_rows_report_and_json(classifier: heedful.Classifier, tmp_path: Path) -> None:
-    result = run(classifier, out=tmp_path / "audit")
+    result = audited(classifier, out=tmp_path / "audit")
     content = Audit.load(tmp_path / "audit")
     assert content == json.loads(result.to_json())
     table = pq.read_table(tmp_path / "audit" / "rows.parquet")
@@ -105,7 +107,7 @@ def test_a_folder_holds_rows_report_and_json(classifier: heedful.Classifier, tmp
 
 def test_an_interrupted_audit_goes_on_to_the_same_tables(classifier: heedful.Classifier, tmp_path: Path) -> None:
     with patch.object(auditing, "_CHUNK", 4):
-        expected = run(classifier)
+        expected = audited(classifier)
         calls = []
 
         def measured(*args: object) -> object:
@@ -115,13 +117,13 @@ def test_an_interrupted_audit_goes_on_to_the_same_tables(classifier: heedful.Cla
             return audit_rows.measured(*args)
 
         with patch.object(auditing, "measured", measured), pytest.raises(KeyboardInterrupt):
-            run(classifier, out=tmp_path / "audit")
+            audited(classifier, out=tmp_path / "audit")
         with patch.object(auditing, "measured", wraps=audit_rows.measured) as again:
-            result = run(classifier, out=tmp_path / "audit")
+            result = audited(classifier, out=tmp_path / "audit")
         assert again.call_count == 1
     assert without_seconds(result.to_dict()) == without_seconds(expected.to_dict())
     with pytest.raises(SettingError, match="holds a run that differs in n_texts, data"):
-        run(classifier, TEXTS[:5], out=tmp_path / "audit")
+        audited(classifier, TEXTS[:5], out=tmp_path / "audit")
 
 
 def test_a_data_set_brings_labels_and_a_limit_draws_by_the_seed(classifier: heedful.Classifier) -> None:
@@ -141,7 +143,7 @@ def test_a_data_set_brings_labels_and_a_limit_draws_by_the_seed(classifier: heed
 def test_rows_of_a_table_keep_their_places(classifier: heedful.Classifier, tmp_path: Path) -> None:
     (tmp_path / "reviews.csv").write_text("review\n" + "\n".join([TEXTS[0], "", TEXTS[1]]) + "\n", "utf-8")
     (tmp_path / "more.tsv").write_text(f"review\tn\n{TEXTS[0]}\t1\n\t2\n", "utf-8")
-    result = run(classifier, data.read_texts(tmp_path / "more.tsv"))
+    result = audited(classifier, data.read_texts(tmp_path / "more.tsv"))
     assert (result.rows[0]["place"], result.problems) == (
         "line 2",
         {"the text is empty: give at least one word": ["line 3"]},
@@ -170,3 +172,21 @@ def test_bad_settings_are_one_line_before_anything_is_measured(settings: dict, m
     arguments = {"methods": METHODS, "metrics": ["kendall"]} | settings
     with pytest.raises(SettingError, match=message):
         heedful.audit("demo", TEXTS, **arguments)
+
+
+def test_two_audits_are_compared_text_by_text(
+    classifier: heedful.Classifier, tmp_path: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    audited(classifier, out=tmp_path / "one")
+    audited(classifier, [*TEXTS[3:], *TEXTS[:2]], out=tmp_path / "two", seed=1)
+    result = difference(tmp_path / "one", tmp_path / "two")
+    assert result.n_texts == len(TEXTS) - 1
+    cells = {row["method"]: row for row in result.cells if row["metric"] == "kendall"}
+    assert cells["occlusion"]["difference"] == 0
+    assert cells["occlusion"]["first"] == cells["occlusion"]["second"]
+    assert cells["random"]["difference"] != 0
+    code, out, _ = run("audit", "diff", str(tmp_path / "one"), str(tmp_path / "two"), "--json")
+    assert code == 0
+    assert json.loads(out)["n_texts"] == result.n_texts
+    with pytest.raises(SettingError, match="holds no finished audit"):
+        difference(tmp_path / "one", tmp_path)

@@ -20,14 +20,16 @@ except ImportError:
 if TYPE_CHECKING:
     from heedful.auditing.result import Audit
 
+ROWS = "rows.parquet"
+
 LIGHTS = {"faithful": "faithful in size", "map": "only a map", "misleading": "misleading", "undecided": "undecided"}
 
 
 def write(audit: Audit, folder: Path) -> Path:
     """Write the report and the rows into a folder; the path of the page."""
-    for name, rows in (("rows", audit.rows), ("trial", audit.trial)):
+    for name, rows in ((ROWS, audit.rows), ("trial.parquet", audit.trial)):
         if rows:
-            with open_whole(folder / f"{name}.parquet") as file:
+            with open_whole(folder / name) as file:
                 pq.write_table(pa.Table.from_pylist(list(rows)), file)
     source = document.environment("heedful.auditing").get_template("report.md.j2")
     title = f"Audit of {audit.facts['model']}"

@@ -43,7 +43,7 @@ def cells(rows: Sequence[Row], metrics: Sequence[str], seed: int = 0) -> list[Ro
     for metric in metrics:
         values = {name: np.array([row[metric] for row in columns[name]], dtype=np.float64) for name in methods}
         part = [_cell(metric, name, values, seed) for name in methods]
-        for row, p in zip(part, _holm([row["p"] for row in part]), strict=True):
+        for row, p in zip(part, holm([row["p"] for row in part]), strict=True):
             row["p"] = p
         table += part
     return table
@@ -87,7 +87,13 @@ def paired(differences: Values, seed: int = 0) -> float:
     return float(test.pvalue)
 
 
-def _holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted after Holm; those that are not numbers are left out, and as they were.
+
+    Example:
+        >>> holm([0.01, math.nan, 0.04])
+        [0.02, nan, 0.04]
+    """
     known = [i for i, p in enumerate(p_values) if not math.isnan(p)]
     adjusted = list(p_values)
     if known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +24,7 @@ from heedful.cli.options import (
 )
 from heedful.cli.printing import print_json
 from heedful.cli.reading import load_classifier
-from heedful.errors import DataError
+from heedful.errors import DataError, SettingError
 from heedful.support.progress import waiting
 from heedful.support.settings import check_seed
 from heedful.support.visible import visible
@@ -36,9 +37,13 @@ if TYPE_CHECKING:
 def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     model: Model,
     data: Annotated[str, typer.Argument(help="A table, a folder with a test part, a folder a class, or a hub id.")],
+    other: Annotated[
+        str | None, typer.Argument(help="As in `heedful audit diff A B`: the second of two audits to compare.")
+    ] = None,
     out: Annotated[
-        str, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; an interrupted audit goes on.")
-    ],
+        str | None,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; an interrupted audit goes on."),
+    ] = None,
     methods: Annotated[
         list[str] | None, typer.Option("--method", "-m", help="A method; may be given again. Default: ten of them.")
     ] = None,
@@ -56,6 +61,11 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     as_json: AsJson = False,
 ) -> None:
     """Say whether a model's attention may be shown as an explanation, and which explanation may."""
+    if other is not None:
+        _compare(model, data, other, as_json=as_json)
+        return
+    if out is None:
+        raise SettingError("give a folder for the audit: --out FOLDER")
     folder = check_folder(out)
     check_seed(seed)
     with waiting("loading"):
@@ -82,6 +92,24 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     for sentence in result.verdict["sentences"]:
         typer.echo(visible(sentence))
     typer.echo(f"report: {(Path(folder) / 'report.html').resolve()}", err=True)
+
+
+def _compare(word: str, first: str, second: str, *, as_json: bool) -> None:
+    """Print what changes from one audit to another."""
+    if word != "diff":
+        raise SettingError(f"three arguments are for comparing two audits, as in: heedful audit diff {first} {second}")
+    with waiting("loading"):
+        from heedful.auditing.difference import difference  # late: asks for the extra's libraries
+
+    result = difference(first, second)
+    if as_json:
+        print_json(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False))
+        return
+    typer.echo(visible(f"{result.models[0]}: {result.levels[0]}; {result.models[1]}: {result.levels[1]}"))
+    typer.echo(f"{result.n_texts:,} texts in common; second minus first, with 95 % intervals")
+    for row in result.cells:
+        change = f"{row['difference']:+.3f} [{row['difference_low']:+.3f}, {row['difference_high']:+.3f}]"
+        typer.echo(visible(f"{row['metric']}  {row['method']}  {row['first']:.3f} to {row['second']:.3f}  {change}"))
 
 
 def _read(data: str, **chosen: Any) -> Dataset | tuple[TextRow, ...]:
