@@ -79,7 +79,7 @@ WEIGHTED_KENDALL = Card(
     aliases=("weighted-tau",),
     direction="higher",
     range=(-1.0, 1.0),
-    source="Vigna 2015, section 4.1 (additive hyperbolic weights)",
+    source="Vigna 2015, additive hyperbolic weights",
     cost=_REFERENCE,
     needs=("exact values",),
 )
@@ -96,7 +96,7 @@ EXACT_ERROR = Card(
     name="exact-error",
     direction="lower",
     range=(0.0, math.inf),
-    source="Castro et al. 2009, relative to the values' length",
+    source="Euclidean distance from Shapley values, as a share of their length",
     cost=_REFERENCE,
     needs=("exact values",),
 )
@@ -137,28 +137,28 @@ DELETION = Card(
     name="deletion",
     direction="lower",
     range=(0.0, 1.0),
-    source="Petsiuk et al. 2018, section 3.3",
+    source="Petsiuk et al. 2018 (RISE), causal metrics",
     cost="d + 1, at most steps + 1",
 )
 INSERTION = Card(
     name="insertion",
     direction="higher",
     range=(0.0, 1.0),
-    source="Petsiuk et al. 2018, section 3.3",
+    source="Petsiuk et al. 2018 (RISE), causal metrics",
     cost="d + 1, at most steps + 1",
 )
 DECISION_FLIP = Card(
     name="decision-flip",
     direction="lower",
     range=(0.0, 1.0),
-    source="Serrano and Smith 2019, section 4.2",
+    source="Serrano and Smith 2019, removal of sets until the decision flips",
     cost="d + 1",
 )
 TOP_FLIP = Card(
     name="top-flip",
     direction="higher",
     range=(-1.0, 1.0),
-    source="Serrano and Smith 2019, section 4.1, over all other units",
+    source="Serrano and Smith 2019, the top unit against a random one, over all others",
     cost="d + 1",
 )
 INFIDELITY = Card(
@@ -213,7 +213,7 @@ MASS_INSIDE = Card(
     aliases=("relevance-mass",),
     direction="higher",
     range=(0.0, 1.0),
-    source="Arras et al. 2022, equation 1 (relevance mass accuracy)",
+    source="Arras et al. 2022, relevance mass accuracy",
     cost="none",
     needs=("rationales",),
 )
