@@ -51,6 +51,15 @@ def test_lists_as_comma_separated_values(run: Run) -> None:
     assert [line[0] for line in lines] == heedful.metrics.names()
 
 
+def test_lists_are_json_that_any_reader_takes(run: Run) -> None:
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    for command in (["methods"], ["metrics"], ["metrics", "show", "exact-error"]):
+        json.loads(run(*command, "--json")[1], parse_constant=refuse)
+    assert json.loads(run("metrics", "show", "exact-error", "--json")[1])["range"] == [0.0, "inf"]
+
+
 HOSTILE = "good \x1b[2J\x07 plot \u202edull \x7f\x9b2J \u2028 né"
 
 

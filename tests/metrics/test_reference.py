@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,10 +22,16 @@ def question(classifier: Classifier) -> Question:
     return ask(classifier, TEXT, Choices())
 
 
-@pytest.mark.parametrize("name", metrics.names())
-def test_the_reference_agrees_with_itself(classifier: Classifier, question: Question, name: str) -> None:
+AGREEMENT = ["kendall", "spearman", "weighted-kendall", "top-k-overlap", "sign-agreement"]
+DISTANCES = ["jensen-shannon", "exact-error", "exact-error:scaled=true"]
+
+
+@pytest.mark.parametrize("name", [*AGREEMENT, *DISTANCES])
+@pytest.mark.parametrize("support", ["true", "false"])
+def test_the_reference_agrees_with_itself(classifier: Classifier, question: Question, name: str, support: str) -> None:
     truth = heedful.explain(classifier, TEXT, "shapley-exact")
-    assert metrics.get(name).measure(question, truth) == pytest.approx(1.0)
+    metric = metrics.get(f"{name}{',' if ':' in name else ':'}support={support}")
+    assert metric.measure(question, truth) == pytest.approx(1.0 if name in AGREEMENT else 0.0, abs=1e-12)
 
 
 def test_values_are_those_of_the_measures(classifier: Classifier, question: Question) -> None:
@@ -32,6 +39,9 @@ def test_values_are_those_of_the_measures(classifier: Classifier, question: Ques
     expected = {
         "kendall": metrics.kendall_tau_b(one.scores, other.scores),
         "spearman": metrics.spearman(one.scores, other.scores),
+        "weighted-kendall": metrics.weighted_kendall(one.scores, other.scores),
+        "jensen-shannon": metrics.jensen_shannon(one.scores, other.scores),
+        "exact-error": np.linalg.norm(one.scores - other.scores) / np.linalg.norm(other.scores),
         "top-k-overlap:k=2": metrics.top_k_overlap(one.scores, other.scores, 2),
         "sign-agreement": metrics.sign_agreement(one.scores, other.scores),
     }
@@ -47,6 +57,45 @@ def test_sizes_are_compared_where_there_are_no_signs(classifier: Classifier, que
     expected = metrics.kendall_tau_b(attention.scores, np.abs(truth.scores))
     assert metrics.get("tau-b").measure(question, attention) == expected
     assert math.isnan(metrics.get("sign").measure(question, attention))
+
+
+def test_only_units_that_both_score(classifier: Classifier, question: Question) -> None:
+    sparse = heedful.explain(classifier, TEXT, "lime:n_samples=200,n_features=3")
+    truth = heedful.explain(classifier, TEXT, "shapley-exact").scores
+    some = sparse.scores != 0
+    assert some.sum() == 3
+    for name in ("kendall", "spearman", "weighted-kendall"):
+        measure = getattr(metrics, {"kendall": "kendall_tau_b"}.get(name, name.replace("-", "_")))
+        expected = measure(sparse.scores[some], truth[some])
+        assert metrics.get(f"{name}:support=true").measure(question, sparse) == expected
+        assert metrics.get(name).measure(question, sparse) == measure(sparse.scores, truth)
+
+
+def test_the_error_beside_exact_values(classifier: Classifier, question: Question) -> None:
+    exact = heedful.explain(classifier, TEXT, "shapley-exact")
+    changed = {
+        1.0: np.zeros(len(exact)),
+        0.5: exact.scores * 1.5,
+        2.0: -exact.scores,
+        math.nan: np.full(len(exact), math.inf),
+    }
+    for error, scores in changed.items():
+        given = replace(exact, scores=scores)
+        assert metrics.get("exact-error").measure(question, given) == pytest.approx(error, nan_ok=True)
+    scaled = metrics.get("exact-error:scaled=true")
+    assert scaled.measure(question, replace(exact, scores=exact.scores * 1e-200)) == pytest.approx(0, abs=1e-12)
+    assert scaled.measure(question, replace(exact, scores=-exact.scores)) == pytest.approx(1)
+    sizes = replace(exact, scores=np.abs(exact.scores), signed=False)
+    assert metrics.get("exact-error").measure(question, sizes) == 0
+    with_part = exact.scores + np.linalg.norm(exact.scores) * _across(exact.scores)
+    assert scaled.measure(question, replace(exact, scores=with_part)) == pytest.approx(math.sqrt(0.5))
+
+
+def _across(scores: np.ndarray) -> np.ndarray:
+    """A unit vector at a right angle."""
+    other = np.arange(len(scores), dtype=float)
+    other -= scores * (other @ scores) / (scores @ scores)
+    return other / np.linalg.norm(other)
 
 
 @pytest.mark.parametrize(

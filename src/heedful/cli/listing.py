@@ -14,6 +14,7 @@ from rich.text import Text
 
 from heedful.cli.options import SETTINGS, AsCsv, AsJson, Named, Once
 from heedful.cli.printing import check_format, console, print_csv, print_json
+from heedful.support.plain import plain
 from heedful.support.progress import waiting
 from heedful.support.registry import Registry
 from heedful.support.settings import Described, described
@@ -51,7 +52,7 @@ def listing(
         check_format(as_json=as_json, as_csv=as_csv)
         cards = registry.cards()
         if as_json:
-            print_json(json.dumps([facts(card) for card in cards], ensure_ascii=False))
+            print_json(json.dumps(plain([facts(card) for card in cards]), ensure_ascii=False, allow_nan=False))
         elif as_csv:
             print_csv(_table([facts(card) for card in cards]))
         else:
@@ -64,7 +65,7 @@ def listing(
         settings = described(shown)
         if as_json:
             known = facts(shown.card) | {"settings": [asdict(setting) for setting in settings]}
-            print_json(json.dumps(known, ensure_ascii=False))
+            print_json(json.dumps(plain(known), ensure_ascii=False, allow_nan=False))
         else:
             console().print(_page(catalogue([shown.card]), shown.__doc__ or "", settings))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float64
 
@@ -13,6 +16,7 @@ class Memo:
 
     Args:
         game: any game.
+        values: what gives the values, (n,) or (n, outputs), if not the game itself, such as its logits.
 
     Example:
         >>> from heedful.games import RatioGame, Terms
@@ -24,9 +28,9 @@ class Memo:
         2
     """
 
-    def __init__(self, game: Game) -> None:
-        self._game = game
-        self._values: dict[bytes, float] = {}
+    def __init__(self, game: Game, values: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
+        self._game, self._evaluate = game, values or game
+        self._values: dict[bytes, Any] = {}
 
     @property
     def n_units(self) -> int:
@@ -43,7 +47,7 @@ class Memo:
         """Different masks evaluated so far."""
         return len(self._values)
 
-    def __call__(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, " n"]:
+    def __call__(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, "n ..."]:
         """Values of the masks; True keeps a unit."""
         if not len(masks):
             return np.zeros(0)
@@ -51,6 +55,6 @@ class Memo:
         keys = [row.tobytes() for row in packed]
         new = [k for k, key in enumerate(keys) if key not in self._values]
         if new:
-            values = self._game(masks[first[new]]).tolist()
+            values = self._evaluate(masks[first[new]]).tolist()
             self._values |= {keys[k]: value for k, value in zip(new, values, strict=True)}
         return np.array([self._values[key] for key in keys])[inverse.ravel()]

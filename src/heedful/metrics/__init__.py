@@ -14,11 +14,31 @@ from heedful.support.settings import check_settings
 
 if TYPE_CHECKING:
     from heedful.metrics.agreement import kendall_tau_b, pairwise, sign_agreement, spearman, top_k_overlap
-    from heedful.metrics.base import Metric
-    from heedful.metrics.reference import Kendall, SignAgreement, Spearman, TopKOverlap
+    from heedful.metrics.base import Metric, judge
+    from heedful.metrics.curves import Deletion, Insertion
+    from heedful.metrics.decisions import DecisionFlip, TopFlip
+    from heedful.metrics.emphasis import jensen_shannon, weighted_kendall
+    from heedful.metrics.erasure import AopcComprehensiveness, AopcSufficiency, Comprehensiveness, Sufficiency
+    from heedful.metrics.infidelity import Infidelity
+    from heedful.metrics.leave_one_out import LeaveOneOut, SignViolations
+    from heedful.metrics.plausibility import Auprc, IouF1, MassInside, TokenF1
+    from heedful.metrics.reference import (
+        ExactError,
+        JensenShannon,
+        Kendall,
+        SignAgreement,
+        Spearman,
+        TopKOverlap,
+        WeightedKendall,
+    )
 
-_AGREEMENT = ("kendall_tau_b", "pairwise", "sign_agreement", "spearman", "top_k_overlap")
-_ELSEWHERE = dict.fromkeys(_AGREEMENT, "heedful.metrics.agreement") | {"Metric": "heedful.metrics.base"}
+_ELSEWHERE = {
+    **dict.fromkeys(("Metric", "judge"), "heedful.metrics.base"),
+    **dict.fromkeys(("jensen_shannon", "weighted_kendall"), "heedful.metrics.emphasis"),
+    **dict.fromkeys(
+        ("kendall_tau_b", "pairwise", "sign_agreement", "spearman", "top_k_overlap"), "heedful.metrics.agreement"
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -60,7 +80,7 @@ def get(metric: str | Metric) -> Metric:
 
     Example:
         >>> get("top-k-overlap:k=3")
-        TopKOverlap(reference='shapley-exact', k=3)
+        TopKOverlap(reference='shapley-exact', support=False, k=3)
     """
     if isinstance(metric, str):
         made: Metric = REGISTRY.get(metric)
@@ -73,13 +93,33 @@ def get(metric: str | Metric) -> Metric:
 
 
 __all__ = [
+    "AopcComprehensiveness",
+    "AopcSufficiency",
+    "Auprc",
     "Card",
+    "Comprehensiveness",
+    "DecisionFlip",
+    "Deletion",
+    "ExactError",
+    "Infidelity",
+    "Insertion",
+    "IouF1",
+    "JensenShannon",
     "Kendall",
+    "LeaveOneOut",
+    "MassInside",
     "Metric",
     "SignAgreement",
+    "SignViolations",
     "Spearman",
+    "Sufficiency",
+    "TokenF1",
+    "TopFlip",
     "TopKOverlap",
+    "WeightedKendall",
     "get",
+    "jensen_shannon",
+    "judge",
     "kendall_tau_b",
     "names",
     "pairwise",
@@ -87,4 +127,5 @@ __all__ = [
     "sign_agreement",
     "spearman",
     "top_k_overlap",
+    "weighted_kendall",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +17,7 @@ class Card:
         name: registered name.
         aliases: other names.
         direction: "higher" or "lower", whichever is better; "none" where neither is.
-        range: smallest and largest value there can be.
+        range: smallest and largest value there can be, with the default settings.
         source: paper and equation.
         cost: forward passes a text, beyond those of the explanation.
         needs: what must be had beside a question and an explanation: "exact values" (which softmax pooling has),
@@ -72,4 +73,147 @@ SIGN = Card(
     source="Krishna et al. 2022, section 3, over all units that both score",
     cost=_REFERENCE,
     needs=("exact values",),
+)
+WEIGHTED_KENDALL = Card(
+    name="weighted-kendall",
+    aliases=("weighted-tau",),
+    direction="higher",
+    range=(-1.0, 1.0),
+    source="Vigna 2015, additive hyperbolic weights",
+    cost=_REFERENCE,
+    needs=("exact values",),
+)
+JENSEN_SHANNON = Card(
+    name="jensen-shannon",
+    aliases=("jsd",),
+    direction="lower",
+    range=(0.0, 1.0),
+    source="Lin 1991; Jain and Wallace 2019, section 4 (in bits, not nats)",
+    cost=_REFERENCE,
+    needs=("exact values",),
+)
+EXACT_ERROR = Card(
+    name="exact-error",
+    direction="lower",
+    range=(0.0, math.inf),
+    source="Euclidean distance from Shapley values, as a share of their length",
+    cost=_REFERENCE,
+    needs=("exact values",),
+)
+
+COMPREHENSIVENESS = Card(
+    name="comprehensiveness",
+    aliases=("comp",),
+    direction="higher",
+    range=(-1.0, 1.0),
+    source="DeYoung et al. 2020, equation 1",
+    cost="2",
+)
+SUFFICIENCY = Card(
+    name="sufficiency",
+    aliases=("suff",),
+    direction="lower",
+    range=(-1.0, 1.0),
+    source="DeYoung et al. 2020, equation 2",
+    cost="2",
+)
+AOPC_COMPREHENSIVENESS = Card(
+    name="aopc-comprehensiveness",
+    aliases=("aopc-comp",),
+    direction="higher",
+    range=(-1.0, 1.0),
+    source="DeYoung et al. 2020, section 4.2",
+    cost="6",
+)
+AOPC_SUFFICIENCY = Card(
+    name="aopc-sufficiency",
+    aliases=("aopc-suff",),
+    direction="lower",
+    range=(-1.0, 1.0),
+    source="DeYoung et al. 2020, section 4.2",
+    cost="6",
+)
+DELETION = Card(
+    name="deletion",
+    direction="lower",
+    range=(0.0, 1.0),
+    source="Petsiuk et al. 2018 (RISE), causal metrics",
+    cost="d + 1, at most steps + 1",
+)
+INSERTION = Card(
+    name="insertion",
+    direction="higher",
+    range=(0.0, 1.0),
+    source="Petsiuk et al. 2018 (RISE), causal metrics",
+    cost="d + 1, at most steps + 1",
+)
+DECISION_FLIP = Card(
+    name="decision-flip",
+    direction="lower",
+    range=(0.0, 1.0),
+    source="Serrano and Smith 2019, removal of sets until the decision flips",
+    cost="d + 1",
+)
+TOP_FLIP = Card(
+    name="top-flip",
+    direction="higher",
+    range=(-1.0, 1.0),
+    source="Serrano and Smith 2019, the top unit against a random one, over all others",
+    cost="d + 1",
+)
+INFIDELITY = Card(
+    name="infidelity",
+    direction="lower",
+    range=(0.0, 1.0),
+    source="Yeh et al. 2019, definition 2.1, for random sets of removed units",
+    cost="n_samples + 1",
+)
+LEAVE_ONE_OUT = Card(
+    name="leave-one-out",
+    aliases=("loo",),
+    direction="higher",
+    range=(-1.0, 1.0),
+    source="Jain and Wallace 2019, section 4.1",
+    cost="d + 1",
+)
+SIGN_VIOLATIONS = Card(
+    name="sign-violations",
+    direction="lower",
+    range=(0.0, 1.0),
+    source="Liu et al. 2022 (faithfulness violation), over all units",
+    cost="d + 1",
+)
+
+TOKEN_F1 = Card(
+    name="token-f1",
+    direction="higher",
+    range=(0.0, 1.0),
+    source="DeYoung et al. 2020, section 4.1",
+    cost="none",
+    needs=("rationales",),
+)
+IOU_F1 = Card(
+    name="iou-f1",
+    direction="higher",
+    range=(0.0, 1.0),
+    source="DeYoung et al. 2020, section 4.1",
+    cost="none",
+    needs=("rationales",),
+)
+AUPRC = Card(
+    name="auprc",
+    direction="higher",
+    range=(0.0, 1.0),
+    source="DeYoung et al. 2020, section 4.1 (trapezoids over recall)",
+    cost="none",
+    needs=("rationales",),
+)
+MASS_INSIDE = Card(
+    name="mass-inside",
+    aliases=("relevance-mass",),
+    direction="higher",
+    range=(0.0, 1.0),
+    source="Arras et al. 2022, relevance mass accuracy",
+    cost="none",
+    needs=("rationales",),
 )

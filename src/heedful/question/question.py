@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral
 from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from heedful.classifier import Classifier
 from heedful.classifier.classifier import MASKINGS
 from heedful.classifier.inside import Inside, look_inside
 from heedful.errors import ModelError, SettingError, TargetError, TextError
+from heedful.games.memo import Memo
 from heedful.games.output import KINDS as OUTPUTS
 from heedful.games.output import Output
 from heedful.games.ratio import RatioGame
@@ -109,6 +110,21 @@ class Question:
             SettingError: unknown kind, or one that these classes do not have.
         """
         return Output.of(kind, target, self.logits, exclusive=self.classifier.exclusive)
+
+    def logits_of(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, "n classes"]:
+        """Return the logits of the text with only some units kept; equal masks are evaluated once a question.
+
+        So what several metrics ask of several explanations of one question is computed once.
+
+        Raises:
+            TextError: there is nothing to remove.
+        """
+        return self._all_logits(masks) if len(masks) else np.zeros((0, len(self.logits)))
+
+    @cached_property
+    def _all_logits(self) -> Memo:
+        game = replace(self, output=Output("probability", self.output.target)).game()  # which takes all logits
+        return Memo(game, game.logits)
 
     def look_inside(self) -> Inside:
         """Return what the classifier's forward pass on this text shows; passes are counted from here."""

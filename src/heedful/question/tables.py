@@ -51,6 +51,17 @@ class TableGame(ForOthers):
         ran(len(masks))
         return scores[:, 0] if self.output is None else self.output(scores)
 
+    def logits(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, "n classes"]:
+        """Logits of the masked texts, where the tables hold them all: for an output that is not linear.
+
+        Raises:
+            ValueError: the tables hold nothing but the output.
+        """
+        if self.output is None:
+            raise ValueError("these tables hold the output alone, not all logits")
+        ran(len(masks))
+        return self.scores(masks)
+
 
 def exact_game(
     classifier: Classifier, encoded: Encoded, units: Units, masking: str, outputs: Sequence[Output]
