@@ -125,7 +125,8 @@ def _texts(data: Dataset | Iterable[str | TextRow], limit: int | None, seed: int
     chosen: Iterable[int] = range(len(given))
     if limit is not None and limit < len(given):
         chosen = np.sort(np.random.default_rng(seed).permutation(len(given))[:limit]).tolist()
-    return [Text(places[i], given[i], labels[i]) for i in chosen]
+    rationales = data.rationales if isinstance(data, Dataset) else None
+    return [Text(places[i], given[i], labels[i], None if rationales is None else rationales[i]) for i in chosen]
 
 
 def _placed(i: int, given: str | TextRow) -> Text:

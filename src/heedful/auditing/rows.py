@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from heedful.classifier import Classifier
+from heedful.data import Rationale
 from heedful.errors import InputError
 from heedful.explaining.answers import explain_questions
 from heedful.explaining.windows import Asked
 from heedful.explanation import Explanation
 from heedful.methods.base import Method
-from heedful.metrics.base import Metric
+from heedful.metrics.base import Metric, judge
 from heedful.question import Choices, Question, ask_all, check_text
 
 REVERSED = "reversed"  # of a method: its scores from last to first, which is as wrong as it can be
@@ -47,6 +49,7 @@ class Text:
     place: str
     text: str
     label: str | None = None
+    rationale: Rationale | None = None
 
 
 def usable(classifier: Classifier, texts: Sequence[Text], unit: str) -> tuple[list[Text], dict[str, list[str]]]:
@@ -87,7 +90,11 @@ def measured(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> Itera
         if plan.against in each:
             each[REVERSED] = upside_down(each[plan.against])
         for name, explanation in each.items():
-            yield _about(text, question) | _scored(name, explanation) | _judged(question, explanation, plan.metrics)
+            yield (
+                _about(text, question)
+                | _scored(name, explanation)
+                | _judged(question, explanation, text.rationale, plan.metrics)
+            )
 
 
 def upside_down(explanation: Explanation) -> Explanation:
@@ -112,6 +119,9 @@ def _about(text: Text, question: Question) -> Row:
         "place": text.place,
         "text_hash": hashlib.sha256(text.text.encode()).hexdigest()[:16],
         "label": text.label,
+        "probability": float(
+            question.output_of("probability", int(np.argmax(question.logits)))(question.logits[None])[0]
+        ),
         "predicted": predicted,
         "correct": None if text.label is None else text.label == predicted,
         "n_units": len(question.units),
@@ -128,13 +138,12 @@ def _scored(name: str, explanation: Explanation) -> Row:
     }
 
 
-def _judged(question: Question, explanation: Explanation, metrics: Mapping[str, Metric]) -> dict[str, float]:
+def _judged(
+    question: Question, explanation: Explanation, rationale: Rationale | None, metrics: Mapping[str, Metric]
+) -> dict[str, float]:
     """Return what each metric says; not-a-number where it says nothing."""
-    return {name: _value(metric, question, explanation) for name, metric in metrics.items()}
-
-
-def _value(metric: Metric, question: Question, explanation: Explanation) -> float:
-    try:
-        return float(metric.measure(question, explanation))
-    except InputError:
-        return math.nan
+    values = dict.fromkeys(metrics, math.nan)
+    for name, metric in metrics.items():
+        with suppress(InputError):
+            values[name] = float(judge(metric, question, explanation, rationale))
+    return values
