@@ -217,8 +217,8 @@ def test_every_explanation_says_something_or_nothing(values, method):
         ),
         (
             np.full(3, 0.5),
-            "By lime, “charming” scores highest (+0.8, which may be wrong by 0.98): too little was sampled to tell what "
-            "it speaks for.",
+            "By lime, “charming” scores highest (+0.8, which may be wrong by 0.98): too little was sampled to tell "
+            "what it speaks for.",
         ),
         (np.full(3, 0.1), "By lime, “charming” speaks most for positive (+0.8), “dull” most against it (-0.3)."),
     ],
