@@ -95,3 +95,16 @@ def test_a_single_column_has_no_separators(tmp_path):
     path = put(tmp_path / "x.csv", "\n".join(texts).encode())
     assert [row.text for row in data.read_texts(path, text=0)] == texts
     assert "'Hello', ' world'; name the right one with text= (--text-column), or" in refusal(path, data.read_texts)
+
+
+@pytest.mark.parametrize(("first", "names"), [("good film,1", ("0", "1")), ("good film,pos", ("neg", "pos"))])
+def test_a_first_row_with_the_number_of_a_column_is_a_row(tmp_path, first, names):
+    other = "0" if names[0] == "0" else "neg"
+    (tmp_path / "x.csv").write_text(f"{first}\nbad film,{other}\n", "utf-8")
+    read = data.read(tmp_path / "x.csv", text=0, label=1)
+    assert (read.texts, read.label_names) == (("good film", "bad film"), names)
+
+
+def test_numbers_alone_are_a_header_that_stands_for_none(tmp_path):
+    (tmp_path / "x.csv").write_text("0,1\ngood film,1\nbad film,0\n", "utf-8")
+    assert data.read(tmp_path / "x.csv", text=0, label=1).texts == ("good film", "bad film")

@@ -100,7 +100,7 @@ def random_states():
 def test_a_finished_run_is_not_done_again_and_another_one_is_refused(trained):
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in trained.iterdir()}
     assert train(SPLITS, trained, RECIPE, sizes=SIZES) == metrics_of(trained)
-    for changes, named in (({"seed": 1}, "seed"), ({"preset": replace(RECIPE, epochs=1)}, "preset")):
+    for changes, named in (({"seed": 1}, "seed"), ({"preset": replace(RECIPE, epochs=1)}, "preset.epochs")):
         arguments = {"splits": SPLITS, "preset": RECIPE, "sizes": SIZES} | changes
         message = f"already holds a trained model that differs in {named}: choose another folder or delete it"
         with pytest.raises(SettingError, match=message):
@@ -256,6 +256,8 @@ def test_small_data_gets_more_epochs_up_to_eight_times_as_many(n_train, epochs, 
 def test_numbers_of_a_preset_can_be_changed() -> None:
     changed = PRESETS["default"].changed(epochs=2, learning_rate=0.5)
     assert (changed.epochs, changed.learning_rate, changed.lengthened(64).epochs) == (2, 0.5, 2)
+    assert PRESETS["default"].changed(epochs=60).patience == 20  # as many of the epochs as before, beyond the warm-up
+    assert PRESETS["default"].changed(epochs=1).patience == PRESETS["default"].patience
     assert PRESETS["default"].changed() == PRESETS["default"]
     for change in ({"epochs": 0}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}):
         with pytest.raises(SettingError, match=f"{next(iter(change))} must be"):

@@ -83,7 +83,8 @@ def test_attentions_top_word_speaks_for_it_and_another_matters_more():
         ({"scores": [0.01, 0.1, 0.8], "std_error": np.array([0.006, 0.1, 0.1])},
          "may speak for or against positive: +0.01 ± 0.0118"),
         ({"scores": [0.01, 0.1, 0.8], "std_error": np.array([0.004, 0.1, 0.1])}, "speaks for positive: +0.01"),
-        ({"scores": [-0.01, 0.1, 0.8], "std_error": np.full(3, np.nan)}, "speaks against positive: -0.01"),
+        ({"scores": [-0.01, 0.1, 0.8], "std_error": np.full(3, np.nan)},
+         "cannot be told, of so few samples, to speak for or against positive: -0.01"),
         ({"scores": [-0.01, 0.1, 0.8], "error_bound": 0.02}, "may speak for or against positive: -0.01 ± 0.02"),
         ({"scores": [-0.01, 0.1, 0.8], "error_bound": 1e-13}, "speaks against positive: -0.01"),
     ],
@@ -205,3 +206,23 @@ def test_every_explanation_says_something_or_nothing(values, method):
     other = Explanation(**(values | {"method": "attention-max", "signed": False}))
     for sentence in [*finding.findings([one]), *finding.findings([one, other])]:
         assert "".join(piece.text for piece in sentence).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("std_error", "sentence"),
+    [
+        (
+            np.full(3, np.nan),
+            "By lime, “charming” scores highest (+0.8): too little was sampled to tell what it speaks for.",
+        ),
+        (
+            np.full(3, 0.5),
+            "By lime, “charming” scores highest (+0.8, which may be wrong by 0.98): too little was sampled to tell "
+            "what it speaks for.",
+        ),
+        (np.full(3, 0.1), "By lime, “charming” speaks most for positive (+0.8), “dull” most against it (-0.3)."),
+    ],
+)
+def test_a_method_alone_says_no_more_than_it_knows(std_error, sentence):
+    (said_,) = said(of(method="lime", scores=[-0.3, 0.1, 0.8], std_error=std_error))
+    assert said_ == sentence

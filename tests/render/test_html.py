@@ -232,7 +232,7 @@ def test_it_says_how_the_scores_came_about():
         "1e−09",
     ):
         assert fact in written
-    for fact in ("alpha-avg", "logit of class 1", "+0.584", "très &lt;bon&gt;", "demo"):
+    for fact in ("alpha-avg", "(class 1)", "+0.584", "très &lt;bon&gt;", "demo"):
         assert fact in written
 
 

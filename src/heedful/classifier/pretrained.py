@@ -77,6 +77,8 @@ def _check_folder(source: str) -> None:
     folder = Path(source)
     if (folder / "adapter_config.json").is_file():
         raise ModelError(f"{source} holds a PEFT adapter: merge it into its model (merge_and_unload) and save that")
+    if (folder / "run.json").is_file() and not (folder / "config.json").is_file():
+        raise ModelError(f"{source} holds a training run that has not ended: call the same `heedful train` again")
     if folder.exists() and not (folder / "config.json").is_file():
         raise ModelError(f"{source} is not a model folder: it has no config.json")
     if not folder.exists() and (folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1):

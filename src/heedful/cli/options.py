@@ -42,7 +42,8 @@ Device = Annotated[str | None, typer.Option(help="Where the model runs, such as 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values instead of tables.")]
 Out = Annotated[
-    str | None, typer.Option("--out", "-o", metavar="FILE", help="Also write the result to this .html or .json file.")
+    str | None,
+    typer.Option("--out", "-o", metavar="FILE", help="Also write the result to this .html, .json or .csv file."),
 ]
 
 SETTINGS = {

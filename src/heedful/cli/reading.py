@@ -32,7 +32,7 @@ def read_given(
     """
     if text is not None and file is not None:
         raise SettingError("give the text or --file, not both")
-    if file is not None and heedful.data.is_table(file):
+    if file is not None and (heedful.data.is_table(file) or file.is_dir()):
         return heedful.data.read_texts(file, text=column(text_column), encoding=encoding)
     if text_column is not None:
         raise SettingError("--text-column goes with a table given by --file, such as reviews.csv")

@@ -51,6 +51,9 @@ def train(  # noqa: PLR0913, PLR0917 - one option a choice
     for split in ("validation", "test"):
         if metrics[split] is not None:
             typer.echo(f"{split} accuracy {metrics[split]['accuracy']:.2%} on {metrics[split]['n']:,} texts")
+    ran, most = len(metrics["history"]), metrics["preset"]["epochs"]
+    if ran < most:
+        typer.echo(f"stopped after epoch {ran} of at most {most}: none of the last was better")
     typer.echo(f"{metrics['seconds']:.0f} s; model and {training.METRICS} in {folder}")
 
 

@@ -151,7 +151,9 @@ class Query:
             DataError: only one of the two columns has a name there, so that it may be a row or not.
         """
         at = {role: i for role in self.roles if isinstance(i := getattr(self, role), int) and i < len(row)}
-        named = [_plain(row[i]) in {*_KNOWN[role], str(i)} for role, i in at.items()]
+        if at and all(row[i].strip() == str(i) for i in at.values()):  # as pandas writes columns without names
+            return True
+        named = [_plain(row[i]) in _KNOWN[role] for role, i in at.items()]
         if any(named) and not all(named):
             cells = " and ".join(repr(row[i][:60]) for i in at.values())
             how = "if a header, give the columns by name; if a row, put another one first"

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Lt
 
 from heedful.support.kinds import OneOf
 from heedful.support.names import choose
-from heedful.support.settings import check_settings
+from heedful.support.settings import check_settings, check_whole
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Preset:
     def changed(self, *, epochs: int | None = None, learning_rate: float | None = None) -> Preset:
         """The same preset with other numbers where they are given; `epochs` then also says that none are added.
 
+        With more epochs training waits longer for a better one, in proportion: the learning rate rises longer, too.
+
         Raises:
             SettingError: a number of another type, or not above 0.
 
@@ -66,7 +68,11 @@ class Preset:
             >>> preset("paper").changed(epochs=1).epochs
             1
         """
-        preset = self if epochs is None else replace(self, epochs=epochs, min_steps=0)
+        preset = self
+        if epochs is not None:
+            check_whole("epochs", epochs, 1)
+            patience = math.ceil(self.patience * max(1.0, epochs / self.epochs))
+            preset = replace(self, epochs=epochs, min_steps=0, patience=patience)
         return preset if learning_rate is None else replace(preset, learning_rate=learning_rate)
 
     def lengthened(self, n_train: int) -> Preset:

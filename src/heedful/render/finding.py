@@ -192,17 +192,18 @@ def _verdict(reference: Explanation, unit: int) -> tuple[str, Piece]:
     score, error = float(reference.scores[unit]), _error(reference, unit)
     if abs(score) <= NOTHING * reaction(reference).largest:
         return "makes no difference to", Piece("about 0" if score else "0", "number")
+    if math.isinf(error):
+        return "cannot be told, of so few samples, to speak for or against", _number(score)
     if abs(score) <= error:
         return "may speak for or against", _number(score, error)
     return "speaks for" if score > 0 else "speaks against", _number(score)
 
 
 def _error(explanation: Explanation, unit: int) -> float:
-    """What a score may be wrong by: the certified error, or the 95 % margin; 0 where nothing is known."""
+    """What a score may be wrong by: the certified error, or the 95 % margin, infinite where too little was drawn."""
     margin = explanation.margin_of_error
     sampled = 0.0 if margin is None else float(margin[unit])
-    known = (explanation.error_bound or 0.0, sampled)
-    return max(error if math.isfinite(error) else 0.0 for error in known)
+    return max(explanation.error_bound or 0.0, math.inf if math.isnan(sampled) else sampled)
 
 
 def _agreement(attention: Named, reference: Named) -> Iterator[Sentence]:
@@ -238,7 +239,15 @@ def _alone(only: Named) -> Iterator[Sentence]:
 
 
 def _extremes(only: Named) -> Sentence:
-    """Which units speak most for the target and against it."""
+    """Which units speak most for the target and against it; nothing where even the largest may do either."""
+    top = only.top()
+    error = _error(only.explanation, top)
+    if abs(float(only.explanation.scores[top])) <= error:
+        margin = "" if math.isinf(error) else f", which may be wrong by {view.number(error, signed=False)}"
+        return _say(
+            "By {}, “{}” scores highest ({}{}): too little was sampled to tell what it speaks for.",
+            only.name, only.word(top), only.number(top), Piece(margin),
+        )  # fmt: skip
     best, worst = only.extreme(1), only.extreme(-1)
     if best is None or worst is None:
         unit, (how, other) = only.top(), ("for", "against") if worst is None else ("against", "for")

@@ -203,7 +203,7 @@ def _notes(explanation: Explanation) -> list[tuple[str, str]]:
     """How the scores came about, as (name, value)."""
     lines: dict[str, Any] = {
         "settings": _pairs(explanation.settings),
-        "details": _pairs({key: view.number(value) for key, value in explanation.details.items()}),
+        "details": _pairs({key: _detail(value) for key, value in explanation.details.items()}),
         "masking": explanation.masking or "removes nothing",
         "additive": "yes: base value and scores add up to the output" if explanation.additive else "no",
         "certified error": None if explanation.error_bound is None else _number(explanation.error_bound, signed=False),
@@ -213,6 +213,11 @@ def _notes(explanation: Explanation) -> list[tuple[str, str]]:
         "versions": _pairs(explanation.versions, " "),
     }
     return [(name, str(value)) for name, value in lines.items() if value not in (None, "")]
+
+
+def _detail(value: float) -> str:
+    """A number about the scores: counts as they are, others with three digits."""
+    return f"{value:,.0f}" if float(value).is_integer() else view.number(value, signed=False)
 
 
 def _pairs(mapping: Any, sign: str = " = ") -> str:

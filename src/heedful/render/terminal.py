@@ -53,7 +53,7 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
         ... )
         >>> print_explanation(explanation, Console(no_color=True, width=80))
         What speaks for positive?  logit +1.25
-        explained: logit of class 1  unit: word (2)  masking: unk  model: demo
+        explained: logit of positive (class 1)  unit: word (2)  masking: unk  model: demo
         By occlusion, “not” speaks most for positive (+0.9), “bad” most against it (-0.35).
         <BLANKLINE>
         not bad

@@ -177,10 +177,11 @@ def facts(explanations: Sequence[Explanation]) -> list[tuple[str, str]]:
     """What all of them share, as (name, value): units, masking, model, what was cut or combined."""
     first = explanations[0]
     maskings = list(dict.fromkeys(e.masking for e in explanations if e.masking is not None))
+    target = shorten(visible(first.target_name), 40, placeholder="…")
     lines = [
-        ("explained", f"{words(first.output)} of class {first.target}"),
+        ("explained", f"{words(first.output)} of {target} (class {first.target})"),
         ("unit", f"{words(first.unit)} ({len(first.units)})"),
-        ("masking", ", ".join(maskings) or "none: nothing is removed"),
+        ("masking", ", ".join(maskings) or "nothing is removed"),
         ("model", first.model),
     ]
     if first.unknown:

@@ -145,13 +145,20 @@ class RunFolder:
         for name, holds in ((self.result, f"already holds {self.makes}"), (RECORD, "holds a run")):
             if name is not None and (self.path / name).is_file():
                 known, wanted = _read(self.path / name) or {}, json.loads(json.dumps(self.identity))
-                differing = [key for key, value in wanted.items() if known.get(key) != value]
+                differing = [name for key, value in wanted.items() for name in _differing(key, known.get(key), value)]
                 if differing:
                     what = f"{holds} that differs in {', '.join(differing)}"
                     raise SettingError(f"{self.path} {what}: choose another folder or delete it")
                 return
         if self.path.exists() and not (self.path.is_dir() and all(map(_is_trace, self.path.iterdir()))):
             raise SettingError(f"{self.path} is not an empty folder: choose another")
+
+
+def _differing(name: str, known: Any, wanted: Any) -> list[str]:
+    """Names of what differs, down to the settings within."""
+    if isinstance(known, dict) and isinstance(wanted, dict) and known.keys() == wanted.keys():
+        return [inner for key in wanted for inner in _differing(f"{name}.{key}", known[key], wanted[key])]
+    return [] if known == wanted else [name]
 
 
 def _is_trace(path: Path) -> bool:
