@@ -89,7 +89,7 @@ def test_the_cost_is_as_the_cards_say_and_is_paid_once(bert: Classifier) -> None
     d = len(explanation)
     spent = {}
     for card in REGISTRY.built_in:
-        if card.name not in EXACT:
+        if card.name not in EXACT and "the method's" not in card.cost:
             alone = replace(question)
             value(card.name, alone, explanation)
             spent[card.name] = alone.__dict__["_all_logits"].n_forward if "_all_logits" in alone.__dict__ else 0

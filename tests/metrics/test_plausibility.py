@@ -106,6 +106,13 @@ def test_one_word_of_several_tokens_and_several_words_of_one() -> None:
     assert judge("auprc", pieces, people) == pytest.approx(1 / 2 + (1 / 2 + 2 / 5) / 4)  # "good" is the first piece's
 
 
+def test_what_the_classifier_never_saw_does_not_count() -> None:
+    seen = make(text_of(6), spans=[[(3 * i, 3 * i + 2)] for i in range(3)], scores=[1.0, 2.0, 4.0], cut=((9, 17),))
+    assert judge("token-f1:share=1", seen, PEOPLE) == pytest.approx(4 / 5)  # of three tokens, two are marked
+    assert judge("mass-inside", seen, PEOPLE) == pytest.approx(3 / 7)
+    assert math.isnan(judge("auprc", seen, marks(0, 0, 0, 1, 1, 1)))
+
+
 def judge(spec: str, explanation: Explanation, rationale: Rationale) -> float:
     return metrics.judge(metrics.get(spec), ask(two_classes(), "w0", Choices()), explanation, rationale)
 

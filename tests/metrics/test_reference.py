@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import heedful
-from heedful import metrics
+from heedful import methods, metrics
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
 from heedful.question import Choices, Question, ask
@@ -89,6 +91,35 @@ def test_the_error_beside_exact_values(classifier: Classifier, question: Questio
     assert metrics.get("exact-error").measure(question, sizes) == 0
     with_part = exact.scores + np.linalg.norm(exact.scores) * _across(exact.scores)
     assert scaled.measure(question, replace(exact, scores=with_part)) == pytest.approx(math.sqrt(0.5))
+
+
+def test_the_reference_answers_once_a_question(
+    classifier: Classifier, question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Question] = []
+
+    def answer(_: object, one: Question) -> methods.Answer:
+        asked.append(one)
+        return methods.get("random").answer(one)
+
+    monkeypatch.setattr(methods.Occlusion, "answer", answer)
+    given = heedful.explain(classifier, TEXT, "alpha-avg")
+    for name in AGREEMENT:
+        metrics.get(f"{name}:reference=occlusion").measure(question, given)
+    assert asked == [question]
+    metrics.get("kendall:reference=occlusion").measure(replace(question, seed=1), given)
+    assert len(asked) == 2
+    with_exact = metrics.get("kendall").measure(question, given)
+    assert with_exact != metrics.get("kendall:reference=occlusion").measure(question, given)
+
+
+def test_answers_go_with_their_question(classifier: Classifier) -> None:
+    gone = ask(classifier, TEXT, Choices())
+    metrics.get("kendall").measure(gone, heedful.explain(classifier, TEXT, "alpha-avg"))
+    watched = weakref.ref(gone)
+    del gone
+    gc.collect()
+    assert watched() is None
 
 
 def _across(scores: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TopKOverlap,
         WeightedKendall,
     )
+    from heedful.metrics.stability import EditSensitivity, SeedStability
 
 _ELSEWHERE = {
     **dict.fromkeys(("Metric", "judge"), "heedful.metrics.base"),
@@ -100,6 +101,7 @@ __all__ = [
     "Comprehensiveness",
     "DecisionFlip",
     "Deletion",
+    "EditSensitivity",
     "ExactError",
     "Infidelity",
     "Insertion",
@@ -109,6 +111,7 @@ __all__ = [
     "LeaveOneOut",
     "MassInside",
     "Metric",
+    "SeedStability",
     "SignAgreement",
     "SignViolations",
     "Spearman",

@@ -217,3 +217,20 @@ MASS_INSIDE = Card(
     cost="none",
     needs=("rationales",),
 )
+
+SEED_STABILITY = Card(
+    name="seed-stability",
+    direction="higher",
+    range=(-1.0, 1.0),
+    source="Visani et al. 2022 (stability over repeated calls), by Kendall's tau-b",
+    cost="n_seeds times the method's",
+    needs=("several seeds",),
+)
+EDIT_SENSITIVITY = Card(
+    name="edit-sensitivity",
+    aliases=("max-sensitivity",),
+    direction="lower",
+    range=(0.0, math.inf),
+    source="Yeh et al. 2019, definition 3.1, over edits that leave the words",
+    cost="4 times the method's, and 4",
+)

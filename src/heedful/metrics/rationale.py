@@ -11,6 +11,8 @@ from heedful.data import Rationale
 from heedful.errors import InputError
 from heedful.explanation import Explanation
 
+_UNSEEN = -2  # beyond the classifier's limit, as -1 is outside every unit
+
 
 @dataclass(frozen=True, eq=False)
 class Marked:
@@ -33,7 +35,8 @@ def compare(explanation: Explanation, rationale: Rationale, threshold: float) ->
     """Lay a rationale beside an explanation of the same text, by characters.
 
     A token is marked if its role is "for", or, where roles are not known, if its weight is at least `threshold`. It
-    belongs to the unit with which it shares most characters, the first of several.
+    belongs to the unit with which it shares most characters, the first of several. Tokens in a part that the classifier
+    never saw, beyond its limit, are left out.
 
     Raises:
         InputError: the rationale is of another text.
@@ -56,8 +59,11 @@ def compare(explanation: Explanation, rationale: Rationale, threshold: float) ->
     for unit, places in enumerate(explanation.spans):
         for start, end in places:
             owner[start:end] = unit
-    units = np.array([_most_common(owner[start:end]) for start, end in spans], dtype=np.int64)
-    return Marked(_marked(rationale, threshold), units.reshape(len(spans)))
+    for start, end in explanation.cut:
+        owner[start:end] = _UNSEEN
+    seen = np.array([not (owner[start:end] == _UNSEEN).all() for start, end in spans], dtype=bool)
+    units = np.array([_most_common(owner[start:end]) for start, end in spans[seen]], dtype=np.int64)
+    return Marked(_marked(rationale, threshold)[seen], units)
 
 
 def _marked(rationale: Rationale, threshold: float) -> Bool[np.ndarray, " tokens"]:

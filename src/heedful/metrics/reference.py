@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Annotated
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from annotated_types import Ge
@@ -21,6 +22,17 @@ from heedful.metrics.removal import check_fit
 from heedful.question import Question
 
 Scores = Float64[np.ndarray, " units"]
+
+# several metrics of several explanations ask the same of one question, which takes its answers along when it goes
+_ANSWERS: WeakKeyDictionary[Question, dict[str, Scores]] = WeakKeyDictionary()
+
+
+def _scores(question: Question, reference: methods.Method) -> Scores:
+    """The reference's scores, computed once a question."""
+    answers, key = _ANSWERS.setdefault(question, {}), f"{type(reference).__module__}: {reference!r}"
+    if key not in answers:
+        answers[key] = reference.answer(question).scores
+    return answers[key]
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class _Agreement(Metric):
         """Compare the scores with those of the reference."""
         check_fit(question, explanation)
         reference = methods.get(self.reference)
-        scores, truth = explanation.scores, reference.answer(question).scores
+        scores, truth = explanation.scores, _scores(question, reference)
         if self.support:
             both = (scores != 0) & (truth != 0)
             scores, truth = scores[both], truth[both]

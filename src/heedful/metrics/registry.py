@@ -27,6 +27,8 @@ REGISTRY: Registry[cards.Card] = Registry(
         "reference:TopKOverlap": cards.TOP_K,
         "reference:SignAgreement": cards.SIGN,
         "reference:JensenShannon": cards.JENSEN_SHANNON,
+        "stability:SeedStability": cards.SEED_STABILITY,
+        "stability:EditSensitivity": cards.EDIT_SENSITIVITY,
         "plausibility:TokenF1": cards.TOKEN_F1,
         "plausibility:IouF1": cards.IOU_F1,
         "plausibility:Auprc": cards.AUPRC,
