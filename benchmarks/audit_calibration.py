@@ -1,0 +1,162 @@
+"""The audit's verdict on classifiers whose answer is known by construction: how often it answers, and is right.
+
+    python benchmarks/audit_calibration.py [--texts 200] [--truth 600] [--seeds 4] [--half tune | final | both]
+
+Half of the seeds were there to look at while the rule was written; the others are for the final figure only. Every
+classifier is audited on `texts` texts, and its level measured on `truth` others: where that is not the level by
+construction, the line says so. Effects are exact Shapley values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from audit_classifiers import FAMILIES, Family
+from heedful.audit.figures import PerText, TextFigures, text_figures
+from heedful.audit.verdict import (
+    LEVELS,
+    MASS_AGAINST,
+    ORDERED,
+    RULE,
+    TOP_FOR,
+    UNDECIDED,
+    Verdict,
+    judge,
+)
+from heedful.classifier import Classifier
+from heedful.games import exact
+from heedful.question import Choices, Question, ask_all
+from heedful.studies.measuring import attention_of
+from heedful.support.intervals import proportion
+
+
+@dataclass(frozen=True)
+class Case:
+    """One classifier: what is true, and what the audit says."""
+
+    family: str
+    truth: str
+    measured: str
+    verdict: Verdict
+    many: PerText
+
+
+def figures(classifier: Classifier, texts: list[str]) -> Iterator[TextFigures]:
+    """Figures of every text, with exact effects on the logit difference."""
+    for question in ask_all(classifier, texts, Choices(output="logit_difference")):
+        yield one_text(question)
+
+
+def one_text(question: Question) -> TextFigures:
+    """Figures of one text."""
+    game = question.ratio_game()
+    result = exact.shapley(game)
+    return text_figures(attention_of(game), result.values, error=result.error_bound, output=question.prediction)
+
+
+def level(texts: PerText) -> str:
+    """The level by the figures of many texts, without intervals."""
+    found = judge(texts).figures
+    if found["ordered"]["value"] < ORDERED:
+        return "misleading"
+    direct = found["top_for"]["value"] >= TOP_FOR and found["mass_against"]["value"] <= MASS_AGAINST
+    return "faithful" if direct else "map"
+
+
+def case(name: str, family: Family, seed: int, n: int, n_truth: int) -> Case:
+    """Make and audit one classifier."""
+    classifier = family.make(family.number + seed)
+    texts = family.texts(2 * (family.number + seed), n + n_truth)
+    per_text = PerText.gather(figures(classifier, texts))
+    measured = level(per_text[slice(n, None)])
+    return Case(name, family.level or measured, measured, judge(per_text[slice(n)]), per_text)
+
+
+def line(one: Case, seconds: float) -> str:
+    """What is printed of a classifier."""
+    shown = "  ".join(
+        f"{name} {figure['value']:.2f} [{figure['low']:.2f}, {figure['high']:.2f}]"
+        for name in ("ordered", "top_for", "mass_against")
+        for figure in [one.verdict.figures[name]]
+    )
+    taus = f"tau {one.verdict.figures['tau_sizes']['value']:.2f} {one.verdict.figures['tau_effects']['value']:.2f}"
+    mark = "  " if one.verdict.level == one.truth else ("??" if one.verdict.level == UNDECIDED else "!!")
+    note = "" if one.measured == one.truth else f"  (measured: {one.measured})"
+    return f"{mark} {one.family:27} {one.truth:10} {one.verdict.level:10} {shown}  {taus}  {seconds:.1f} s{note}"
+
+
+def summary(cases: list[Case], title: str) -> None:
+    """Print shares and the confusion table."""
+    answered = [one for one in cases if one.verdict.level != UNDECIDED]
+    right = sum(one.verdict.level == one.truth for one in answered)
+    print(f"\n{title}: {len(cases)} classifiers, {RULE}")
+    for what, part, whole in (("answered", len(answered), len(cases)), ("right of these", right, len(answered))):
+        share = proportion(part, max(whole, 1))
+        print(f"  {what}: {part} of {whole} = {share.value:.1%} [{share.low:.1%}, {share.high:.1%}]")
+    print(f"  {'truth':12}" + "".join(f"{level:>12}" for level in LEVELS))
+    for truth in LEVELS[:3]:
+        counts = Counter(one.verdict.level for one in cases if one.truth == truth)
+        print(f"  {truth:12}" + "".join(f"{counts[level]:>12}" for level in LEVELS))
+    families = defaultdict(list)
+    for one in cases:
+        families[one.family].append(one)
+    print(f"  {'family':28} {'right':>6} {'wrong':>6} {'undecided':>10}")
+    for name, members in families.items():
+        undecided = sum(one.verdict.level == UNDECIDED for one in members)
+        good = sum(one.verdict.level == one.truth for one in members)
+        print(f"  {name:28} {good:>6} {len(members) - good - undecided:>6} {undecided:>10}")
+
+
+def repeated(cases: list[Case], n: int) -> None:
+    """Print what audits on n texts each say, as many as the texts allow."""
+    answered = right = total = 0
+    for one in cases:
+        for start in range(0, len(one.many) - n + 1, n):
+            said = judge(one.many[slice(start, start + n)]).level
+            total += 1
+            answered += said != UNDECIDED
+            right += said == one.truth
+    if not answered:
+        return
+    print(
+        f"  audits on {n:>4} texts: {total:>5}, answered {answered / total:.1%}, right of these {right / answered:.1%}"
+    )
+
+
+def main() -> None:
+    """Audit all classifiers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--texts", type=int, default=200, help="texts of an audit")
+    parser.add_argument("--truth", type=int, default=600, help="other texts, to measure the level on")
+    parser.add_argument("--seeds", type=int, default=4, help="classifiers a family, half of them for the final figure")
+    parser.add_argument("--half", choices=("tune", "final", "both"), default="both")
+    parser.add_argument("--family", help="only families whose name holds this")
+    chosen = parser.parse_args()
+    halves: dict[str, list[Case]] = {"tune": [], "final": []}
+    for name, family in FAMILIES.items():
+        if chosen.family and chosen.family not in name:
+            continue
+        for seed in range(chosen.seeds):
+            half = ("tune", "final")[seed % 2]
+            if chosen.half not in (half, "both"):
+                continue
+            started = time.perf_counter()
+            one = case(name, family, seed, chosen.texts, chosen.truth)
+            halves[half].append(one)
+            print(f"{half:5} {line(one, time.perf_counter() - started)}", flush=True)
+    for half, cases in halves.items():
+        known = [one for one in cases if FAMILIES[one.family].level]
+        measured = [one for one in cases if not FAMILIES[one.family].level]
+        for kind, members in (("known by construction", known), ("measured", measured)):
+            if members:
+                summary(members, f"{half} half, {kind}, {chosen.texts} texts each")
+                for n in (50, 100, 200, 400):
+                    repeated(members, n)
+
+
+if __name__ == "__main__":
+    main()
