@@ -1,6 +1,7 @@
 """The audit's verdict on classifiers whose answer is known by construction: how often it answers, and is right.
 
     python benchmarks/audit_calibration.py [--texts 200] [--truth 600] [--seeds 4] [--half tune | final | both]
+        [--sampled N]
 
 Half of the seeds were there to look at while the rule was written; the others are for the final figure only. Every
 classifier is audited on `texts` texts, and its level measured on `truth` others: where that is not the level by
@@ -12,10 +13,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from audit_classifiers import FAMILIES, Family
+from audit_classifiers import FAMILIES
 from heedful.audit.figures import PerText, TextFigures, text_figures
 from heedful.audit.verdict import (
     LEVELS,
@@ -29,6 +29,7 @@ from heedful.audit.verdict import (
 )
 from heedful.classifier import Classifier
 from heedful.games import exact
+from heedful.methods import PermutationShap
 from heedful.question import Choices, Question, ask_all
 from heedful.studies.measuring import attention_of
 from heedful.support.intervals import proportion
@@ -45,17 +46,22 @@ class Case:
     many: PerText
 
 
-def figures(classifier: Classifier, texts: list[str]) -> Iterator[TextFigures]:
-    """Figures of every text, with exact effects on the logit difference."""
-    for question in ask_all(classifier, texts, Choices(output="logit_difference")):
-        yield one_text(question)
+def figures(classifier: Classifier, texts: list[str], permutations: int = 0) -> PerText:
+    """Figures of every text, by effects on the logit difference: exact, or sampled from so many permutations."""
+    questions = ask_all(classifier, texts, Choices(output="logit_difference"))
+    return PerText.gather(one_text(question, permutations) for question in questions)
 
 
-def one_text(question: Question) -> TextFigures:
+def one_text(question: Question, permutations: int) -> TextFigures:
     """Figures of one text."""
     game = question.ratio_game()
-    result = exact.shapley(game)
-    return text_figures(attention_of(game), result.values, error=result.error_bound, output=question.prediction)
+    attention, output = attention_of(game), question.prediction
+    if not permutations:
+        result = exact.shapley(game)
+        return text_figures(attention, result.values, error=result.error_bound, output=output)
+    method = PermutationShap(n_permutations=permutations // 2)
+    one, other = (method.answer(replace(question, seed=seed)).scores for seed in (1, 2))
+    return text_figures(attention, (one + other) / 2, output=output, halves=(one, other))
 
 
 def level(texts: PerText) -> str:
@@ -67,13 +73,15 @@ def level(texts: PerText) -> str:
     return "faithful" if direct else "map"
 
 
-def case(name: str, family: Family, seed: int, n: int, n_truth: int) -> Case:
+def case(name: str, seed: int, n: int, n_truth: int, permutations: int) -> Case:
     """Make and audit one classifier."""
+    family = FAMILIES[name]
     classifier = family.make(family.number + seed)
     texts = family.texts(2 * (family.number + seed), n + n_truth)
-    per_text = PerText.gather(figures(classifier, texts))
-    measured = level(per_text[slice(n, None)])
-    return Case(name, family.level or measured, measured, judge(per_text[slice(n)]), per_text)
+    many = figures(classifier, texts)
+    measured = level(many[slice(n, None)])
+    audited = figures(classifier, texts[:n], permutations) if permutations else many[slice(n)]
+    return Case(name, family.level or measured, measured, judge(audited), many)
 
 
 def line(one: Case, seconds: float) -> str:
@@ -133,11 +141,12 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=200, help="texts of an audit")
     parser.add_argument("--truth", type=int, default=600, help="other texts, to measure the level on")
     parser.add_argument("--seeds", type=int, default=4, help="classifiers a family, half of them for the final figure")
+    parser.add_argument("--sampled", type=int, default=0, help="permutations a text instead of exact effects")
     parser.add_argument("--half", choices=("tune", "final", "both"), default="both")
     parser.add_argument("--family", help="only families whose name holds this")
     chosen = parser.parse_args()
     halves: dict[str, list[Case]] = {"tune": [], "final": []}
-    for name, family in FAMILIES.items():
+    for name in FAMILIES:
         if chosen.family and chosen.family not in name:
             continue
         for seed in range(chosen.seeds):
@@ -145,7 +154,7 @@ def main() -> None:
             if chosen.half not in (half, "both"):
                 continue
             started = time.perf_counter()
-            one = case(name, family, seed, chosen.texts, chosen.truth)
+            one = case(name, seed, chosen.texts, chosen.truth, chosen.sampled)
             halves[half].append(one)
             print(f"{half:5} {line(one, time.perf_counter() - started)}", flush=True)
     for half, cases in halves.items():
@@ -154,7 +163,7 @@ def main() -> None:
         for kind, members in (("known by construction", known), ("measured", measured)):
             if members:
                 summary(members, f"{half} half, {kind}, {chosen.texts} texts each")
-                for n in (50, 100, 200, 400):
+                for n in () if chosen.sampled else (50, 100, 200, 400):
                     repeated(members, n)
 
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64
 
 from heedful.metrics import kendall_tau_b
 
 NOTICEABLE = 0.1  # as a share of the text's largest effect
 ROUNDING = 1e-9
-_UNMOVED = 1e-3  # effects known to be below this share of the output are none
 
 Scores = Float64[np.ndarray, " units"]
 
@@ -29,7 +28,8 @@ class TextFigures:
         mass_against: share of the attention on words that lies on words speaking against.
         words_for, words_against: shares of words that speak for and against: what random scores come to.
         tau_sizes, tau_effects: Kendall's tau-b of attention with the sizes of effects, and with the effects.
-        reliability: tau-b of two independent halves of a sampled reference, by size; not-a-number for exact effects.
+        halves: share of noticeable pairs that two halves of a sampled reference order alike; not-a-number for exact
+            effects.
     """
 
     ordered: float
@@ -40,7 +40,7 @@ class TextFigures:
     words_against: float
     tau_sizes: float
     tau_effects: float
-    reliability: float = math.nan
+    halves: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class PerText:
     words_against: Float64[np.ndarray, " texts"]
     tau_sizes: Float64[np.ndarray, " texts"]
     tau_effects: Float64[np.ndarray, " texts"]
-    reliability: Float64[np.ndarray, " texts"]
+    halves: Float64[np.ndarray, " texts"]
 
     @classmethod
     def gather(cls, texts: Iterable[TextFigures]) -> PerText:
@@ -81,7 +81,7 @@ def text_figures(
     attention: Scores,
     effects: Scores,
     *,
-    error: float | Scores = 0.0,
+    error: float = 0.0,
     output: float = 0.0,
     halves: tuple[Scores, Scores] | None = None,
 ) -> TextFigures:
@@ -90,8 +90,8 @@ def text_figures(
     Args:
         attention: attention on each word, not negative.
         effects: each word's effect on the output, positive where it speaks for the prediction.
-        error: two standard errors of each effect, or its certified bound.
-        output: the output for the whole text: what rounding of effects is measured by.
+        error: certified bound of exact effects; what lies within it, or within rounding, is no effect.
+        output: the output for the whole text: what rounding is measured by, beside the largest effect.
         halves: the effects from each half of the budget, where they are sampled.
 
     Example:
@@ -100,47 +100,45 @@ def text_figures(
         (1.0, 0.0, 1.0, 0.556)
     """
     sizes = np.abs(effects)
-    largest = float(sizes.max(initial=0.0))
-    rounding = ROUNDING * max(abs(output), largest)
-    bound = np.maximum(np.broadcast_to(np.asarray(error, dtype=np.float64), sizes.shape), rounding)
-    top = float(attention.max(initial=0.0))
+    bound = max(error, ROUNDING * max(abs(output), float(sizes.max(initial=0.0))))
+    effects, sizes = (np.where(sizes > bound, values, 0.0) for values in (effects, sizes))
+    top, total = float(attention.max(initial=0.0)), float(attention.sum())
     shares = np.round(attention / top, 9) if top > 0 else np.zeros(len(attention))
-    flat = bool(np.ptp(shares) == 0) if len(shares) else True
-    told = sizes > bound
-    if not told.any() and (flat or float(bound.max(initial=0.0)) > _UNMOVED * abs(output)):
+    if not sizes.any() and (len(shares) == 0 or np.ptp(shares) == 0):
         return TextFigures(*[math.nan] * 8)
-    speaks_for, against = told & (effects > 0), told & (effects < 0)
-    unknown = ~told & (bound > NOTICEABLE * largest) & told.any()
-    total = float(attention.sum())
-    exact = np.where(sizes > rounding, effects, 0.0)
+    speaks_for, against, most = effects > 0, effects < 0, shares == shares.max()
     return TextFigures(
-        ordered=_ordered(shares, np.where(sizes > rounding, sizes, 0.0), bound) if told.any() else 0.5,
-        top_for=_at_the_top(shares, speaks_for, unknown),
-        top_against=_at_the_top(shares, against, unknown),
+        ordered=ordered(shares, sizes) if sizes.any() else 0.5,
+        top_for=float(speaks_for[most].mean()),
+        top_against=float(against[most].mean()),
         mass_against=float(attention[against].sum()) / total if total > 0 else math.nan,
         words_for=float(speaks_for.mean()),
         words_against=float(against.mean()),
-        tau_sizes=_zero_if_flat(shares, np.abs(exact)),
-        tau_effects=_zero_if_flat(shares, exact),
-        reliability=math.nan if halves is None else kendall_tau_b(np.abs(halves[0]), np.abs(halves[1])),
+        tau_sizes=_zero_if_flat(shares, sizes),
+        tau_effects=_zero_if_flat(shares, effects),
+        halves=math.nan if halves is None else _alike(np.abs(halves[0]), np.abs(halves[1])),
     )
 
 
-def _ordered(shares: Scores, sizes: Scores, bound: Scores) -> float:
-    """Share of pairs told apart in size that attention orders alike; half of those it ties."""
+def ordered(scores: Scores, sizes: Scores) -> float:
+    """Return the share of pairs with noticeably different sizes that scores order alike; what they tie counts half.
+
+    Example:
+        >>> ordered(np.array([3.0, 1.0, 1.0]), np.array([1.0, 0.5, 0.2])), ordered(np.ones(2), np.array([1.0, 0.95]))
+        (0.8333333333333333, nan)
+    """
     i, j = np.triu_indices(len(sizes), 1)
     apart = sizes[i] - sizes[j]
-    told = np.abs(apart) > np.maximum(NOTICEABLE * sizes.max(), np.hypot(bound[i], bound[j]))
+    told = np.abs(apart) > NOTICEABLE * sizes.max()
     if not told.any():
         return math.nan
-    alike = np.sign(apart[told]) * np.sign((shares[i] - shares[j])[told])
+    alike = np.sign(apart[told]) * np.sign((scores[i] - scores[j])[told])
     return float((1 + alike.mean()) / 2)
 
 
-def _at_the_top(shares: Scores, words: Bool[np.ndarray, " units"], unknown: Bool[np.ndarray, " units"]) -> float:
-    """Share of the most attended words (one, but for ties) that are such words; unknown if one's direction is."""
-    top = shares == shares.max()
-    return math.nan if (top & unknown).any() else float(words[top].mean())
+def _alike(one: Scores, other: Scores) -> float:
+    """Share of pairs ordered alike, the two halves taking turns in saying which pairs count."""
+    return (ordered(one, other) + ordered(other, one)) / 2
 
 
 def _zero_if_flat(shares: Scores, effects: Scores) -> float:

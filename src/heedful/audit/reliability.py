@@ -1,8 +1,9 @@
-"""Correlations with effects that are sampled: how large they could be, and how large without the noise.
+"""Effects that are sampled: how far two halves of the budget agree, and the order of words corrected for their noise.
 
-Sources: Spearman, The proof and measurement of association between two things (1904), for the correction; Spearman
-1910 and Brown 1910 for the reliability of the whole from that of its halves; Greiner 1909 for Kendall's tau of normal
-scores, r = sin(pi tau / 2).
+Noise hides order: true effects themselves order noisy ones only so well, their ceiling. Spearman 1904: a correlation
+with a noisy reference is that with the true one times the root of the reference's reliability; Spearman 1910 and Brown
+1910: if r is the correlation of two halves, the whole has reliability 2 r / (1 + r). Here the correlation is that of
+pairs, 1 if all are ordered alike and -1 if none is: twice the share of pairs ordered alike, less 1.
 """
 
 from __future__ import annotations
@@ -17,73 +18,75 @@ from heedful.support.intervals import LEVEL, Estimate
 
 _RESAMPLES = 2000
 
-Taus = Float64[np.ndarray, "*n"]
+Values = Float64[np.ndarray, " texts"]
 
 
-def ceiling(halves: Taus) -> Taus:
-    """Return the largest tau-b that scores can have with a sampled reference: that of the true effects themselves.
+def ceiling(halves: float) -> float:
+    """Return the share of pairs that the true effects order as the sampled ones: no scores can do better.
 
     Args:
-        halves: tau-b of two independent halves of the reference; at or below 0 they share nothing, and so the ceiling
-            is 0.
+        halves: share of pairs that one half orders as the other; at or below 0.5 they share nothing.
 
     Example:
-        >>> ceiling(np.array([1.0, 0.5, 0.0, -0.1])).round(3).tolist()
-        [1.0, 0.728, 0.0, 0.0]
+        >>> [round(ceiling(halves), 3) for halves in (1.0, 0.9, 0.5)]
+        [1.0, 0.971, 0.5]
     """
-    r = np.maximum(np.sin(np.pi / 2 * halves), 0.0)
-    return _tau(np.sqrt(2 * r / (1 + r)))
+    return float((1 + _ceiling(np.array([halves]))[0]) / 2)
 
 
-def corrected(tau: Taus, halves: Taus) -> Taus:
-    """Return tau-b with a sampled reference, corrected for its noise: what it would be with the true effects.
+def corrected(ordered: Values, halves: Values) -> Values:
+    """Return the share of pairs that scores order as the true effects do, from that with sampled effects.
 
     Args:
-        tau: tau-b of scores with the whole reference.
-        halves: tau-b of its two halves.
+        ordered: share of pairs that the scores order as the sampled effects do.
+        halves: share of pairs that one half of the sampled effects orders as the other.
 
     Returns:
-        Numbers in [-1, 1]; not-a-number where the halves share nothing.
+        Numbers in 0..1; not-a-number where the halves share nothing.
 
     Example:
-        >>> corrected(np.array([0.4, 0.4, 0.4]), np.array([1.0, 0.5, 0.0])).round(3).tolist()
-        [0.4, 0.447, nan]
+        >>> corrected(np.array([0.8, 0.8, 0.8]), np.array([1.0, 0.9, 0.5])).round(3).tolist()
+        [0.8, 0.818, nan]
     """
-    most = np.sin(np.pi / 2 * ceiling(halves))
+    most = _ceiling(halves)
     with np.errstate(divide="ignore", invalid="ignore"):
-        r = np.where(most > 0, np.sin(np.pi / 2 * tau) / most, math.nan)
-    return _tau(np.clip(r, -1.0, 1.0))
+        share = (1 + np.where(most > 0, (2 * ordered - 1) / most, math.nan)) / 2
+    return np.clip(share, 0.0, 1.0)
 
 
-def mean_corrected(tau: Float64[np.ndarray, " texts"], halves: Float64[np.ndarray, " texts"]) -> Estimate:
-    """Return the corrected mean tau-b over texts; its interval, by the BCa bootstrap, has the error of both means.
+def mean_corrected(ordered: Values, halves: Values) -> Estimate:
+    """Return the corrected mean over texts; its interval, by the BCa bootstrap, has the error of both means.
 
     Single texts are too short to be corrected one by one: the correction is of the means.
 
     Example:
         >>> draw = np.random.default_rng(0)
-        >>> result = mean_corrected(draw.normal(0.4, 0.1, 100), draw.normal(0.5, 0.1, 100))
-        >>> round(result.value, 2), result.low < 0.45 < result.high
-        (0.46, True)
+        >>> result = mean_corrected(draw.normal(0.7, 0.1, 100), draw.normal(0.9, 0.02, 100))
+        >>> result.low < 0.5 + 0.2 / math.sqrt(1.6 / 1.8) < result.high
+        True
     """
-    known = ~(np.isnan(tau) | np.isnan(halves))
-    pairs = tau[known], halves[known]
-    if len(pairs[0]) == 0:
+    known = ~(np.isnan(ordered) | np.isnan(halves))
+    order = np.lexsort((halves[known], ordered[known]))  # the bootstrap draws by place: texts in any order, same bits
+    pairs = ordered[known][order], halves[known][order]
+    n = len(order)
+    if n == 0:
         return Estimate(math.nan, math.nan, math.nan, 0)
 
-    def statistic(tau: np.ndarray, halves: np.ndarray, axis: int = -1) -> np.ndarray:
-        return corrected(np.asarray(tau.mean(axis)), np.asarray(halves.mean(axis)))
+    def statistic(ordered: np.ndarray, halves: np.ndarray, axis: int = -1) -> np.ndarray:
+        means = (np.atleast_1d(values.mean(axis)) for values in (ordered, halves))
+        return np.squeeze(corrected(*means))
 
-    value, n = float(statistic(*pairs)), len(pairs[0])
-    if n < 2 or np.ptp(pairs[0]) + np.ptp(pairs[1]) == 0 or math.isnan(value):
+    value = float(statistic(*pairs))
+    if n == 1 or np.ptp(pairs[0]) + np.ptp(pairs[1]) == 0 or math.isnan(value):
         return Estimate(value, math.nan, math.nan, n)
     interval = stats.bootstrap(
-        pairs, statistic, paired=True, vectorized=True, n_resamples=_RESAMPLES, batch=200, confidence_level=LEVEL,
-        method="BCa", rng=np.random.default_rng(0),
+        pairs, statistic, paired=True, vectorized=True,
+        n_resamples=_RESAMPLES, batch=200, confidence_level=LEVEL, method="BCa", rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
     return Estimate(value, float(interval.low), float(interval.high), n)
 
 
-def _tau(r: Taus | float) -> Taus:
-    """Kendall's tau of normal scores with this correlation."""
-    return np.asarray(2 / np.pi * np.arcsin(r))
+def _ceiling(halves: Values) -> Values:
+    """The correlation of pairs of the true effects with the sampled ones."""
+    r = np.maximum(2 * halves - 1, 0.0)
+    return np.sqrt(2 * r / (1 + r))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from jaxtyping import Float64
 
 from heedful.audit.figures import PerText
 from heedful.audit.reliability import ceiling, mean_corrected
-from heedful.support.intervals import Estimate, mean, proportion, share
+from heedful.support.intervals import LEVEL, Estimate, mean, proportion, share
 
 RULE = "rule 1"
 FAITHFUL, MAP, MISLEADING, UNDECIDED = LEVELS = ("faithful", "map", "misleading", "undecided")
@@ -19,7 +20,8 @@ HOLDS, FAILS, NOT_SETTLED = "holds", "fails", "not settled"
 
 ORDERED, TOP_FOR, MASS_AGAINST = 0.75, 0.90, 0.25
 FEWEST = 20  # with fewer texts nothing is settled
-LEAST_CEILING = 0.5  # as a tau-b
+LEAST_HALVES = 0.8  # share of pairs that two halves of a sampled reference must order alike
+_Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 _HOPELESS = 100  # so many times the texts there are would not be worth it
 
 Values = Float64[np.ndarray, " texts"]
@@ -82,30 +84,23 @@ def judge(texts: PerText) -> Verdict:
         faithful: Of every 100 pairs of words that differ in effect, attention orders 100 as their effects do (95 %
             interval 92.9 to 100; random scores 50; at least 75 needed): it ranks words by the size of their effects.
     """
-    n = len(texts)
-    order = _judged(_bounded(texts.ordered), ORDERED, 0.5, n, at_least=True)
+    n, halves = len(texts), _average(texts.halves)
+    sampled = not math.isnan(halves)
+    order = _judged(_order(texts), ORDERED, 0.5, n, at_least=True)
     top = _judged(_bounded(texts.top_for), TOP_FOR, _average(texts.words_for), n, at_least=True)
     mass = _judged(_bounded(texts.mass_against), MASS_AGAINST, _average(texts.words_against), n, at_least=False)
-    reliability = _average(texts.reliability)
-    reachable = float(ceiling(np.array([reliability]))[0]) if not math.isnan(reliability) else 1.0
-    noisy = reachable < LEAST_CEILING
+    noisy = sampled and halves < LEAST_HALVES
     level = UNDECIDED if noisy else _level(order.says, _both(top.says, mass.says))
     conditions = {"ordered": order, "top_for": top, "mass_against": mass}
     deciding = (order,) if order.says == NOT_SETTLED else (order, top, mass)
     more = max(one.more for one in deciding) if level == UNDECIDED and not noisy else 0.0
-    described = {
-        "top_against": share(texts.top_against),
-        "tau_sizes": mean(texts.tau_sizes),
-        "tau_effects": mean(texts.tau_effects),
-    }
-    if not math.isnan(reliability):
-        described |= {
-            "tau_sizes_corrected": mean_corrected(texts.tau_sizes, texts.reliability),
-            "reliability": mean(texts.reliability),
-        }
+    names = ("top_against", "tau_sizes", "tau_effects", *(("halves",) if sampled else ()))
+    described = {name: mean(np.sort(getattr(texts, name))) for name in names}
+    if sampled:
+        described["ordered_uncorrected"] = mean(np.sort(texts.ordered))
     figures: dict[str, Any] = {name: asdict(one) for name, one in (conditions | described).items()}
-    figures |= {"texts": n, "more_texts": more, "ceiling": reachable}
-    sentences = (_on_order(order, reachable if noisy else 1.0, n), _on_top(top, n), _on_mass(mass, n))
+    figures |= {"texts": n, "more_texts": more, "ceiling": ceiling(halves) if sampled else 1.0}
+    sentences = (_too_noisy(halves) if noisy else _on_order(order, n), _on_top(top, n), _on_mass(mass, n))
     return Verdict(level, sentences, figures)
 
 
@@ -123,50 +118,70 @@ def _both(one: str, other: str) -> str:
     return HOLDS if one == other == HOLDS else NOT_SETTLED
 
 
-def _bounded(values: Values) -> Estimate:
-    """Estimate the mean of numbers in 0..1, also where all are the same: few texts can then have other values."""
-    estimate = share(values)
-    if estimate.n and math.isnan(estimate.low):
-        others = proportion(0, estimate.n).high
-        at = estimate.value
-        return Estimate(at, at - others * at, at + others * (1 - at), estimate.n)
-    return estimate
+def _order(texts: PerText) -> tuple[Estimate, str]:
+    """The order of words, corrected for noise where the effects are sampled."""
+    if not np.isnan(texts.halves).all():
+        estimate = mean_corrected(texts.ordered, texts.halves)
+        if not math.isnan(estimate.low):
+            return estimate, "mean"
+    return _bounded(texts.ordered)
 
 
-def _judged(estimate: Estimate, threshold: float, at_random: float, texts: int, *, at_least: bool) -> Judged:
-    low, high, n = estimate.low, estimate.high, estimate.n
+def _bounded(values: Values) -> tuple[Estimate, str]:
+    """Estimate the mean of numbers in 0..1, and say how: as a "share", a "mean", or one "value" that all texts have.
+
+    Of the latter there is no bootstrap, but only few texts can have another, by Wilson's interval for 0 of n.
+    """
+    known = np.sort(values[~np.isnan(values)])  # the bootstrap draws by place: texts in any order, same bits
+    estimate = share(known)
+    if len(known) and np.isin(known, (0.0, 1.0)).all():
+        return estimate, "share"
+    if len(known) and math.isnan(estimate.low):
+        others, at = proportion(0, estimate.n).high, estimate.value
+        return Estimate(at, at - others * at, at + others * (1 - at), estimate.n), "value"
+    return estimate, "mean"
+
+
+def _judged(estimated: tuple[Estimate, str], threshold: float, at_random: float, n: int, *, at_least: bool) -> Judged:
+    estimate, how = estimated
+    low, high = estimate.low, estimate.high
     above, below = (low >= threshold, high < threshold) if at_least else (low > threshold, high <= threshold)
     says = NOT_SETTLED
-    if n >= FEWEST and (above or below):
+    if estimate.n >= FEWEST and (above or below):
         says = HOLDS if above == at_least else FAILS
-    more = 0.0 if says != NOT_SETTLED else _more(estimate, threshold, texts)
-    return Judged(estimate.value, low, high, n, at_random, threshold, says, more)
+    more = 0.0 if says != NOT_SETTLED else _more(estimate, how, threshold, n)
+    return Judged(estimate.value, low, high, estimate.n, at_random, threshold, says, more)
 
 
-def _more(estimate: Estimate, threshold: float, texts: int) -> float:
+def _more(estimate: Estimate, how: str, threshold: float, texts: int) -> float:
     """How many more texts bring the interval's end to the threshold, if the figure stays."""
-    if not estimate.n:
-        return math.inf
     distance = abs(estimate.value - threshold)
-    half = estimate.value - estimate.low if estimate.value > threshold else estimate.high - estimate.value
-    if distance == 0 or math.isnan(half):
+    if not estimate.n or distance == 0 or math.isnan(estimate.low):
         return math.inf
-    needed = max(estimate.n * (half / distance) ** 2, FEWEST, estimate.n + 1)
+    half = estimate.value - estimate.low if estimate.value > threshold else estimate.high - estimate.value
+    needed = {
+        "share": _Z**2 * threshold * (1 - threshold) / distance**2,  # where Wilson's interval ends at the threshold
+        "value": (estimate.n + _Z**2) * half / distance - _Z**2,  # its width goes with 1 / (n + z^2)
+        "mean": estimate.n * (half / distance) ** 2,
+    }[how]
+    needed = max(math.ceil(needed), FEWEST, estimate.n + 1)
     more = math.ceil(needed * texts / estimate.n) - texts  # not every text says something
     return float(more) if more <= _HOPELESS * texts else math.inf
 
 
 def _average(values: Values) -> float:
-    known = values[~np.isnan(values)]
+    known = np.sort(values[~np.isnan(values)])
     return float(known.mean()) if len(known) else math.nan
 
 
-def _on_order(one: Judged, reachable: float, texts: int) -> str:
-    if reachable < 1.0:
-        return (
-            f"The effects are too noisy to be compared with: even the true ones would have a tau-b of {reachable:.2f} "
-            f"with them, and {LEAST_CEILING} is needed; raise the budget of the reference."
-        )
+def _too_noisy(halves: float) -> str:
+    return (
+        f"The effects are too noisy to compare attention with: two halves of their budget order {_percent(halves)} of "
+        f"100 pairs of words alike, and {_percent(LEAST_HALVES)} are needed; raise the budget of the reference."
+    )
+
+
+def _on_order(one: Judged, texts: int) -> str:
     return _sentence(
         one, texts, "Of every 100 pairs of words that differ in effect, attention orders", "as their effects do",
         ("it ranks words by the size of their effects", "it does not rank words by the size of their effects"),
