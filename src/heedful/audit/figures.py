@@ -92,7 +92,8 @@ def text_figures(
         effects: each word's effect on the output, positive where it speaks for the prediction.
         error: certified bound of exact effects; what lies within it, or within rounding, is no effect.
         output: the output for the whole text: what rounding is measured by, beside the largest effect.
-        halves: the effects from each half of the budget, where they are sampled.
+        halves: the effects from each half of the budget, where they are sampled; of a text for which sampling is exact,
+            these effects twice.
 
     Example:
         >>> figures = text_figures(np.array([0.5, 0.3, 0.1]), np.array([-3.0, 2.0, 1.0]))
@@ -101,7 +102,8 @@ def text_figures(
     """
     sizes = np.abs(effects)
     bound = max(error, ROUNDING * max(abs(output), float(sizes.max(initial=0.0))))
-    effects, sizes = (np.where(sizes > bound, values, 0.0) for values in (effects, sizes))
+    effects = _beyond(bound, effects)
+    sizes = np.abs(effects)
     top, total = float(attention.max(initial=0.0)), float(attention.sum())
     shares = np.round(attention / top, 9) if top > 0 else np.zeros(len(attention))
     if not sizes.any() and (len(shares) == 0 or np.ptp(shares) == 0):
@@ -116,7 +118,7 @@ def text_figures(
         words_against=float(against.mean()),
         tau_sizes=_zero_if_flat(shares, sizes),
         tau_effects=_zero_if_flat(shares, effects),
-        halves=math.nan if halves is None else _alike(np.abs(halves[0]), np.abs(halves[1])),
+        halves=math.nan if halves is None else _alike(*(np.abs(_beyond(bound, half)) for half in halves)),
     )
 
 
@@ -134,6 +136,10 @@ def ordered(scores: Scores, sizes: Scores) -> float:
         return math.nan
     alike = np.sign(apart[told]) * np.sign((scores[i] - scores[j])[told])
     return float((1 + alike.mean()) / 2)
+
+
+def _beyond(bound: float, effects: Scores) -> Scores:
+    return np.where(np.abs(effects) > bound, effects, 0.0)
 
 
 def _alike(one: Scores, other: Scores) -> float:

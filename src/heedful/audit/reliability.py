@@ -48,10 +48,7 @@ def corrected(ordered: Values, halves: Values) -> Values:
         >>> corrected(np.array([0.8, 0.8, 0.8]), np.array([1.0, 0.9, 0.5])).round(3).tolist()
         [0.8, 0.818, nan]
     """
-    most = _ceiling(halves)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = (1 + np.where(most > 0, (2 * ordered - 1) / most, math.nan)) / 2
-    return np.clip(share, 0.0, 1.0)
+    return np.clip(_stretched(ordered, halves), 0.0, 1.0)
 
 
 def mean_corrected(ordered: Values, halves: Values) -> Estimate:
@@ -74,19 +71,30 @@ def mean_corrected(ordered: Values, halves: Values) -> Estimate:
 
     def statistic(ordered: np.ndarray, halves: np.ndarray, axis: int = -1) -> np.ndarray:
         means = (np.atleast_1d(values.mean(axis)) for values in (ordered, halves))
-        return np.squeeze(corrected(*means))
+        return np.squeeze(_stretched(*means))  # cut off only at the end: else the bootstrap can see one value only
 
     value = float(statistic(*pairs))
     if n == 1 or np.ptp(pairs[0]) + np.ptp(pairs[1]) == 0 or math.isnan(value):
-        return Estimate(value, math.nan, math.nan, n)
+        return Estimate(_cut(value), math.nan, math.nan, n)
     interval = stats.bootstrap(
         pairs, statistic, paired=True, vectorized=True,
         n_resamples=_RESAMPLES, batch=200, confidence_level=LEVEL, method="BCa", rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
-    return Estimate(value, float(interval.low), float(interval.high), n)
+    return Estimate(_cut(value), _cut(interval.low), _cut(interval.high), n)
+
+
+def _stretched(ordered: Values, halves: Values) -> Values:
+    """As `corrected`, but not cut off at 0 and 1."""
+    most = _ceiling(halves)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (1 + np.where(most > 0, (2 * ordered - 1) / most, math.nan)) / 2
 
 
 def _ceiling(halves: Values) -> Values:
     """The correlation of pairs of the true effects with the sampled ones."""
     r = np.maximum(2 * halves - 1, 0.0)
     return np.sqrt(2 * r / (1 + r))
+
+
+def _cut(share: float) -> float:
+    return float(np.clip(share, 0.0, 1.0))
