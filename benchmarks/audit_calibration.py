@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 
 import audit_classifiers as kinds
 from audit_training import trained
-from heedful.audit.figures import PerText, TextFigures, text_figures
-from heedful.audit.verdict import (
+from heedful.auditing.figures import PerText, TextFigures, text_figures
+from heedful.auditing.verdict import (
     LEVELS,
     MASS_AGAINST,
     ORDERED,

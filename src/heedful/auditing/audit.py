@@ -143,6 +143,7 @@ def _facts(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> dict[st
         "data": digest(*(text.text for text in texts))[:16],
         "methods": {name: _settings(method) for name, method in plan.methods.items()},
         "metrics": {name: _settings(metric) for name, metric in plan.metrics.items()},
+        "reversed": plan.against,
         "output": plan.choices.output,
         "unit": plan.choices.unit,
         "masking": classifier.masking(plan.choices.masking),

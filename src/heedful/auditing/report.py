@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 ROWS = "rows.parquet"
 
-LIGHTS = {"faithful": "faithful in size", "map": "only a map", "misleading": "misleading", "undecided": "undecided"}
+LIGHTS = {
+    "faithful": "Attention is faithful: it ranks words as their effects do, and speaks for the prediction",
+    "map": "Attention is only a map of where the model looks: it shows which words matter, not for what",
+    "misleading": "Attention is misleading: it does not rank words as their effects do",
+    "undecided": "Undecided: these texts do not tell whether attention explains the predictions",
+}
 
 
 def write(audit: Audit, folder: Path) -> Path:
@@ -39,6 +44,8 @@ def write(audit: Audit, folder: Path) -> Path:
         facts=audit.facts,
         light=LIGHTS[str(audit.verdict["level"])],
         tables=[_table(name, rows) for name, rows in _by_metric(audit.cells).items()],
+        methods=list(dict.fromkeys(row["method"] for row in audit.cells)),
+        means={(row["metric"], row["method"]): row["value"] for row in audit.cells},
         refused=audit.refused,
         problems={reason: list(places) for reason, places in audit.problems.items()},
     )

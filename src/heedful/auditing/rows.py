@@ -90,11 +90,8 @@ def measured(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> Itera
         if plan.against in each:
             each[REVERSED] = upside_down(each[plan.against])
         for name, explanation in each.items():
-            yield (
-                _about(text, question)
-                | _scored(name, explanation)
-                | _judged(question, explanation, text.rationale, plan.metrics)
-            )
+            values = _judged(question, explanation, text.rationale, plan.metrics)
+            yield _about(text, question) | _scored(name, explanation) | values
 
 
 def upside_down(explanation: Explanation) -> Explanation:
@@ -113,16 +110,14 @@ def upside_down(explanation: Explanation) -> Explanation:
 
 
 def _about(text: Text, question: Question) -> Row:
-    labels = question.classifier.labels
-    predicted = labels[int(np.argmax(question.logits))]
+    labels, best = question.classifier.labels, int(np.argmax(question.logits))
+    predicted, probability = labels[best], question.output_of("probability", best)
     return {
         "place": text.place,
         "text_hash": hashlib.sha256(text.text.encode()).hexdigest()[:16],
         "label": text.label,
-        "probability": float(
-            question.output_of("probability", int(np.argmax(question.logits)))(question.logits[None])[0]
-        ),
         "predicted": predicted,
+        "probability": float(probability(question.logits[None])[0]),
         "correct": None if text.label is None else text.label == predicted,
         "n_units": len(question.units),
     }

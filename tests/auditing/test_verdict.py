@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heedful.audit.figures import PerText, text_figures
-from heedful.audit.verdict import FEWEST, LEAST_HALVES, LEVELS, MASS_AGAINST, ORDERED, RULE, TOP_FOR, Verdict, judge
+from heedful.auditing.figures import PerText, text_figures
+from heedful.auditing.verdict import FEWEST, LEAST_HALVES, LEVELS, MASS_AGAINST, ORDERED, RULE, TOP_FOR, Verdict, judge
 
 PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
 DECIDING = ("ordered", "top_for", "mass_against")

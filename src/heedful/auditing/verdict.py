@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from heedful.audit.figures import PerText
-from heedful.audit.reliability import ceiling, mean_corrected
+from heedful.auditing.figures import PerText
+from heedful.auditing.reliability import ceiling, mean_corrected
 from heedful.support.intervals import LEVEL, Estimate, mean, proportion, share
 
 RULE = "rule 1"
@@ -76,7 +76,7 @@ def judge(texts: PerText) -> Verdict:
     """Apply the rule.
 
     Example:
-        >>> from heedful.audit.figures import text_figures
+        >>> from heedful.auditing.figures import text_figures
         >>> draw = np.random.default_rng(0)
         >>> effects = draw.uniform(0, 1, (50, 12))
         >>> verdict = judge(PerText.gather(text_figures(one, one) for one in effects))

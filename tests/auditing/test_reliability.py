@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from heedful.audit.figures import PerText, text_figures
-from heedful.audit.reliability import ceiling, corrected, mean_corrected
-from heedful.audit.verdict import LEAST_HALVES, judge
+from heedful.auditing.figures import PerText, text_figures
+from heedful.auditing.reliability import ceiling, corrected, mean_corrected
+from heedful.auditing.verdict import LEAST_HALVES, judge
 
 TEXTS, WORDS = 400, 20
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heedful.audit.figures import text_figures
+from heedful.auditing.figures import text_figures
 
 NUMBERS = st.integers(-20, 20).map(float)
 

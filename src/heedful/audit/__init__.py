@@ -1,1 +1,0 @@
-"""The audit: may a classifier's attention be shown as an explanation of its predictions?"""
