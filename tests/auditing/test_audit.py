@@ -91,7 +91,7 @@ def test_methods_that_cannot_answer_are_left_out_and_named() -> None:
     assert [*result.refused] == ["shapley-exact"]
     assert "use the sampled methods" in result.refused["shapley-exact"]
     assert {row["method"] for row in result.cells} == {"attention-mean", "occlusion", REVERSED}
-    assert not any(math.isnan(row["reliability"]) for row in result.trial)
+    assert not any(math.isnan(row["halves"]) for row in result.trial)
 
 
 def test_a_folder_holds_rows_report_and_json(classifier: heedful.Classifier, tmp_path: Path) -> None:

@@ -23,13 +23,13 @@ class Effects:
 
     Attributes:
         scores: float64 (units,).
-        error: what each may be off by: two standard errors, or the certified bound.
+        error: certified bound of exact scores; 0 of sampled ones.
         output: the explained output of the whole text.
         halves: two independent estimates of which `scores` is the mean; None where they are exact.
     """
 
     scores: Scores
-    error: Scores
+    error: float
     output: float
     halves: tuple[Scores, Scores] | None
 
@@ -54,8 +54,7 @@ def effects(classifier: Classifier, texts: Sequence[str], choices: Choices) -> I
         yield from _sampled(classifier, texts, choices)
         return
     for question, result in zip(questions, batch(shapley, games), strict=True):
-        error = np.full(len(result.values), result.error_bound)
-        yield Effects(result.values, error, question.prediction, None)
+        yield Effects(result.values, result.error_bound, question.prediction, None)
 
 
 def _sampled(classifier: Classifier, texts: Sequence[str], choices: Choices) -> Iterator[Effects]:
@@ -65,8 +64,5 @@ def _sampled(classifier: Classifier, texts: Sequence[str], choices: Choices) -> 
         questions = ask_all(classifier, texts, replace(choices, seed=seed))
         halves.append(list(method.answers(questions)))
     for question, one, other in zip(questions, *halves, strict=True):
-        error = np.zeros(len(one.scores))
-        if one.std_error is not None and other.std_error is not None:
-            error = np.hypot(one.std_error, other.std_error)  # two standard errors of the mean of both
         scores = (one.scores + other.scores) / 2
-        yield Effects(scores, error, question.prediction, (one.scores, other.scores))
+        yield Effects(scores, 0.0, question.prediction, (one.scores, other.scores))
