@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from heedful import data, errors, games, methods, metrics, models
     from heedful.api import compare, explain, load
-    from heedful.auditing.audit import audit
-    from heedful.auditing.result import Audit
+    from heedful.auditing.audit import audit as audit
+    from heedful.auditing.result import Audit as Audit
     from heedful.classifier import Classifier
     from heedful.data import planted
     from heedful.explaining.windows import Windows
@@ -34,13 +34,11 @@ _MODULES = {name: f"heedful.{name}" for name in ("data", "errors", "games", "met
     "planted": "heedful.data.planted"
 }
 
-__all__ = [
-    "Audit",
+__all__ = [  # but for Audit and audit, which need an extra
     "Classifier",
     "Comparison",
     "Explanation",
     "Windows",
-    "audit",
     "compare",
     "data",
     "errors",
@@ -63,4 +61,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted({*__all__, *_HOME, "__version__"})

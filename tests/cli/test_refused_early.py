@@ -88,7 +88,7 @@ TRAIN, STUDY = ["train", "--data", "d.csv"], ["study", "attention-meets-post-hoc
         (["methods", "shwo", "lime"], "did you mean show?"),
         (["methods", "show", "limes"], "did you mean lime"),
         (["methods", "--json", "--csv"], "not both"),
-        (["metrics", "show", "kendal"], "did you mean kendall?"),
+        (["metrics", "show", "kendal"], "did you mean kendall or"),
         ([*EXPLAIN, "--seed", "1", "--seed", "2"], "--seed is given 2 times: give it once"),
         ([*EXPLAIN, "-m", "lime", "--method", "occlusion"], "--method is given 2 times"),
         ([*EXPLAIN, "-o", "a.html", "-o", "b.html"], "--out is given 2 times"),
