@@ -132,7 +132,7 @@ def _across(scores: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("kendal", "did you mean kendall?"),
+        ("kendal", r"did you mean kendall or weighted-kendall\?"),
         ("kendall:reference=nobody", "unknown method 'nobody'"),
         ("top-k-overlap:k=0", "k must be at least 1"),
         (3, "a metric is given by name"),
