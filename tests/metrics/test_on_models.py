@@ -119,13 +119,25 @@ def test_outputs_that_are_not_there_are_refused_in_a_line() -> None:
         value("deletion:output=logit_difference", question, explanation)
 
 
-def test_classes_that_do_not_exclude_each_other() -> None:
-    several = zoo.make("bert", problem_type="multi_label_classification")
-    for target in range(3):
-        question = ask(several, TEXT, Choices(target=target))
-        explanation = heedful.explain(several, TEXT, "occlusion", target=target)
-        share = value("decision-flip", question, explanation)
-        assert math.isnan(share) == (question.logits[target] <= 0)
+def test_each_of_classes_that_do_not_exclude_each_other_is_decided_alone() -> None:
+    likeliest = []
+    for seed in range(3):
+        several = zoo.make("bert", seed, problem_type="multi_label_classification")
+        for target in range(3):
+            question = ask(several, TEXT, Choices(target=target))
+            explanation = heedful.explain(several, TEXT, "occlusion", target=target)
+            share = value("decision-flip", question, explanation)
+            if question.logits[target] <= 0:
+                assert math.isnan(share)
+                continue
+            likeliest.append(question.logits.argmax() == target)
+            d = len(explanation)
+            kept = np.ones((d, d), dtype=bool)
+            for step, unit in enumerate(np.argsort(-explanation.scores, kind="stable")):
+                kept[step:, unit] = False
+            gone = np.flatnonzero(question.game()(kept) <= 0)
+            assert share == (1.0 if not len(gone) else (gone[0] + 1) / d)
+    assert {True, False} == set(likeliest)
 
 
 def test_nothing_to_remove(classifier: Classifier) -> None:

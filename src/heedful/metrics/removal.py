@@ -54,11 +54,23 @@ def check_classes(question: Question, instead: str) -> None:
 
 
 def check_fit(question: Question, explanation: Explanation) -> None:
-    """Raise InputError for an explanation over other units than those of the question."""
+    """Raise InputError for an explanation of another text, over other units, or of another class or output."""
     if len(explanation) != len(question.units):
         raise InputError(
             f"the explanation by {explanation.method} has {len(explanation)} units, the question "
             f"{len(question.units)}: ask with the unit and the text of the explanation"
+        )
+    pairs = {
+        "text": (explanation.text, question.encoded.text),
+        "unit": (explanation.units, question.units.strings),
+        "target": (explanation.target, question.output.target),
+        "output": (explanation.output, question.output.kind),
+    }
+    other = [name for name, (one, asked) in pairs.items() if one != asked]
+    if other:
+        raise InputError(
+            f"the explanation by {explanation.method} is of another {' and '.join(other)} than the question: ask with "
+            "the choices of the explanation"
         )
 
 
