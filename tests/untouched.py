@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
+from factory import make_classifier
 from heedful.classifier import Classifier
 
 
@@ -67,3 +69,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [plain(x) for x in value]
     return value.detach().double().numpy() if isinstance(value, torch.Tensor) else value
+
+
+def restless(make: Callable[..., Classifier]) -> Classifier:
+    """A classifier of which nothing is in its usual state: partly in training mode, partly frozen, hooked."""
+    classifier = make(**({"word_dropout": 0.5} if make is make_classifier else {"hidden_dropout_prob": 0.5}))
+    model = classifier.model.train()
+    next(model.children()).eval()
+    next(model.parameters()).requires_grad_(requires_grad=False)
+    model.register_forward_hook(lambda *_: None)
+    classifier.tokenizer.backend_tokenizer.enable_truncation(7, direction="left")
+    classifier.tokenizer.backend_tokenizer.enable_padding(length=9)
+    random.seed(0)
+    random.random()  # noqa: S311 - from here the stream goes on without new words for a while
+    return classifier

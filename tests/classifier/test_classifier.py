@@ -1,5 +1,4 @@
 import inspect
-import random
 
 import numpy as np
 import pytest
@@ -13,24 +12,10 @@ from heedful.classifier.inside import look_inside
 from heedful.errors import ModelError, SettingError, TargetError
 from heedful.games.output import Output
 from heedful.models import AttentionPoolingForSequenceClassification
-from untouched import assert_same_state, state
+from untouched import assert_same_state, restless, state
 
 TEXT = "The plot was not good, but the acting was very good!"
 any_classifier = pytest.mark.parametrize("make", [make_classifier, make_bert], ids=["paper", "bert"])
-
-
-def restless(make):
-    """A classifier of which nothing is in its usual state: partly in training mode, partly frozen, hooked."""
-    classifier = make(**({"word_dropout": 0.5} if make is make_classifier else {"hidden_dropout_prob": 0.5}))
-    model = classifier.model.train()
-    next(model.children()).eval()
-    next(model.parameters()).requires_grad_(requires_grad=False)
-    model.register_forward_hook(lambda *_: None)
-    classifier.tokenizer.backend_tokenizer.enable_truncation(7, direction="left")
-    classifier.tokenizer.backend_tokenizer.enable_padding(length=9)
-    random.seed(0)
-    random.random()  # noqa: S311 - from here the stream goes on without new words for a while
-    return classifier
 
 
 def own_vectors(classifier):

@@ -10,7 +10,6 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from test_classifier import restless
 
 import heedful
 import zoo
@@ -20,7 +19,7 @@ from heedful.classifier import Classifier
 from heedful.errors import ModelError, SettingError
 from heedful.methods import attention_paths
 from heedful.question import Choices, ask
-from untouched import assert_same_state, state
+from untouched import assert_same_state, restless, state
 
 TEXT = "the plot was not good but the acting was very good !"
 SPECS = (
