@@ -119,7 +119,7 @@ def test_what_goes_together_and_what_does_not() -> None:
         load(labels=["one"])
     with pytest.raises(SettingError, match="at least two class names"):
         load(labels="ab")
-    with pytest.raises(ModelError, match=r"needs the names of its classes: load\(function, labels="):
+    with pytest.raises(ModelError, match=r"a function from texts to probabilities goes with labels="):
         call(heedful.load, judge)
     with pytest.raises(TextError, match="judge takes single texts"):
         load().predict(("a dull film", "good"))

@@ -161,9 +161,7 @@ def _refusal(source: object) -> str:
     if isinstance(source, torch.nn.Module):
         return f"cannot load a {kind}, which is no model of transformers: {_GIVE}"
     if callable(source):
-        return (
-            f"a {kind} that gives probabilities of texts needs the names of its classes: load(function, labels=[...])"
-        )
+        return f"cannot load a {kind}: {_GIVE}; a function from texts to probabilities goes with labels=[...]"
     return f"cannot load a {kind}: {_GIVE}"
 
 
