@@ -72,7 +72,7 @@ def _data(seed: int, tokenizer: PreTrainedTokenizerFast) -> dict[str, Tensor]:
     starts = [{a for (a, _), size in zip(one.spans, one.strength, strict=True) if size} for one in reviews]
     rationale = [
         [int(b > a and a in said) for a, b in row]
-        for row, said in zip(coded["offset_mapping"].tolist(), starts)  # noqa: B905
+        for row, said in zip(coded["offset_mapping"].tolist(), starts, strict=True)
     ]
     return {
         "input_ids": torch.from_numpy(coded["input_ids"]),

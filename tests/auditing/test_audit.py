@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Callable
@@ -11,13 +12,14 @@ from unittest.mock import patch
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import heedful
 from heedful import data
 from heedful.auditing import audit as auditing
 from heedful.auditing import rows as audit_rows
 from heedful.auditing.difference import difference
-from heedful.auditing.result import Audit
+from heedful.auditing.result import Audit, read
 from heedful.auditing.rows import REVERSED, upside_down
 from heedful.errors import DataError, SettingError
 
@@ -96,7 +98,7 @@ def test_methods_that_cannot_answer_are_left_out_and_named() -> None:
 
 def test_a_folder_holds_rows_report_and_json(classifier: heedful.Classifier, tmp_path: Path) -> None:
     result = audited(classifier, out=tmp_path / "audit")
-    content = Audit.load(tmp_path / "audit")
+    content = read(tmp_path / "audit")
     assert content == json.loads(result.to_json())
     table = pq.read_table(tmp_path / "audit" / "rows.parquet")
     assert table.num_rows == len(result.rows)
@@ -190,3 +192,18 @@ def test_two_audits_are_compared_text_by_text(
     assert json.loads(out)["n_texts"] == result.n_texts
     with pytest.raises(SettingError, match="holds no finished audit"):
         difference(tmp_path / "one", tmp_path)
+
+
+def test_another_model_of_the_same_name_does_not_go_on(classifier: heedful.Classifier, tmp_path: Path) -> None:
+    audited(classifier, out=tmp_path / "audit")
+    other = heedful.Classifier(copy.deepcopy(classifier.model), classifier.tokenizer, classifier.name)
+    with torch.no_grad():
+        other.model.readout.mul_(1.5)
+    with pytest.raises(SettingError, match="holds a run that differs in first_logits"):
+        audited(other, out=tmp_path / "audit")
+
+
+def test_without_attention_there_is_no_verdict(classifier: heedful.Classifier) -> None:
+    result = heedful.audit(classifier, TEXTS, ["occlusion", "random"], ["kendall"])
+    assert (result.verdict["level"], result.trial) == ("undecided", [])
+    assert all("none of 0 texts" in sentence for sentence in result.verdict["sentences"])

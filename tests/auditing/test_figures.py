@@ -61,7 +61,7 @@ def test_ordered_is_a_count_of_pairs(drawn: tuple[list[float], list[float]]) -> 
 def test_the_order_of_words_and_the_scales_say_nothing(drawn: tuple[list[float], list[float]], random: object) -> None:
     attention, effects = map(np.array, drawn)
     order = list(range(len(effects)))
-    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(order)
     one, other = text_figures(attention, effects), text_figures(attention[order] / 16, 8 * effects[order])
     np.testing.assert_allclose(list(vars(one).values()), list(vars(other).values()), rtol=1e-12)
 

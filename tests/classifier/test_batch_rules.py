@@ -52,14 +52,17 @@ def test_positions_that_turn_by_the_longest_text_of_a_pass(rule):
     factors = {"factor": 4.0} if rule == "dynamic" else {"short_factor": [1.0] * 4, "long_factor": [3.0] * 4}
     rope = {"rope_type": rule, "rope_theta": 10000.0, "original_max_position_embeddings": 40} | factors
     tokenizer = tiny.tokenizer("byte-level-decoder")
-    kind = "phi3" if rule == "longrope" else "llama"
+    kind, known = ("phi3", {"original_max_position_embeddings": 40}) if rule == "longrope" else ("llama", {})
     model = tiny.model(
-        kind, tokenizer, num_key_value_heads=1, head_dim=8, max_position_embeddings=128, rope_parameters=rope
+        kind, tokenizer, num_key_value_heads=1, head_dim=8, max_position_embeddings=128, **known, rope_parameters=rope
     )
     classifier = Classifier(model, tokenizer, kind)
     encoded, units, output = pose(classifier, "word", text=" ".join([TEXT] * 3))
     assert len(encoded) > 40
-    masks = draw_masks(len(units), n=16)
+    assert not classifier.sharing.lengths
+    rng = np.random.default_rng(0)
+    masks = rng.random((60, len(units))) < rng.random((60, 1))  # of all lengths, on both sides of the change
+    masks[0] = True
     game = ModelGame(classifier, encoded, units, "delete", output)
     close(game.logits(masks), alone(classifier, encoded, units, masks), 1e-6)
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+import heedful
 from explanations import example
 from heedful.errors import InputError
 from heedful.explanation import Comparison, Explanation
@@ -213,3 +214,11 @@ def test_other_json_is_refused_in_one_line(text: str) -> None:
         with pytest.raises(InputError) as error:
             kind.from_json(text)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["text", "target_name", "method", "model", "units"])
+def test_half_a_character_is_refused_on_reading(name):
+    data = heedful.explain(heedful.load("demo"), "a good film", "occlusion").to_dict()
+    data[name] = ["a", "\ud800", "film"] if name == "units" else "\ud800"
+    with pytest.raises(InputError, match=f"check {name}"):
+        heedful.Explanation.from_dict(data)

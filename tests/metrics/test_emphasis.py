@@ -77,7 +77,7 @@ def test_jensen_shannon_is_that_of_scipy() -> None:
 @given(PAIRS, st.randoms(use_true_random=False), st.sampled_from([1e-9, 3.0, 1e100]))
 def test_laws(pair: tuple[list[float], list[float]], dice: object, factor: float) -> None:
     a, b = map(array, pair)
-    order = dice.sample(range(len(a)), len(a))  # type: ignore[attr-defined]
+    order = dice.sample(range(len(a)), len(a))
     for measure, low, itself in ((weighted_kendall, -1, 1), (jensen_shannon, 0, 0)):
         value = measure(a, b)
         assert math.isnan(value) or low <= value <= 1

@@ -135,10 +135,12 @@ def _placed(i: int, given: str | TextRow) -> Text:
 
 
 def _facts(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> dict[str, Any]:
-    """All that decides what an audit finds, but for the model's weights."""
+    """All that decides what an audit finds; of the model's weights, what they make of the first text."""
+    logits = classifier.logits_of(classifier.encode(texts[0].text))
     return {
         "format": "heedful.audit/1",
         "model": classifier.name,
+        "first_logits": [f"{logit:.3g}" for logit in logits],
         "n_texts": len(texts),
         "data": digest(*(text.text for text in texts))[:16],
         "methods": {name: _settings(method) for name, method in plan.methods.items()},

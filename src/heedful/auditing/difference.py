@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from heedful.auditing.report import ROWS
-from heedful.auditing.result import REPORT
+from heedful.auditing.result import read
 from heedful.auditing.tables import holm, paired
 from heedful.errors import SettingError
 from heedful.support import intervals
@@ -58,7 +57,9 @@ def difference(first: str | Path, second: str | Path) -> Difference:
     Raises:
         SettingError: a folder holds no finished audit, or the two have no text or no metric in common.
     """
-    audits, tables = zip(*(_read(Path(folder)) for folder in (first, second)), strict=True)
+    folders = Path(first), Path(second)
+    audits = [read(folder) for folder in folders]
+    tables = [pq.read_table(folder / ROWS).to_pylist() for folder in folders]
     rows = [{(row["text_hash"], row["method"]): row for row in table} for table in tables]
     shared = [key for key in rows[0] if key in rows[1]]
     metrics = [name for name in audits[0]["facts"]["metrics"] if name in audits[1]["facts"]["metrics"]]
@@ -76,14 +77,6 @@ def difference(first: str | Path, second: str | Path) -> Difference:
         tuple(audit["verdict"]["level"] for audit in audits),
     )
     return Difference(models, levels, len({text for text, _ in shared}), cells)
-
-
-def _read(folder: Path) -> tuple[Mapping[str, Any], list[Row]]:
-    try:
-        audit = json.loads((folder / REPORT).read_text("utf-8"))
-        return audit, pq.read_table(folder / ROWS).to_pylist()
-    except (OSError, ValueError):
-        raise SettingError(f"{folder} holds no finished audit: give a folder of `heedful audit --out`") from None
 
 
 def _cell(metric: str, method: str, keys: Sequence[tuple[str, str]], rows: Sequence[Mapping[Any, Row]]) -> Row:

@@ -72,7 +72,7 @@ class Audit:
         )
 
     def table(self, metric: str) -> list[Row]:
-        """Return the rows of one metric, a method each, best first where the metric has a direction.
+        """Return the rows of one metric, a method each, in the order of the methods.
 
         Raises:
             SettingError: it was not measured.
@@ -114,19 +114,18 @@ class Audit:
         write_whole(path / REPORT, self.to_json(indent=1) + "\n")
         return report
 
-    @classmethod
-    def load(cls, folder: str | Path) -> dict[str, Any]:
-        """Read `audit.json` of a finished audit.
 
-        Raises:
-            SettingError: there is none.
-        """
-        path = Path(folder) / REPORT
-        try:
-            content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            raise SettingError(f"{folder} holds no finished audit: there is no {REPORT} to read") from None
-        return content
+def read(folder: Path) -> dict[str, Any]:
+    """Read `audit.json` of a finished audit.
+
+    Raises:
+        SettingError: there is none.
+    """
+    try:
+        content: dict[str, Any] = json.loads((folder / REPORT).read_text("utf-8"))
+    except (OSError, ValueError):
+        raise SettingError(f"{folder} holds no finished audit: give a folder of `heedful audit --out`") from None
+    return content
 
 
 def _plain(value: Any) -> Any:

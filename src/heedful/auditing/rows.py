@@ -30,7 +30,7 @@ class Plan:
     """What an audit measures on every text.
 
     Attributes:
-        methods: by the names they have in tables; the first is the attention on trial.
+        methods: by the names they have in tables.
         metrics: by the names they have in tables.
         against: name of the method whose reversed scores stand in every table.
         choices: what is explained, and over which units.
