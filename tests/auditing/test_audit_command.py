@@ -12,7 +12,7 @@ import heedful
 
 Run = Callable[..., tuple[int, str, str]]
 REVIEWS = heedful.planted.as_dataset(heedful.planted.generate(25, seed=2))
-FEW = ("-m", "attention-mean", "-m", "occlusion", "-m", "random", "--metric", "kendall")
+FEW = ("--checks", "none", "-m", "attention-mean", "-m", "occlusion", "-m", "random", "--metric", "kendall")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_a_file_ends_in_a_verdict_and_the_same_command_does_nothing_new(run: Run
     assert out.splitlines()[0] in ("faithful", "map", "misleading", "undecided")
     assert "attention orders" in out
     assert "report.html" in err
-    rows = Path("audit/rows/00000000.json")
+    rows = Path("audit/rows/000000-00.json")
     written = rows.stat().st_mtime_ns
     again, _, _ = run("audit", "demo", str(reviews), "--out", "audit", *FEW, "--json")
     assert again == 0
@@ -45,7 +45,7 @@ def test_texts_without_labels_are_audited_too(run: Run, tmp_path: Path) -> None:
     assert code == 0
     content = json.loads(out)
     assert content["facts"]["n_texts"] == 3
-    assert content["problems"] == {"the text is empty: give at least one word": ["line 5"]}
+    assert content["problems"] == {"the text ('review') is missing or blank": ["line 5"]}
     assert content["verdict"]["level"] == "undecided"
 
 
@@ -57,6 +57,7 @@ def test_texts_without_labels_are_audited_too(run: Run, tmp_path: Path) -> None:
         (("demo", "{reviews}", "--out", "audit", "-m", "attenton-mean"), "did you mean attention-mean"),
         (("demo", "{reviews}", "--out", "audit", "--metric", "kendal"), "did you mean kendall"),
         (("demo", "{reviews}", "--out", "audit", "--limit", "0"), "limit must be"),
+        (("demo", "{reviews}", "--out", "audit", "--budget", "soon"), "budget is a time above 0, such as 90s"),
         (("diff", "nowhere", "elsewhere"), "holds no finished audit"),
         (("demo", "a", "b"), "heedful audit diff a b"),
     ],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from heedful.render import document as report
-from heedful.studies import style
+from heedful.render import style
 
 
 class Names(HTMLParser):

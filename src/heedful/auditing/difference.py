@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from heedful.auditing.report import ROWS
-from heedful.auditing.result import read
+from heedful.auditing.result import ROWS, read
 from heedful.auditing.tables import holm, paired
 from heedful.errors import SettingError
 from heedful.support import intervals

@@ -26,12 +26,14 @@ class Effects:
         error: certified bound of exact scores; 0 of sampled ones.
         output: the explained output of the whole text.
         halves: two independent estimates of which `scores` is the mean; None where they are exact.
+        n_forward: forward passes they took.
     """
 
     scores: Scores
     error: float
     output: float
     halves: tuple[Scores, Scores] | None
+    n_forward: int = 0
 
 
 def effects(classifier: Classifier, texts: Sequence[str], choices: Choices) -> Iterator[Effects]:
@@ -65,4 +67,4 @@ def _sampled(classifier: Classifier, texts: Sequence[str], choices: Choices) -> 
         halves.append(list(method.answers(questions)))
     for question, one, other in zip(questions, *halves, strict=True):
         scores = (one.scores + other.scores) / 2
-        yield Effects(scores, 0.0, question.prediction, (one.scores, other.scores))
+        yield Effects(scores, 0.0, question.prediction, (one.scores, other.scores), one.n_forward + other.n_forward)

@@ -43,6 +43,9 @@ class TextFigures:
     halves: float = math.nan
 
 
+NOTHING = TextFigures(*[math.nan] * len(fields(TextFigures)))  # of a text without attention, or without effects
+
+
 @dataclass(frozen=True, eq=False)
 class PerText:
     """The figures of all texts, one array (texts,) each; attributes as in `TextFigures`."""

@@ -1,27 +1,18 @@
-"""The audit's report: Markdown and one self-contained page, and the rows as Parquet."""
+"""The audit's report: figures, Markdown and one self-contained page, all from what stands in `audit.json`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heedful import metrics as metric_registry
-from heedful.errors import MissingExtraError
+from heedful.auditing.plots import plots
 from heedful.render import document
-from heedful.support.files import open_whole
+from heedful.render.style import save
+from heedful.support.durations import duration
 
-try:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-except ImportError:
-    raise MissingExtraError("pyarrow", "audit", "keeping the rows of an audit") from None
-
-if TYPE_CHECKING:
-    from heedful.auditing.result import Audit
-
-ROWS = "rows.parquet"
-
+FIGURES = "figures"
 LIGHTS = {
     "faithful": "Attention is faithful: it ranks words as their effects do, and speaks for the prediction",
     "map": "Attention is only a map of where the model looks: it shows which words matter, not for what",
@@ -30,24 +21,30 @@ LIGHTS = {
 }
 
 
-def write(audit: Audit, folder: Path) -> Path:
-    """Write the report and the rows into a folder; the path of the page."""
-    for name, rows in ((ROWS, audit.rows), ("trial.parquet", audit.trial)):
-        if rows:
-            with open_whole(folder / name) as file:
-                pq.write_table(pa.Table.from_pylist(list(rows)), file)
+def write(content: Mapping[str, Any], folder: Path) -> Path:
+    """Write figures and report into a folder; the path of the page.
+
+    Args:
+        content: of `audit.json`, as `heedful.auditing.result.read` gives it.
+        folder: made if need be.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    figures = plots(content)
+    (folder / FIGURES).mkdir(parents=True, exist_ok=True)
+    for name, (_, draw) in figures.items():
+        save(draw, folder / FIGURES, name)
     source = document.environment("heedful.auditing").get_template("report.md.j2")
-    title = f"Audit of {audit.facts['model']}"
+    title = f"Audit of {content['facts']['model']}"
     markdown = source.render(
         title=title,
-        audit=audit,
-        facts=audit.facts,
-        light=LIGHTS[str(audit.verdict["level"])],
-        tables=[_table(name, rows) for name, rows in _by_metric(audit.cells).items()],
-        methods=list(dict.fromkeys(row["method"] for row in audit.cells)),
-        means={(row["metric"], row["method"]): row["value"] for row in audit.cells},
-        refused=audit.refused,
-        problems={reason: list(places) for reason, places in audit.problems.items()},
+        light=LIGHTS[str(content["verdict"]["level"])],
+        tables=[_table(name, rows, content) for name, rows in _by_metric(content["cells"]).items()],
+        means={(row["metric"], row["method"]): row for row in content["cells"]},
+        figures={name: f"![{caption}]({FIGURES}/{name}.svg)" for name, (caption, _) in figures.items()},
+        time=duration(float(content["facts"]["seconds"])),
+        **content,
     )
     return document.write(folder, markdown, title)
 
@@ -59,9 +56,12 @@ def _by_metric(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str
     return grouped
 
 
-def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _table(name: str, rows: Sequence[Mapping[str, Any]], content: Mapping[str, Any]) -> dict[str, Any]:
     """One metric's table: the best method first where a direction says which is better."""
     card = metric_registry.get(name).card
     sign = {"higher": -1.0, "lower": 1.0, "none": 0.0}[card.direction]
     ordered = sorted(rows, key=lambda row: sign * row["value"] if row["n"] else float("inf"))
-    return {"name": name, "card": card, "rows": ordered}
+    as_good = {row["method"]: row for row in content["as_good"] if row["metric"] == name}
+    extremes = {row["method"]: row for row in content["extremes"] if row["metric"] == name}
+    best = next((row["best"] for row in as_good.values()), None)
+    return {"name": name, "card": card, "rows": ordered, "as_good": as_good, "extremes": extremes, "best": best}

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heedful.auditing import tables
+from heedful.auditing import choice as choosing
+from heedful.auditing import summaries, tables
 from heedful.auditing.figures import PerText, TextFigures
 from heedful.auditing.verdict import judge
 from heedful.errors import MissingExtraError, SettingError
-from heedful.support.files import write_whole
+from heedful.support.files import open_whole, write_whole
 from heedful.support.names import choose
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
-REPORT = "audit.json"
+REPORT, ROWS, TRIAL = "audit.json", "rows.parquet", "trial.parquet"
+_FIGURES = [field.name for field in fields(TextFigures)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,48 +31,101 @@ class Audit:
     """The result of an audit.
 
     Attributes:
-        facts: what was audited: model, number of texts, methods and metrics with their settings, versions, seed.
-        verdict: level ("faithful", "map", "misleading" or "undecided"), sentences, figures with intervals, rule.
-        cells: a row a metric and method; see `heedful.auditing.tables.cells`.
-        costs: a row a method: mean forward passes and seconds a text.
-        refused: methods that cannot answer on this model, and why.
-        problems: reasons why texts were not audited, with the places of the texts.
+        content: all that `audit.json` holds, by name. facts: what was audited. verdict: level ("faithful", "map",
+            "misleading" or "undecided"), sentences, figures with intervals, rule. cells: a row a metric and method, of
+            `heedful.auditing.tables.cells`. costs: a row a method. as_good, choice: of `heedful.auditing.choice`.
+            curves, agreement, examples, extremes, missing, accuracy: of `heedful.auditing.summaries`. checks: by name,
+            of `heedful.auditing.checks`. refused: methods that cannot answer, and why. problems: what is wrong with
+            texts, and the places of these.
         rows: a row a text and method.
-        trial: a row a text; see `heedful.auditing.figures.TextFigures`.
+        trial: a row a text; see `heedful.auditing.trial.tried`.
     """
 
-    facts: Mapping[str, Any]
-    verdict: Mapping[str, Any]
-    cells: Sequence[Row]
-    costs: Sequence[Row]
-    refused: Mapping[str, str]
-    problems: Mapping[str, Sequence[str]]
+    content: Mapping[str, Any]
     rows: Sequence[Row]
     trial: Sequence[Row]
 
     @classmethod
     def of(
-        cls,
-        facts: Mapping[str, Any],
-        rows: Sequence[Row],
-        trial: Sequence[Row],
-        metrics: Sequence[str],
-        problems: Mapping[str, Sequence[str]],
-        refused: Mapping[str, str],
+        cls, facts: Mapping[str, Any], rows: Sequence[Row], trial: Sequence[Row], texts: Sequence[Any], **known: Any
     ) -> Audit:
-        """Make the tables and the verdict of what was measured."""
-        seed = int(facts["seed"])
-        cells = tables.cells(rows, metrics, seed)
-        return cls(
-            facts,
-            judge(PerText.gather(TextFigures(**row) for row in trial)).to_dict(),
-            cells,
-            tables.costs(rows),
-            refused,
-            problems,
-            rows,
-            trial,
-        )
+        """Make tables, summaries and the verdict of what was measured.
+
+        Args:
+            facts: what was audited.
+            rows: of `heedful.auditing.rows.measured`.
+            trial: of `heedful.auditing.trial.tried`.
+            texts: the texts, by the index in the rows.
+            **known: refused, problems and checks.
+        """
+        metrics = [*facts["metrics"]]
+        cells, costs = tables.cells(rows, metrics, int(facts["seed"])), tables.costs(rows)
+        as_good = choosing.equivalence(cells, rows)
+        chosen = choosing.choice(cells, costs, as_good)
+        told = {row["index"]: {name: row[name] for name in ("label", "predicted", "probability")} for row in rows}
+        shown = {text.index: {"text": text.text, "label": text.label} | told.get(text.index, _UNTOLD) for text in texts}
+        audited = {row["index"]: bool(row["cut"]) for row in rows}
+        counts = {"n_audited": len(audited), "n_cut": sum(audited.values())}
+        content = {
+            "facts": {**facts, **counts},
+            "verdict": _verdict(trial),
+            "cells": cells,
+            "costs": costs,
+            "as_good": as_good,
+            "choice": chosen,
+            "choice_sentences": choosing.sentences(chosen, cells, costs),
+            "curves": summaries.curves(rows),
+            "agreement": summaries.agreement(rows),
+            "examples": summaries.examples(trial, shown),
+            "extremes": summaries.extremes(rows, metrics),
+            "missing": summaries.missing(rows, metrics),
+            "accuracy": summaries.accuracy(rows),
+        }
+        return cls(content | known, rows, trial)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Audit:
+        """Read a finished audit.
+
+        Raises:
+            SettingError: there is none.
+            MissingExtraError: pyarrow is not installed.
+        """
+        path = Path(folder)
+        content = read(path)
+        parquet = _parquet()
+        rows, trial = (parquet.read_table(path / name).to_pylist() for name in (ROWS, TRIAL))
+        return cls(content, rows, trial)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What was audited: model, texts, methods and metrics with their settings, versions, seed."""
+        facts: Mapping[str, Any] = self.content["facts"]
+        return facts
+
+    @property
+    def verdict(self) -> Mapping[str, Any]:
+        """Level, sentences, figures and rule."""
+        verdict: Mapping[str, Any] = self.content["verdict"]
+        return verdict
+
+    @property
+    def cells(self) -> Sequence[Row]:
+        """A row a metric and method."""
+        cells: Sequence[Row] = self.content["cells"]
+        return cells
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Methods that cannot answer on this model, and why."""
+        refused: Mapping[str, str] = self.content["refused"]
+        return refused
+
+    @property
+    def problems(self) -> Mapping[str, Sequence[str]]:
+        """What is wrong with texts, and the places of these."""
+        problems: Mapping[str, Sequence[str]] = self.content["problems"]
+        return problems
 
     def table(self, metric: str) -> list[Row]:
         """Return the rows of one metric, a method each, in the order of the methods.
@@ -83,8 +139,7 @@ class Audit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the rows as plain JSON types; what is not a number is None."""
-        content = {name: value for name, value in asdict(self).items() if name not in ("rows", "trial")}
-        plain: dict[str, Any] = _plain(content)
+        plain: dict[str, Any] = _plain(self.content)
         return plain
 
     def to_json(self, indent: int | None = None) -> str:
@@ -99,20 +154,38 @@ class Audit:
             raise MissingExtraError("pandas", "frame", "tables as frames") from None
         return pandas.DataFrame(list(self.cells))
 
+    def to_html(self) -> str:
+        """Return the report as one self-contained page."""
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            from heedful.auditing.report import write  # late: matplotlib comes here
+
+            return write(self.to_dict(), Path(folder)).read_text("utf-8")
+
     def save(self, folder: str | Path) -> Path:
-        """Write `audit.json`, the rows as Parquet, `report.md` and `report.html`; the path of the latter.
+        """Write `audit.json`, rows as Parquet, figures, `report.md` and `report.html`; the path of the latter.
 
         Raises:
             InputError: the folder cannot be written.
-            MissingExtraError: pyarrow or markdown-it-py is not installed.
+            MissingExtraError: pyarrow, matplotlib or markdown-it-py is not installed.
         """
-        from heedful.auditing.report import write  # late: asks for the extra's libraries
+        from heedful.auditing.report import write  # late: matplotlib comes here
 
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        report = write(self, path)
+        parquet = _parquet()
+        import pyarrow
+
+        for name, rows in ((ROWS, self.rows), (TRIAL, self.trial)):
+            with open_whole(path / name) as file:
+                parquet.write_table(pyarrow.Table.from_pylist(list(rows)), file)
+        report = write(self.to_dict(), path)
         write_whole(path / REPORT, self.to_json(indent=1) + "\n")
         return report
+
+
+_UNTOLD = {"predicted": None, "probability": None}
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -126,6 +199,23 @@ def read(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         raise SettingError(f"{folder} holds no finished audit: give a folder of `heedful audit --out`") from None
     return content
+
+
+def _verdict(trial: Sequence[Row]) -> dict[str, Any]:
+    """The verdict on the texts that have attention and effects; where none has, the reason in place of sentences."""
+    verdict = judge(PerText.gather(TextFigures(**{name: row[name] for name in _FIGURES}) for row in trial)).to_dict()
+    errors = Counter(row["error"] for row in trial if row["error"] is not None)
+    if trial and errors.total() == len(trial):
+        verdict["sentences"] = [f"There is no verdict on attention: {errors.most_common(1)[0][0]}."]
+    return verdict
+
+
+def _parquet() -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError("pyarrow", "audit", "keeping the rows of an audit") from None
+    return pyarrow.parquet
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,16 +12,20 @@ import numpy as np
 
 from heedful.classifier import Classifier
 from heedful.data import Rationale
-from heedful.errors import InputError
+from heedful.errors import InputError, PrecisionError
 from heedful.explaining.answers import explain_questions
 from heedful.explaining.windows import Asked
 from heedful.explanation import Explanation
 from heedful.methods.base import Method
 from heedful.metrics.base import Metric, judge
-from heedful.question import Choices, Question, ask_all, check_text
+from heedful.metrics.curves import Deletion, Insertion
+from heedful.question import Choices, Question, check_text
 
 REVERSED = "reversed"  # of a method: its scores from last to first, which is as wrong as it can be
+CURVE = " curve"  # behind a metric's name: the column of its curve
+REFUSALS = (InputError, PrecisionError)  # what a method or metric may say of a single text
 Row = dict[str, Any]
+Refusal = InputError | PrecisionError
 
 
 @dataclass(frozen=True)
@@ -50,48 +53,52 @@ class Text:
     text: str
     label: str | None = None
     rationale: Rationale | None = None
+    index: int = 0
 
 
 def usable(classifier: Classifier, texts: Sequence[Text], unit: str) -> tuple[list[Text], dict[str, list[str]]]:
-    """Tell texts that can be explained from those that cannot: the places of the latter, by the reason."""
+    """Tell texts that can be explained from those that cannot: the places of the latter, by the reason.
+
+    A label that is no class of the classifier is a problem too, though the text is explained all the same.
+    """
     good, problems = list[Text](), dict[str, list[str]]()
     for text in texts:
         try:
             check_text(classifier, text.text, unit)
         except InputError as error:
             problems.setdefault(str(error), []).append(text.place)
-        else:
-            good.append(text)
+            continue
+        good.append(text)
+        if text.label is not None and text.label not in classifier.labels:
+            classes = ", ".join(classifier.labels[:10])
+            reason = f"label {text.label!r} is no class of the model ({classes}): explained, but not counted as right"
+            problems.setdefault(reason, []).append(text.place)
     return good, problems
 
 
-def answering(classifier: Classifier, text: Text, plan: Plan) -> tuple[Plan, dict[str, str]]:
-    """Try every method on one text: the plan with those that answer, and why the others do not."""
-    able, refused = dict[str, Method](), dict[str, str]()
-    (question,) = ask_all(classifier, [text.text], plan.choices)
-    for name, method in plan.methods.items():
-        try:
-            next(explain_questions([Asked.at_once(question)], method))
-        except InputError as error:
-            refused[name] = str(error)
-        else:
-            able[name] = method
-    return replace(plan, methods=able), refused
+def explained(questions: Sequence[Question], method: Method) -> list[Explanation | Refusal]:
+    """Let a method explain every question; of those it refuses, why."""
+    asked = [Asked.at_once(question) for question in questions]
+    try:
+        return [*explain_questions(asked, method)]
+    except REFUSALS:
+        return [_alone(one, method) for one in asked]
 
 
-def measured(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> Iterator[Row]:
-    """Yield a row a text and method, text by text, the methods in the plan's order and the reversed one last."""
-    questions = ask_all(classifier, [text.text for text in texts], plan.choices)
-    answers = {
-        name: list(explain_questions(map(Asked.at_once, questions), method)) for name, method in plan.methods.items()
-    }
-    for i, (text, question) in enumerate(zip(texts, questions, strict=True)):
-        each = {name: explanations[i] for name, explanations in answers.items()}
-        if plan.against in each:
-            each[REVERSED] = upside_down(each[plan.against])
-        for name, explanation in each.items():
-            values = _judged(question, explanation, text.rationale, plan.metrics)
-            yield _about(text, question) | _scored(name, explanation) | values
+def _alone(asked: Asked, method: Method) -> Explanation | Refusal:
+    try:
+        return next(explain_questions([asked], method))
+    except REFUSALS as error:
+        return error
+
+
+def measured(questions: Sequence[Question], texts: Sequence[Text], name: str, plan: Plan) -> Iterator[Row]:
+    """Yield a row a text for one method; and one for its reversed scores, if they are to stand in every table."""
+    for question, text, explanation in zip(questions, texts, explained(questions, plan.methods[name]), strict=True):
+        yield _row(question, text, name, explanation, plan.metrics)
+        if name == plan.against:
+            turned = upside_down(explanation) if isinstance(explanation, Explanation) else explanation
+            yield _row(question, text, REVERSED, turned, plan.metrics)
 
 
 def upside_down(explanation: Explanation) -> Explanation:
@@ -109,36 +116,44 @@ def upside_down(explanation: Explanation) -> Explanation:
     return replace(explanation, scores=scores, method=f"{REVERSED} {explanation.method}", std_error=None)
 
 
+def _row(
+    question: Question, text: Text, name: str, explanation: Explanation | Refusal, metrics: Mapping[str, Metric]
+) -> Row:
+    row = _about(text, question) | {"method": name, "units": list(question.units.strings)}
+    if not isinstance(explanation, Explanation):
+        nothing = {"scores": None, "signed": None, "n_forward": 0, "seconds": 0.0, "error": str(explanation)}
+        return row | nothing | {"notes": []} | dict.fromkeys(metrics, math.nan)
+    row |= {"scores": explanation.scores.tolist(), "signed": explanation.signed, "error": None}
+    row |= {"n_forward": explanation.n_forward, "seconds": explanation.seconds}
+    return row | _judged(question, explanation, text.rationale, metrics)
+
+
 def _about(text: Text, question: Question) -> Row:
     labels, best = question.classifier.labels, int(np.argmax(question.logits))
     predicted, probability = labels[best], question.output_of("probability", best)
     return {
+        "index": text.index,
         "place": text.place,
         "text_hash": hashlib.sha256(text.text.encode()).hexdigest()[:16],
         "label": text.label,
         "predicted": predicted,
         "probability": float(probability(question.logits[None])[0]),
-        "correct": None if text.label is None else text.label == predicted,
+        "correct": None if text.label not in labels else text.label == predicted,
         "n_units": len(question.units),
-    }
-
-
-def _scored(name: str, explanation: Explanation) -> Row:
-    return {
-        "method": name,
-        "units": list(explanation.units),
-        "scores": explanation.scores.tolist(),
-        "n_forward": explanation.n_forward,
-        "seconds": explanation.seconds,
+        "cut": bool(question.encoded.cut),
     }
 
 
 def _judged(
     question: Question, explanation: Explanation, rationale: Rationale | None, metrics: Mapping[str, Metric]
-) -> dict[str, float]:
-    """Return what each metric says; not-a-number where it says nothing."""
-    values = dict.fromkeys(metrics, math.nan)
+) -> Row:
+    """Return what each metric says, not-a-number where it says nothing; and why not, in notes."""
+    values, notes = Row(dict.fromkeys(metrics, math.nan)), list[str]()
     for name, metric in metrics.items():
-        with suppress(InputError):
+        try:
             values[name] = float(judge(metric, question, explanation, rationale))
-    return values
+            if isinstance(metric, (Deletion, Insertion)):
+                values[name + CURVE] = metric.curve(question, explanation).tolist()
+        except REFUSALS as error:
+            notes.append(f"{name}: {error}")
+    return values | {"notes": notes}

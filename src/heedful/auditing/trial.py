@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
-import numpy as np
-
-from heedful.auditing.effects import effects
-from heedful.auditing.figures import TextFigures, text_figures
+from heedful.auditing.effects import Effects, effects
+from heedful.auditing.figures import NOTHING, text_figures
+from heedful.auditing.rows import REFUSALS, Row, Text, explained
 from heedful.classifier import Classifier
-from heedful.question import Choices
+from heedful.explanation import Explanation
+from heedful.methods.attention import AttentionMean
+from heedful.question import Choices, Question
 
 
-def tried(
-    classifier: Classifier, texts: Sequence[str], attention: Sequence[np.ndarray], choices: Choices
-) -> Iterator[TextFigures]:
-    """Yield the figures of every text that the verdict is made of.
+def tried(classifier: Classifier, texts: Sequence[Text], questions: Sequence[Question], choices: Choices) -> list[Row]:
+    """Return a row a text: the figures that the verdict is made of, attention, and the effects of the units.
 
     The effects are those on the difference to the best other class, which decides the prediction.
 
     Args:
         classifier: the classifier.
         texts: the texts.
-        attention: of each, on its units.
+        questions: about each.
         choices: the units, and a seed; of the predicted class, whatever else is explained.
     """
     decides = replace(choices, target="predicted", output="logit_difference" if len(classifier.labels) > 1 else "logit")
-    for weights, effect in zip(attention, effects(classifier, texts, decides), strict=True):
-        yield text_figures(weights, effect.scores, error=effect.error, output=effect.output, halves=effect.halves)
+    attentions = explained(questions, AttentionMean())
+    all_effects = _effects(classifier, [text.text for text in texts], decides)
+    return [
+        {"index": text.index, "place": text.place, "units": list(question.units.strings)} | _tried(attention, effect)
+        for text, question, attention, effect in zip(texts, questions, attentions, all_effects, strict=True)
+    ]
+
+
+def _tried(attention: Explanation | Exception, effect: Effects | Exception) -> Row:
+    if isinstance(attention, Exception) or isinstance(effect, Exception):
+        error = attention if isinstance(attention, Exception) else effect
+        return {"attention": None, "effects": None, "n_forward": 0, "error": str(error)} | asdict(NOTHING)
+    figures = text_figures(
+        attention.scores, effect.scores, error=effect.error, output=effect.output, halves=effect.halves
+    )
+    row = {"attention": attention.scores.tolist(), "effects": effect.scores.tolist()}
+    return row | {"n_forward": attention.n_forward + effect.n_forward, "error": None} | asdict(figures)
+
+
+def _effects(classifier: Classifier, texts: Sequence[str], choices: Choices) -> list[Effects | Exception]:
+    try:
+        return [*effects(classifier, texts, choices)]
+    except REFUSALS as error:
+        if len(texts) == 1:
+            return [error]
+    return [_effects(classifier, [text], choices)[0] for text in texts]

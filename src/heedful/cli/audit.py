@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,13 +26,13 @@ from heedful.cli.options import (
 from heedful.cli.printing import print_json
 from heedful.cli.reading import load_classifier
 from heedful.errors import DataError, SettingError
-from heedful.support.progress import waiting
+from heedful.support.progress import say, waiting
 from heedful.support.settings import check_seed
 from heedful.support.visible import visible
 from heedful.support.writable import check_folder
 
 if TYPE_CHECKING:
-    from heedful.data import Dataset, TextRow
+    from heedful.data import TextRow, Usable
 
 
 def audit(  # noqa: PLR0913, PLR0917 - one option a choice
@@ -45,12 +46,23 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
         typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; an interrupted audit goes on."),
     ] = None,
     methods: Annotated[
-        list[str] | None, typer.Option("--method", "-m", help="A method; may be given again. Default: ten of them.")
+        list[str] | None,
+        typer.Option("--methods", "--method", "-m", help="Methods, with commas between, or given again. Default: ten."),
     ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metric", help="A metric; may be given again. Default: eight of them.")
+        list[str] | None, typer.Option("--metrics", "--metric", help="Metrics, likewise. Default: eight.")
+    ] = None,
+    checks: Annotated[
+        list[str] | None,
+        typer.Option("--checks", "--check", help="attention, sanity, shortcuts, or none. Default: all three."),
+    ] = None,
+    train: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Labelled texts to train a control on, for some checks.")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many texts, drawn by the seed.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Time for measuring, such as 90s, 10m or 1.5h: spent where intervals are widest.")
+    ] = None,
     unit: Unit = "word_type",
     masking: Masking = "auto",
     seed: Seed = 0,
@@ -70,15 +82,21 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     check_seed(seed)
     with waiting("loading"):
         from heedful.auditing import audit as auditing  # late: torch comes here, which takes seconds
+    chosen: dict[str, Any] = {"text": column(text_column), "label": column(label_column), "encoding": encoding}
     with waiting(f"reading {data}"):
-        texts = _read(data, text=column(text_column), label=column(label_column), encoding=encoding)
+        texts = _read(data, **chosen)
+    with nullcontext() if train is None else waiting(f"reading {train}"):
+        labelled = None if train is None else heedful.data.read_splits(train, **chosen).train
     classifier = load_classifier(model, device)
     result = auditing.audit(
         classifier,
         texts,
-        methods or auditing.METHODS,
-        metrics or auditing.METRICS,
+        _listed(methods) or auditing.METHODS,
+        _listed(metrics) or auditing.METRICS,
+        checks=auditing.CHECKS if checks is None else [name for name in _listed(checks) if name != "none"],
+        train=labelled,
         limit=limit,
+        budget=budget,
         unit=unit,
         masking=masking,
         seed=seed,
@@ -89,9 +107,32 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
         print_json(result.to_json())
         return
     typer.echo(visible(f"{result.verdict['level']}"))
-    for sentence in result.verdict["sentences"]:
+    for sentence in (*result.verdict["sentences"], *result.content["choice_sentences"]):
         typer.echo(visible(sentence))
+    for check in result.content["checks"].values():
+        for flag in check["flags"]:
+            typer.echo(visible(f"{check['title']}: {flag}"))
+    for reason, places in result.content["problems"].items():
+        first = f"{places[0]}{', ...' * (len(places) > 1)}"
+        typer.echo(visible(f"{len(places):,} with a problem: {reason} ({first})"), err=True)
     typer.echo(f"report: {(Path(folder) / 'report.html').resolve()}", err=True)
+
+
+def _listed(given: list[str] | None) -> list[str]:
+    """Names with commas between; a comma within the settings of one, as in lime:a=1,b=2, belongs to it.
+
+    Example:
+        >>> _listed(["lime:n_samples=10,width=5,occlusion", "random"])
+        ['lime:n_samples=10,width=5', 'occlusion', 'random']
+    """
+    names: list[str] = []
+    for piece in (piece.strip() for one in given or () for piece in one.split(",")):
+        setting = "=" in piece and ":" not in piece
+        if setting and names:
+            names[-1] += f",{piece}"
+        elif piece:
+            names.append(piece)
+    return names
 
 
 def _compare(word: str, first: str, second: str, *, as_json: bool) -> None:
@@ -112,17 +153,20 @@ def _compare(word: str, first: str, second: str, *, as_json: bool) -> None:
         typer.echo(visible(f"{row['metric']}  {row['method']}  {row['first']:.3f} to {row['second']:.3f}  {change}"))
 
 
-def _read(data: str, **chosen: Any) -> Dataset | tuple[TextRow, ...]:
+def _read(data: str, **chosen: Any) -> Usable | tuple[TextRow, ...]:
     """The test part of a labelled data set, else its validation part, else all; or texts without labels."""
     try:
-        splits = heedful.data.read_splits(data, **chosen)
+        return heedful.data.read_usable(data, **chosen)
     except DataError as error:
-        chosen.pop("label")
+        labelled = chosen.pop("label") is not None
         try:
-            return heedful.data.read_texts(data, **chosen)
+            rows = heedful.data.read_texts(data, **chosen)
         except DataError:
             raise error from None
-    return splits.test or splits.validation or splits.train
+        if labelled:
+            raise
+        say(f"without labels: {error}")
+        return rows
 
 
 COMMAND = command(audit)

@@ -13,6 +13,19 @@ classes 0 and 1, named "1" and "2".
 
 from heedful.data.checks import TextRow
 from heedful.data.dataset import Dataset, Rationale, Splits
-from heedful.data.reading import is_table, read, read_splits, read_texts, text_of
+from heedful.data.reading import is_table, read, read_splits, read_texts, read_usable, text_of
+from heedful.data.usable import Usable
 
-__all__ = ["Dataset", "Rationale", "Splits", "TextRow", "is_table", "read", "read_splits", "read_texts", "text_of"]
+__all__ = [
+    "Dataset",
+    "Rationale",
+    "Splits",
+    "TextRow",
+    "Usable",
+    "is_table",
+    "read",
+    "read_splits",
+    "read_texts",
+    "read_usable",
+    "text_of",
+]

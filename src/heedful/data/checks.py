@@ -77,6 +77,31 @@ def text_rows(columns: Columns) -> tuple[TextRow, ...]:
     )
 
 
+def text_problems(columns: Columns) -> dict[int, str]:
+    """Return what is wrong with the texts of rows, by row."""
+    return {i: problem for i, problem in enumerate(_problems(columns)[1]) if problem is not None}
+
+
+def label_problems(columns: Columns) -> dict[int, str]:
+    """Return the rows whose label is missing, with the words for it."""
+    what = f"the label ({columns.names['label']!r}) is missing"
+    return {i: what for i, value in enumerate(columns.values["label"]) if _is_missing(value)}
+
+
+def rationale_problems(columns: Columns) -> dict[int, str]:
+    """Return what is wrong with the rationales of rows, by row."""
+    if not columns.values.keys() >= set(LISTS):
+        return {}
+    problems: dict[int, str] = {}
+    for i, row in enumerate(zip(columns.values["text"], *(columns.values[name] for name in LISTS), strict=True)):
+        if row[1] is not None and row[2] is not None:
+            try:
+                _rationale(*row)
+            except (TypeError, ValueError) as error:
+                problems[i] = f"the rationale does not fit the text ({error})"
+    return problems
+
+
 def _problems(columns: Columns) -> tuple[Sequence[Any], list[str | None]]:
     values, name = columns.values["text"], columns.names.get("text", "text")
 
@@ -99,6 +124,10 @@ def _texts(columns: Columns) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _is_missing(value: Any) -> bool:
+    return value is None or str(value).strip().lower() in {"", "nan"}
+
+
 def _refuse_halves(columns: Columns, values: Sequence[Any], what: str) -> None:
     halves = [i for i, v in enumerate(values) if isinstance(v, str) and not v.isascii() and _SURROGATE.search(v)]
     if halves:
@@ -109,9 +138,8 @@ def _keys(columns: Columns, train: Classes | None) -> list[Any]:
     """The labels of all rows as whole numbers, or as names."""
     label = columns.names["label"]
     values = [v.strip() if isinstance(v, str) else v for v in columns.values["label"]]
-    missing = [i for i, v in enumerate(values) if v is None or str(v).lower() in {"", "nan"}]
-    if missing:
-        raise columns.error(missing, f"the label ({label!r}) is missing")
+    if missing := label_problems(columns):
+        raise columns.error([*missing], next(iter(missing.values())))
     _refuse_halves(columns, values, f"the label ({label!r})")
     if all(isinstance(v, bool) for v in values):
         return [str(v).lower() for v in values]
@@ -175,13 +203,12 @@ def _as_in_train(columns: Columns, name_of: Mapping[Any, str], train: Classes) -
 def _rationales(columns: Columns, texts: tuple[str, ...]) -> tuple[Rationale | None, ...] | None:
     if not columns.values.keys() >= set(LISTS):
         return None
-    rationales: list[Rationale | None] = []
-    for i, (text, tokens, weights) in enumerate(zip(texts, *(columns.values[name] for name in LISTS), strict=True)):
-        try:
-            rationales.append(None if tokens is None or weights is None else _rationale(text, tokens, weights))
-        except (TypeError, ValueError) as error:
-            raise columns.error([i], f"the rationale does not fit the text ({error})") from None
-    return None if all(rationale is None for rationale in rationales) else tuple(rationales)
+    if problems := rationale_problems(columns):
+        raise columns.error([*problems], next(iter(problems.values())))
+    lists = zip(texts, *(columns.values[name] for name in LISTS), strict=True)
+    rationales = tuple(None if tokens is None or weights is None else _rationale(text, tokens, weights)
+                       for text, tokens, weights in lists)  # fmt: skip
+    return None if all(rationale is None for rationale in rationales) else rationales
 
 
 def _rationale(text: str, tokens: Any, weights: Any) -> Rationale:

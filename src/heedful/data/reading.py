@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from heedful.data.checks import TextRow, checked, text_rows
-from heedful.data.columns import Column, Query
+from heedful.data.columns import Column, Columns, Query
 from heedful.data.dataset import Dataset, Splits
 from heedful.data.encodings import decode, unpacked, without_line_end
 from heedful.data.folders import columns_of, find_parts
 from heedful.data.formats import table_suffix
 from heedful.data.hub import from_hub, is_hub_id
+from heedful.data.usable import Usable, usable_rows
 from heedful.errors import DataError
 
 
@@ -89,6 +90,40 @@ def read_splits(
         (('neg', 'pos'), [1], None)
     """
     query = Query(text, label, limit, encoding)
+    parts = _parts(path, query)
+    train, classes = checked(parts.pop("train"), query)
+    others = {split: checked(columns, query, classes)[0] for split, columns in parts.items()}
+    return Splits(train, others.get("validation"), others.get("test"))
+
+
+def read_usable(path: str | Path, *, text: Column = None, label: Column = None, encoding: str | None = None) -> Usable:
+    r"""Read the test part of a data set, else its validation part, else all of it: whatever rows can be used.
+
+    Rows without a usable text or without a label are left out, and rationales that do not fit their text; the result
+    says what is wrong, and where. Arguments as for `read_splits`.
+
+    Raises:
+        DataError: as for `read_splits`, or no row can be used.
+        MissingExtraError, SettingError: as for `read_splits`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "reviews.csv")
+        ...     _ = path.write_text("text,label\nA gem.,pos\nA bore.,neg\n,pos\nA treat.,\n")
+        ...     result = read_usable(path)
+        >>> result.dataset.texts, list(result.problems.values())
+        (('A gem.', 'A bore.'), [['line 4'], ['line 5']])
+    """
+    query = Query(text, label, None, encoding)
+    parts = _parts(path, query)
+    chosen = next(split for split in ("test", "validation", "train") if split in parts)
+    result, classes = usable_rows(parts["train"], query)
+    return result if chosen == "train" else usable_rows(parts[chosen], query, classes)[0]
+
+
+def _parts(path: str | Path, query: Query) -> dict[str, Columns]:
+    """The unchecked columns of every part; raises DataError if none is called train."""
     with _os_errors(path):
         if is_hub_id(path):
             parts = from_hub(str(path), query)
@@ -96,9 +131,7 @@ def read_splits(
             parts = {split: columns_of(place, query) for split, place in find_parts(Path(path)).items()}
     if "train" not in parts:
         raise DataError(f"{path}: there is no train part" + (f", only {' and '.join(parts)}" if parts else ""))
-    train, classes = checked(parts.pop("train"), query)
-    others = {split: checked(columns, query, classes)[0] for split, columns in parts.items()}
-    return Splits(train, others.get("validation"), others.get("test"))
+    return parts
 
 
 def read_texts(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Ge
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
+from heedful.explanation import Explanation
 from heedful.metrics import cards
-from heedful.metrics.removal import ByRemoval, first, values
+from heedful.metrics.removal import ByRemoval, check_fit, first, importance, ranked, values
 from heedful.question import Question
+
+SHARES = np.linspace(0, 1, 11)  # of the units: where a curve is told
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,29 @@ class _Area(ByRemoval):
 
     keep: ClassVar[bool]
 
+    def curve(self, question: Question, explanation: Explanation) -> Float64[np.ndarray, 11]:
+        """Return the output at shares 0, 0.1, ..., 1 of the units, between steps along a straight line.
+
+        Raises:
+            InputError, SettingError: as for `measure`.
+        """
+        check_fit(question, explanation)
+        if np.isnan(explanation.scores).any():
+            return np.full(len(SHARES), math.nan)
+        return np.interp(SHARES, *self._steps(question, ranked(importance(explanation, self.order))))
+
     def _measure(self, question: Question, order: Int64[np.ndarray, " units"]) -> float:
+        shares, heights = self._steps(question, order)
+        return float(np.trapezoid(heights, shares))
+
+    def _steps(
+        self, question: Question, order: Int64[np.ndarray, " units"]
+    ) -> tuple[Float64[np.ndarray, " steps"], Float64[np.ndarray, " steps"]]:
+        """Shares of the units that are removed or put back, and the output at each."""
         d = len(order)
         counts = np.unique(np.round(np.linspace(0, d, min(d, self.steps) + 1)).astype(np.int64))
         top = first(order, counts.tolist())
-        heights = values(question, top if self.keep else ~top, self.output)
-        return float(np.trapezoid(heights, counts / d))
+        return counts / d, values(question, top if self.keep else ~top, self.output)
 
 
 @dataclass(frozen=True)

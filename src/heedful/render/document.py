@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,13 @@ def to_html(markdown: str, folder: Path, pieces: Mapping[str, str]) -> str:
         shown = pieces[path.stem] if path.stem in pieces else inline(folder / path, caption)
         return f"<figure>{shown}<figcaption>{escapeHtml(caption)}</figcaption></figure>"
 
+    def heading(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
+        """A heading that links within the page lead to."""
+        tokens[index].attrSet("id", anchor(tokens[index + 1].content))
+        return str(self.renderToken(tokens, index, options, env))
+
     renderer.add_render_rule("image", image)
+    renderer.add_render_rule("heading_open", heading)
     html: str = renderer.render(markdown)
     # a figure is a paragraph of its own
     return re.sub(r"<p>(<figure>.*?</figure>)</p>", r"\1", html, flags=re.DOTALL)
@@ -94,6 +100,7 @@ def environment(package: str, *, autoescape: bool = False) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"num": number, "pct": percent, "sci": power, "count": count, "text": text, "yes": yes}
+    environment.filters |= {"anchor": anchor, "table": table}
     environment.filters |= {"num_ci": number_interval, "pct_ci": percent_interval, "sci_ci": power_interval}
     return environment
 
@@ -186,6 +193,41 @@ def count(value: int) -> str:
 def yes(value: bool) -> str:
     """Yes or no."""
     return "yes" if value else "no"
+
+
+def anchor(heading: str) -> str:
+    """Return what a link within a page calls a heading: as GitHub does.
+
+    Example:
+        >>> anchor("Methods by *metrics*"), anchor("top-k:k=3")
+        ('methods-by-metrics', 'top-kk3')
+    """
+    return re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", heading.strip().lower()))
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    r"""Return a Markdown table of rows with the same keys; NAME_low and NAME_high stand behind NAME.
+
+    Example:
+        >>> table([{"word": "a", "tau": 0.5, "tau_low": 0.4, "tau_high": 0.6}]).splitlines()
+        ['| word | tau |', '| --- | --- |', '| a | 0.500 [0.400,\xa00.600] |']
+    """
+    ends = {f"{name}{end}" for name in rows[0] for end in ("_low", "_high")}
+    names = [name for name in rows[0] if name not in ends]
+
+    def cell(row: Mapping[str, Any], name: str) -> str:
+        value = row[name]
+        if isinstance(value, bool):
+            return yes(value)
+        if isinstance(value, int):
+            return count(value)
+        if value is None or isinstance(value, float):
+            return number_interval(row, name, 3) if f"{name}_low" in row and value is not None else number(value, 3)
+        return text(str(value))
+
+    lines = [[text(name.replace("_", " ")) for name in names], ["---"] * len(names)]
+    lines += [[cell(row, name) for name in names] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def text(value: str) -> str:

@@ -75,8 +75,8 @@ class Study(Generic[S]):
             DataError: the data set is missing or cannot be used.
             MissingExtraError: matplotlib or markdown-it-py is not installed.
         """
+        from heedful.render.style import save  # late: it brings matplotlib, an extra
         from heedful.studies.report import write  # late: asks for the extra's libraries before anything takes time
-        from heedful.studies.style import save  # late: it brings matplotlib, an extra
 
         out = check_folder(out)
         settings = self.quick if quick else self.full

@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -65,6 +65,48 @@ def track(items: Iterable[Item], what: str, *, shown: bool, total: int | None = 
                 _shown.counter = before
             yield item
             bar.advance(task)
+
+
+def say(line: str) -> None:
+    """Write a line on stderr."""
+    sys.stderr.write(f"{visible(line)}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def meter(what: str, total: float | int, *, shown: bool) -> Iterator[Callable[[float], None]]:
+    """Show a bar of work whose parts differ in size, with the time that is left, if stderr is a terminal.
+
+    Args:
+        what: what the bar says.
+        total: all the work, in whatever unit.
+        shown: whether there is to be one.
+
+    Yields:
+        A function to call with the work that has been done since.
+
+    Example:
+        >>> with meter("auditing", 10.0, shown=False) as advance:
+        ...     advance(2.5)
+    """
+    if not shown or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left:", markup=False),
+        progress.TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with progress.Progress(*columns, console=console, transient=True, speed_estimate_period=120) as bar:
+        task = bar.add_task(visible(what), total=total)
+        yield lambda work: bar.advance(task, work)
 
 
 def ran(n: int) -> None:

@@ -30,7 +30,7 @@ def test_what_every_stage_depends_on(name: str) -> None:
     assert {"studies/run.py", "runs/tables.py", "data/dataset.py", "classifier/classifier.py"} <= found
     apart = {
         "studies/report.py",
-        "studies/style.py",
+        "render/style.py",
         f"{STUDY}/figures.py",
         f"{STUDY}/sections.py",
         f"{STUDY}/stages.py",

@@ -10,11 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from heedful.runs.tables import Tables
-from heedful.studies.attention_meets_post_hoc.choices import EXACT, SAMPLED
-from heedful.studies.attention_meets_post_hoc.paper_figures import MASKED, figure_1, figure_3, figure_4, figure_5
-from heedful.studies.attention_meets_post_hoc.variants import SAME
-from heedful.studies.style import (
+from heedful.render.style import (
     AGAINST,
     AGREE,
     CYCLE,
@@ -29,6 +25,10 @@ from heedful.studies.style import (
     subplots,
     whiskers,
 )
+from heedful.runs.tables import Tables
+from heedful.studies.attention_meets_post_hoc.choices import EXACT, SAMPLED
+from heedful.studies.attention_meets_post_hoc.paper_figures import MASKED, figure_1, figure_3, figure_4, figure_5
+from heedful.studies.attention_meets_post_hoc.variants import SAME
 
 PARTS = {
     "n_units": "words in the review",

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from heedful.render.colour import SIGNED as SIGNED_KINDS
 from heedful.render.colour import UNSIGNED as UNSIGNED_KINDS
 from heedful.render.colour import full_scale, shade
+from heedful.render.style import AGAINST, DIM, FOR, INK, SIGNED, UNSIGNED, bare, subplots
 from heedful.runs.tables import Tables
 from heedful.studies.attention_meets_post_hoc.sentence import AUTOGRAD, CLOSED, WITH_QUERY
-from heedful.studies.style import AGAINST, DIM, FOR, INK, SIGNED, UNSIGNED, bare, subplots
 
 MASKED = {"delete": "words deleted, as the code does", "unk": "words unknown, as in the theorem"}
 

@@ -1,4 +1,4 @@
-"""How every study's figures look, and how they are saved: as SVG and as PNG, the same bits every time."""
+"""How figures of reports look, and how they are saved: as SVG and as PNG, the same bits every time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ try:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 except ImportError:
-    raise MissingExtraError("matplotlib", "study", "drawing a study's figures") from None
+    raise MissingExtraError("matplotlib", "study", "drawing figures") from None
 
 FORMATS = ("svg", "png")
 
