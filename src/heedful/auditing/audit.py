@@ -57,6 +57,7 @@ def audit(  # noqa: PLR0913 - the front door names every choice
     train: Dataset | None = None,
     limit: int | None = None,
     budget: str | float | None = None,
+    reference: str | Method = "permutation-shap:n_permutations=10",
     unit: str = "word_type",
     masking: str = "auto",
     seed: int = 0,
@@ -75,6 +76,8 @@ def audit(  # noqa: PLR0913 - the front door names every choice
         train: labelled texts for checks that train a model like this one; without them these are left out.
         limit: at most so many texts, drawn by the seed.
         budget: time for measuring, such as "10m" or a number of seconds: it is spent where intervals are widest.
+        reference: the method that samples the effects which attention is held against, twice; not used where exact
+            Shapley values are to be had.
         unit: what gets a score.
         masking: how units are removed.
         seed: of everything random.
@@ -95,7 +98,13 @@ def audit(  # noqa: PLR0913 - the front door names every choice
     """
     choices = Choices(unit=unit, masking=masking, seed=seed)
     seconds = None if budget is None else seconds_of("budget", budget)
-    plan = Plan(_named(methods, method_registry.get), _named(metrics, metric_registry.get), _REVERSED, choices)
+    plan = Plan(
+        _named(methods, method_registry.get),
+        _named(metrics, metric_registry.get),
+        _REVERSED,
+        choices,
+        method_registry.get(reference),
+    )
     wanted = [choose(name, CHECKS, "check") for name in checks]
     texts, problems = _texts(data, limit, seed)
     classifier = clf if isinstance(clf, Classifier) else load(clf)
@@ -179,6 +188,7 @@ def _facts(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> dict[st
         "methods": {name: _settings(method) for name, method in plan.methods.items()},
         "metrics": {name: _settings(metric) for name, metric in plan.metrics.items()},
         "reversed": plan.against,
+        "reference": {plan.sampler.card.name: _settings(plan.sampler)},
         "output": plan.choices.output,
         "unit": plan.choices.unit,
         "masking": classifier.masking(plan.choices.masking),

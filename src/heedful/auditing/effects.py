@@ -11,8 +11,11 @@ from jaxtyping import Float64
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
 from heedful.games.exact import batch, shapley
+from heedful.methods.base import Method
 from heedful.methods.shap import PermutationShap
 from heedful.question import Choices, ask_all
+
+SAMPLER = PermutationShap(n_permutations=10)  # for each half
 
 Scores = Float64[np.ndarray, " units"]
 
@@ -36,7 +39,9 @@ class Effects:
     n_forward: int = 0
 
 
-def effects(classifier: Classifier, texts: Sequence[str], choices: Choices) -> Iterator[Effects]:
+def effects(
+    classifier: Classifier, texts: Sequence[str], choices: Choices, sampler: Method = SAMPLER
+) -> Iterator[Effects]:
     """Yield the effects of every text's units: Shapley values of what the choices explain.
 
     Exact ones where the texts are ratio games, as those of the paper's classifier are; else the mean of two samples.
@@ -45,6 +50,7 @@ def effects(classifier: Classifier, texts: Sequence[str], choices: Choices) -> I
         classifier: the classifier.
         texts: texts that can be explained.
         choices: with a seed, from which those of the two halves are drawn.
+        sampler: the method that samples them, once for each half.
 
     Raises:
         PrecisionError: exact values cannot be certified.
@@ -53,18 +59,18 @@ def effects(classifier: Classifier, texts: Sequence[str], choices: Choices) -> I
     try:
         games = [question.ratio_game() for question in questions]
     except SettingError:
-        yield from _sampled(classifier, texts, choices)
+        yield from _sampled(classifier, texts, choices, sampler)
         return
     for question, result in zip(questions, batch(shapley, games), strict=True):
         yield Effects(result.values, result.error_bound, question.prediction, None)
 
 
-def _sampled(classifier: Classifier, texts: Sequence[str], choices: Choices) -> Iterator[Effects]:
-    method, halves = PermutationShap(), []
+def _sampled(classifier: Classifier, texts: Sequence[str], choices: Choices, sampler: Method) -> Iterator[Effects]:
+    halves = []
     for half in range(2):
         seed = int(np.random.SeedSequence((choices.seed, half)).generate_state(1)[0])
         questions = ask_all(classifier, texts, replace(choices, seed=seed))
-        halves.append(list(method.answers(questions)))
+        halves.append(list(sampler.answers(questions)))
     for question, one, other in zip(questions, *halves, strict=True):
         scores = (one.scores + other.scores) / 2
         yield Effects(scores, 0.0, question.prediction, (one.scores, other.scores), one.n_forward + other.n_forward)

@@ -83,5 +83,5 @@ def _twice(classifier: Classifier, text: Text, name: str, plan: Plan) -> tuple[f
         if name in plan.methods:
             rows = [*measured(questions, [text], name, plan)]
         else:
-            rows = tried(classifier, [text], questions, plan.choices)
+            rows = tried(classifier, [text], questions, plan)
     return float(rows[0]["n_forward"]), time.perf_counter() - started

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from heedful.auditing.effects import SAMPLER
 from heedful.classifier import Classifier
 from heedful.data import Rationale
 from heedful.errors import InputError, PrecisionError
@@ -37,12 +38,14 @@ class Plan:
         metrics: by the names they have in tables.
         against: name of the method whose reversed scores stand in every table.
         choices: what is explained, and over which units.
+        sampler: what samples the effects that attention is held against, where exact ones are not to be had.
     """
 
     methods: Mapping[str, Method]
     metrics: Mapping[str, Metric]
     against: str
     choices: Choices
+    sampler: Method = SAMPLER
 
 
 @dataclass(frozen=True)

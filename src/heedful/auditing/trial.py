@@ -7,14 +7,15 @@ from dataclasses import asdict, replace
 
 from heedful.auditing.effects import Effects, effects
 from heedful.auditing.figures import NOTHING, text_figures
-from heedful.auditing.rows import REFUSALS, Row, Text, explained
+from heedful.auditing.rows import REFUSALS, Plan, Row, Text, explained
 from heedful.classifier import Classifier
 from heedful.explanation import Explanation
 from heedful.methods.attention import AttentionMean
+from heedful.methods.base import Method
 from heedful.question import Choices, Question
 
 
-def tried(classifier: Classifier, texts: Sequence[Text], questions: Sequence[Question], choices: Choices) -> list[Row]:
+def tried(classifier: Classifier, texts: Sequence[Text], questions: Sequence[Question], plan: Plan) -> list[Row]:
     """Return a row a text: the figures that the verdict is made of, attention, and the effects of the units.
 
     The effects are those on the difference to the best other class, which decides the prediction.
@@ -23,11 +24,13 @@ def tried(classifier: Classifier, texts: Sequence[Text], questions: Sequence[Que
         classifier: the classifier.
         texts: the texts.
         questions: about each.
-        choices: the units, and a seed; of the predicted class, whatever else is explained.
+        plan: what samples the effects, and the choices: the units, and a seed.
     """
-    decides = replace(choices, target="predicted", output="logit_difference" if len(classifier.labels) > 1 else "logit")
+    decides = replace(
+        plan.choices, target="predicted", output="logit_difference" if len(classifier.labels) > 1 else "logit"
+    )
     attentions = explained(questions, AttentionMean())
-    all_effects = _effects(classifier, [text.text for text in texts], decides)
+    all_effects = _effects(classifier, [text.text for text in texts], decides, plan.sampler)
     return [
         {"index": text.index, "place": text.place, "units": list(question.units.strings)} | _tried(attention, effect)
         for text, question, attention, effect in zip(texts, questions, attentions, all_effects, strict=True)
@@ -45,10 +48,12 @@ def _tried(attention: Explanation | Exception, effect: Effects | Exception) -> R
     return row | {"n_forward": attention.n_forward + effect.n_forward, "error": None} | asdict(figures)
 
 
-def _effects(classifier: Classifier, texts: Sequence[str], choices: Choices) -> list[Effects | Exception]:
+def _effects(
+    classifier: Classifier, texts: Sequence[str], choices: Choices, sampler: Method
+) -> list[Effects | Exception]:
     try:
-        return [*effects(classifier, texts, choices)]
+        return [*effects(classifier, texts, choices, sampler)]
     except REFUSALS as error:
         if len(texts) == 1:
             return [error]
-    return [_effects(classifier, [text], choices)[0] for text in texts]
+    return [_effects(classifier, [text], choices, sampler)[0] for text in texts]

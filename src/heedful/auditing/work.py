@@ -142,7 +142,7 @@ class Work:
         started = self.clock()
         texts, questions = self._chunk(piece.chunk), self._questions(piece.chunk)
         if piece.name == TRIAL:
-            rows = tried(self.classifier, texts, questions, self.plan.choices)
+            rows = tried(self.classifier, texts, questions, self.plan)
         else:
             rows = [*measured(questions, texts, piece.name, self.plan)]
         kept = {"seconds": self.clock() - started, "rows": rows}

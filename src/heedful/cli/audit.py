@@ -63,6 +63,9 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     budget: Annotated[
         str | None, typer.Option(help="Time for measuring, such as 90s, 10m or 1.5h: spent where intervals are widest.")
     ] = None,
+    reference: Annotated[
+        str, typer.Option(help="Method that samples the words' effects where they cannot be computed exactly.")
+    ] = "permutation-shap:n_permutations=10",
     unit: Unit = "word_type",
     masking: Masking = "auto",
     seed: Seed = 0,
@@ -97,6 +100,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
         train=labelled,
         limit=limit,
         budget=budget,
+        reference=reference,
         unit=unit,
         masking=masking,
         seed=seed,
