@@ -108,7 +108,7 @@ class Work:
             if not fitting:
                 return
             widths = self.widths()
-            chosen = max(fitting, key=lambda piece: widths.get(piece.name, math.inf))
+            chosen = max(fitting, key=lambda piece: widths.get(piece.name, 0.0))
             left.remove(chosen)
             yield chosen
 
@@ -175,8 +175,8 @@ def _relative_widths(rows: Mapping[str, Sequence[Row]], figures: Sequence[str]) 
         spread = _spread(np.concatenate([*by_name.values()]))
         for name, one in by_name.items():
             n = int(np.isfinite(one).sum())
-            if n > 1 and spread > 0:
-                widths[name].append(_spread(one) / math.sqrt(n) / spread)
+            if n > 1:
+                widths[name].append(_spread(one) / math.sqrt(n) / spread if spread > 0 else 0.0)
     return {name: float(np.mean(some)) for name, some in widths.items() if some}
 
 
