@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias, cast, overload
 
@@ -30,10 +30,13 @@ def load(
     source: str | Path | Pipeline | PreTrainedModel | Probabilities,
     tokenizer: PreTrainedTokenizerBase | None = None,
     *,
-    labels: Sequence[str] | None = None,
+    template: str | None = None,
+    labels: Sequence[str] | Mapping[str, str] | None = None,
     device: str | None = None,
 ) -> Classifier:
-    """Load a classifier from a hub id, a folder, "demo", a pipeline, a model and tokenizer, or a function of texts.
+    r"""Load a classifier from a hub id, a folder, "demo", a pipeline, a model and tokenizer, or a function of texts.
+
+    With a template and a word for each class, a causal language model is a classifier too.
 
     A model or pipeline is used as it is: never moved, retyped or switched for good. Weights are loaded from safetensors
     only, and no code that comes with a model runs.
@@ -42,9 +45,14 @@ def load(
         source: where the model comes from; "demo" builds the small built-in model once and caches it. Of a
             text-classification pipeline, the settings are taken over that change what it reads and gives.
         tokenizer: needed with a model object, and only then.
-        labels: class names of a function that takes a list of texts and gives probabilities (texts, classes), as lime
-            and scikit-learn have it. Methods that need outputs only work on it; their logit is a log probability, at
-            least that of 1e-9; words are removed by deletion.
+        template: what a causal language model reads, with "{text}" where the text goes, as in
+            "Review: {text}\nSentiment:". The words of the template are never removed and get no scores; a text that is
+            too long is cut, not the template. Chat templates are not applied: write their marks into the template.
+        labels: with a template, a word for each class, as in {"positive": " good", "negative": " bad"}: the logit of a
+            class is that of its word coming next, of its first token where it has several. Probabilities are those of
+            the classes among themselves. Of a function that takes a list of texts and gives probabilities (texts,
+            classes), as lime and scikit-learn have it, a list of class names. Methods that need outputs only work on
+            it; their logit is a log probability, at least that of 1e-9; words are removed by deletion.
         device: where to put a model that is loaded here, such as "cuda".
 
     Raises:
@@ -59,7 +67,7 @@ def load(
         >>> explain(clf, "A dull film.", "occlusion", output="probability").top(1)
         [('dull', 0.7)]
     """
-    return classifier_of(source, tokenizer, labels=labels, device=device)
+    return classifier_of(source, tokenizer, template=template, labels=labels, device=device)
 
 
 @overload

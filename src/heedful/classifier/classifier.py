@@ -29,6 +29,7 @@ from heedful.support.memory import out_of_memory
 from heedful.support.visible import visible
 from heedful.text.encoding import Encoded, Text, encode
 from heedful.text.given import ONE, Given, are_several, as_text
+from heedful.text.template import Template
 
 REPLACING = ("unk", "mask", "pad")
 MASKINGS = (*REPLACING, "delete", "ignore")
@@ -51,6 +52,7 @@ class Classifier:
         limit: how many tokens it is given at most, in place of the tokenizer's own limit.
         activation: what makes probabilities of logits, "softmax" or "sigmoid", in place of what the model's
             configuration says.
+        template: what is put around every text.
         sharing: which texts may share a forward pass.
 
     Raises:
@@ -67,6 +69,7 @@ class Classifier:
     name: str
     limit: int | None = None
     activation: str | None = None
+    template: Template | None = None
     sharing: Sharing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -148,7 +151,7 @@ class Classifier:
 
     def encode_up_to(self, limit: int, text: Text) -> Encoded:
         """Tokenise with another limit, which may be above the classifier's: for texts that are read in parts."""
-        encoded = encode(self.tokenizer, text, limit, self.name)
+        encoded = encode(self.tokenizer, text, limit, self.name, self.template)
         n_words, n_types = limits.n_words(self.model), self._n_types
         if not self._takes_types:
             encoded = replace(encoded, type_ids=None)

@@ -1,5 +1,7 @@
 """Make a classifier of what a caller has: a hub id, a folder, "demo", a pipeline, a model with its tokenizer.
 
+A language model becomes one by a template and a word for each class, a function by its labels.
+
 What is taken is used whole, or refused: a pipeline's settings change the text that its model reads and the probability
 that comes out, so they are taken over, or the refusal names them.
 """
@@ -17,9 +19,11 @@ from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, Tex
 from heedful import models
 from heedful.classifier.classifier import Classifier
 from heedful.classifier.function import function_parts
-from heedful.classifier.pretrained import check_tokenizer, from_pretrained
+from heedful.classifier.next_word import next_word_model
+from heedful.classifier.pretrained import check_tokenizer, from_pretrained, language_model
 from heedful.classifier.unwrapping import unwrapped
 from heedful.errors import ModelError, SettingError
+from heedful.text.template import Template
 
 Device: TypeAlias = str | torch.device | int
 
@@ -32,7 +36,12 @@ _WHOLE = (False, "do_not_truncate")
 
 
 def load(
-    source: object, tokenizer: object = None, *, labels: Sequence[str] | None = None, device: Device | None = None
+    source: object,
+    tokenizer: object = None,
+    *,
+    template: str | None = None,
+    labels: Sequence[str] | Mapping[str, str] | None = None,
+    device: Device | None = None,
 ) -> Classifier:
     """Make a classifier, as `heedful.load` says, of anything that can be one.
 
@@ -40,11 +49,11 @@ def load(
         ModelError: not a text classifier, or a broken one.
         SettingError: arguments that do not go together, or a setting of a pipeline that cannot be taken over.
     """
-    if labels is not None:
-        return _from_function(source, labels, tokenizer, device)
+    if template is not None or labels is not None:
+        return _by_labels(source, tokenizer, template, labels, device)
     source = unwrapped(source)
     if isinstance(source, PreTrainedModel):
-        return _from_model(source, tokenizer, device)
+        return Classifier(*_from_model(source, tokenizer, device))
     if tokenizer is not None and isinstance(source, (str, Path, Pipeline, Classifier)):
         raise SettingError("a tokenizer goes with a model object; a pipeline, folder or hub id brings its own")
     if source == "":
@@ -62,6 +71,24 @@ def load(
     raise ModelError(_refusal(source))
 
 
+def _by_labels(
+    source: object,
+    tokenizer: object,
+    template: str | None,
+    labels: Sequence[str] | Mapping[str, str] | None,
+    device: Device | None,
+) -> Classifier:
+    """The classifier that a language model is by a template and words for its classes, or a function by their names."""
+    if template is not None:
+        return _from_language_model(unwrapped(source), tokenizer, Template.of(template), labels, device)
+    if labels is None or isinstance(labels, Mapping):
+        raise SettingError(
+            "labels with words go with a template, as in template='Review: {text} Sentiment:'; those of a function are "
+            "a list"
+        )
+    return _from_function(source, labels, tokenizer, device)
+
+
 def _from_function(source: object, labels: Sequence[str], tokenizer: object, device: Device | None) -> Classifier:
     if not callable(source) or isinstance(source, (torch.nn.Module, Pipeline, Classifier, type)):
         raise SettingError(f"labels go with a function from texts to probabilities, not with a {type(source).__name__}")
@@ -70,7 +97,32 @@ def _from_function(source: object, labels: Sequence[str], tokenizer: object, dev
     return Classifier(*function_parts(source, labels), getattr(source, "__name__", type(source).__name__))
 
 
-def _from_model(model: PreTrainedModel, tokenizer: object, device: Device | None) -> Classifier:
+def _from_language_model(
+    source: object, tokenizer: object, template: Template, labels: object, device: Device | None
+) -> Classifier:
+    """The classifier that a causal language model is, given words for its classes: a hub id, a folder, or an object."""
+    if labels is None:
+        raise SettingError(
+            "a template goes with labels, a word for each class, as in {'positive': ' good', 'negative': ' bad'}"
+        )
+    if isinstance(source, (str, Path)) and tokenizer is None and source not in ("", models.builtin.NAME):
+        parts = (*language_model(source, device), str(source))
+    elif isinstance(source, PreTrainedModel):
+        parts = _from_model(source, tokenizer, device)
+    else:
+        raise SettingError(
+            "a template goes with a causal language model: give its hub id or folder, or the model and its tokenizer"
+        )
+    model, words, name = parts
+    if not getattr(words, "is_fast", False):
+        raise ModelError(f"{name}: the tokenizer gives no character offsets; load its fast version")
+    return Classifier(next_word_model(model, words, template, labels, name), words, name, template=template)
+
+
+def _from_model(
+    model: PreTrainedModel, tokenizer: object, device: Device | None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str]:
+    """A model object, its tokenizer and its name, checked."""
     if device is not None:
         raise SettingError("a model object stays on its device: move it yourself, or give a folder or hub id")
     if tokenizer is None:
@@ -78,7 +130,7 @@ def _from_model(model: PreTrainedModel, tokenizer: object, device: Device | None
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise ModelError(f"the tokenizer must be one of transformers, got {type(tokenizer).__name__}")
     check_tokenizer(tokenizer)
-    return Classifier(model, tokenizer, _name(model))
+    return model, tokenizer, _name(model)
 
 
 def _from_pipeline(pipeline: Pipeline) -> Classifier:

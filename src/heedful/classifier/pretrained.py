@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from transformers import (
     AutoConfig,
+    AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedConfig,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cached_file
@@ -38,13 +40,32 @@ def from_pretrained(
             hub cannot be reached, or the device cannot be used.
     """
     source = str(source)
-    with _one_line(f"cannot load a text classifier from {source}"), quiet_transformers():
+    model, tokenizer = _loaded(source, device, AutoModelForSequenceClassification, "text classifier")
+    with _one_line(f"cannot use {source}"):
+        classifier = Classifier(model, tokenizer, name or source)
+        with suppress(TextError):  # a word of no vocabulary says nothing about the model
+            classifier.logits_of(classifier.encode("a"))
+    return classifier
+
+
+def language_model(
+    source: str | Path, device: str | torch.device | int | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a causal language model and its tokenizer, likewise; raises as `from_pretrained`."""
+    return _loaded(str(source), device, AutoModelForCausalLM, "causal language model")
+
+
+def _loaded(
+    source: str, device: str | torch.device | int | None, kind: Any, what: str
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model of a kind, by transformers' class for it, and its tokenizer; `what` is what errors call the kind."""
+    with _one_line(f"cannot load a {what} from {source}"), quiet_transformers():
         _check_folder(source)
         raw, _ = PreTrainedConfig.get_config_dict(source)
         _check_configuration(source, raw)
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         _check_weight_files(source, raw)
-        model, report = AutoModelForSequenceClassification.from_pretrained(
+        model, report = kind.from_pretrained(
             source, config=config, use_safetensors=True, trust_remote_code=False, output_loading_info=True,
             ignore_mismatched_sizes=True,
         )  # fmt: skip
@@ -56,7 +77,7 @@ def from_pretrained(
         raise ModelError(f"{source} is damaged: its config.json has no layer for the weights {', '.join(beyond[:3])}")
     lacking = sorted(report["missing_keys"])
     if lacking:
-        raise ModelError(f"{source} is not a trained text classifier: it lacks the weights {', '.join(lacking[:3])}")
+        raise ModelError(f"{source} is not a trained {what}: it lacks the weights {', '.join(lacking[:3])}")
     with _one_line(f"cannot load the tokenizer of {source}"), quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         check_tokenizer(tokenizer)
@@ -65,11 +86,7 @@ def from_pretrained(
             if torch.device(device).type == "meta":
                 raise ModelError(f"cannot move {source} to {device}: nothing can be computed there")
             model = model.to(device)
-    with _one_line(f"cannot use {source}"):
-        classifier = Classifier(model, tokenizer, name or source)
-        with suppress(TextError):  # a word of no vocabulary says nothing about the model
-            classifier.logits_of(classifier.encode("a"))
-    return classifier
+    return model, tokenizer
 
 
 def _check_folder(source: str) -> None:

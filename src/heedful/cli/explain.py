@@ -13,6 +13,7 @@ from heedful.cli.options import (
     Device,
     Encoding,
     File,
+    Label,
     LongText,
     Masking,
     Model,
@@ -21,6 +22,7 @@ from heedful.cli.options import (
     Pair,
     Seed,
     Target,
+    Template,
     Text,
     TextColumn,
     Unit,
@@ -45,6 +47,8 @@ def explain(  # noqa: PLR0913, PLR0917 - one option a choice
     seed: Seed = 0,
     long_text: LongText = "truncate",
     device: Device = None,
+    template: Template = None,
+    label: Label = None,
     text_column: TextColumn = None,
     encoding: Encoding = None,
     as_json: AsJson = False,
@@ -57,7 +61,7 @@ def explain(  # noqa: PLR0913, PLR0917 - one option a choice
     given = read_given(text, file, text_column, encoding)
     if isinstance(given, tuple) and pair is not None:
         raise SettingError("--pair goes with one text, not with the rows of a table")
-    classifier = load_classifier(model, device)
+    classifier = load_classifier(model, device, template, label)
     (chosen,) = request.methods
     if isinstance(given, tuple):
         run = Run(

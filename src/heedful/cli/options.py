@@ -39,6 +39,16 @@ LongText = Annotated[
     typer.Option(help="Text beyond the model's limit: truncate, windows, or windows:size=128,stride=64,combine=max."),
 ]
 Device = Annotated[str | None, typer.Option(help="Where the model runs, such as cpu, cuda or cuda:1.")]
+Template = Annotated[
+    str | None,
+    typer.Option(help="What a causal language model reads, with {text} where the text goes; goes with --label."),
+]
+Label = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=WORD", help="A class and the word for it behind the template: 'positive= good'; repeat."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values instead of tables.")]
 Out = Annotated[

@@ -12,6 +12,7 @@ import heedful
 from heedful.cli.options import column
 from heedful.data.encodings import without_line_end
 from heedful.errors import SettingError, TextError
+from heedful.support.names import shown
 from heedful.support.progress import waiting
 
 if TYPE_CHECKING:
@@ -76,11 +77,41 @@ def check_request(methods: Sequence[str], long_text: str, **choices: Any) -> Req
     return Request(chosen, arguments)
 
 
-def load_classifier(model: str, device: str | None = None) -> Classifier:
-    """Load a classifier with a spinner; the built-in one shows how it is being trained."""
+def load_classifier(
+    model: str, device: str | None = None, template: str | None = None, label: Sequence[str] | None = None
+) -> Classifier:
+    """Load a classifier with a spinner; the built-in one shows how it is being trained.
+
+    Args:
+        model: hub id, folder, or "demo".
+        device: where it runs.
+        template: what a causal language model reads.
+        label: a word for each class, as NAME=WORD.
+
+    Raises:
+        SettingError: one of template and label without the other, or a label that is no NAME=WORD.
+    """
+    words = _words(template, label or ())
     with waiting("loading"):
         builtin = heedful.models.builtin
-    if model == builtin.NAME:
+    if model == builtin.NAME and template is None:
         builtin.demo_folder(progress=True)
     with waiting(f"loading {model}"):
-        return heedful.load(model, device=device)
+        return heedful.load(model, template=template, labels=words, device=device)
+
+
+def _words(template: str | None, label: Sequence[str]) -> dict[str, str] | None:
+    """The word for each class, white space in front of it and all."""
+    if template is None and not label:
+        return None
+    if template is None or not label:
+        raise SettingError("--template and --label go together: a text with {text} in it, and a word for each class")
+    words: dict[str, str] = {}
+    for one in label:
+        name, given, word = one.partition("=")
+        if not given or not name or not word:
+            raise SettingError(f"--label is a class's name and word, as in 'positive= good', got {shown(one)}")
+        if name in words:
+            raise SettingError(f"--label {name} is given twice: one word a class")
+        words[name] = word
+    return words

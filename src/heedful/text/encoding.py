@@ -13,6 +13,7 @@ from transformers import BatchEncoding, PreTrainedTokenizerBase
 from heedful.errors import ModelError, TextError, first_line, is_panic
 from heedful.support.locks import alone
 from heedful.text.spans import Span
+from heedful.text.template import Template
 
 Text = str | tuple[str, str]
 Ids = Int64[np.ndarray, " tokens"]
@@ -28,7 +29,7 @@ class Encoded:
     Attributes:
         text: the caller's text; of a pair, both texts with a line break between them.
         input_ids: token ids, special tokens included.
-        offsets: character span of every token; None for special tokens.
+        offsets: character span of every token; None for special tokens and those of a template.
         cut: character spans of the text beyond the classifier's limit.
         type_ids: which of two texts each token belongs to, where the tokenizer says so; else None.
         second: where the second text of a pair begins in `text`; None for a single text.
@@ -45,8 +46,12 @@ class Encoded:
         return len(self.input_ids)
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, text: Text, limit: int, name: str) -> Encoded:
+def encode(
+    tokenizer: PreTrainedTokenizerBase, text: Text, limit: int, name: str, template: Template | None = None
+) -> Encoded:
     """Tokenise one text or a pair; what exceeds `limit` tokens is cut (of a pair, the longer text's end) and recorded.
+
+    Within a template it is tokenised as it is read there, without special tokens behind: what comes next is asked.
 
     Raises:
         TextError: blank, not valid Unicode, or without a single known word.
@@ -55,13 +60,14 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, limit: int, name: str
     texts = (text,) if isinstance(text, str) else text
     for part in texts:
         _check(part)
-    whole = kept = _tokenise(tokenizer, texts, None, name)
+    whole = kept = (
+        _tokenise(tokenizer, texts, None, name) if template is None else _asked(tokenizer, text, template, name)
+    )
     if len(whole) > limit:
-        kept = _tokenise(tokenizer, texts, limit, name)
+        kept = _tokenise(tokenizer, texts, limit, name) if template is None else _without_end(whole, len(whole) - limit)
         if len(kept) > limit or all(span is None for span in kept.offsets):
-            raise ModelError(
-                f"{name} takes {limit} tokens, which leaves no room for a word beside its tokenizer's special tokens"
-            )
+            beside = "its tokenizer's special tokens" if template is None else "the template"
+            raise ModelError(f"{name} takes {limit} tokens, which leaves no room for a word beside {beside}")
     widened = _with_marks(kept.text, whole.offsets)
     offsets, all_offsets = (tuple(widened[span] for span in spans) for spans in (kept.offsets, whole.offsets))
     words = [int(i) for i, span in zip(kept.input_ids, offsets, strict=True) if span is not None]
@@ -69,6 +75,26 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: Text, limit: int, name: str
         raise TextError(f"no word of the text is in the vocabulary of {name}")
     cut = _difference(all_offsets, offsets)
     return Encoded(kept.text, kept.input_ids, offsets, cut, kept.type_ids, kept.second)
+
+
+def _asked(tokenizer: PreTrainedTokenizerBase, text: Text, template: Template, name: str) -> Encoded:
+    """One text within a template, up to the template's last token; offsets are those in the text."""
+    if not isinstance(text, str):
+        raise TextError(f"{name} takes single texts: join the two of a pair as the template wants them")
+    out = _tokenise(tokenizer, (template.around(text),), None, name)
+    last = max((i for i, span in enumerate(out.offsets) if span is not None), default=-1)
+    types = None if out.type_ids is None else out.type_ids[: last + 1]
+    spans = template.spans(text, out.offsets[: last + 1])
+    return Encoded(text, out.input_ids[: last + 1], spans, type_ids=types)
+
+
+def _without_end(whole: Encoded, n: int) -> Encoded:
+    """The same without the last n tokens of the text; those of the template stay."""
+    ours = [i for i, span in enumerate(whole.offsets) if span is not None]
+    dropped = set(ours[max(0, len(ours) - n) :])
+    kept = [i for i in range(len(whole)) if i not in dropped]
+    types = None if whole.type_ids is None else whole.type_ids[kept]
+    return Encoded(whole.text, whole.input_ids[kept], tuple(whole.offsets[i] for i in kept), type_ids=types)
 
 
 def special_tokens(
