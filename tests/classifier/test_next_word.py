@@ -25,6 +25,7 @@ import tiny
 import zoo
 from heedful.classifier import Classifier
 from heedful.errors import InputError, ModelError, SettingError, TextError
+from heedful.text.template import Template
 from unchecked import call
 from untouched import assert_same_state, state
 
@@ -299,3 +300,28 @@ def test_on_the_command_line(run: Callable[..., Any], tmp_path: Path) -> None:
         code, _, err = run("explain", str(tmp_path), TEXT, *options)
         assert code == 2
         assert message in err
+
+
+def test_a_model_that_gives_logits_everywhere_is_read_at_the_end(llama: Classifier) -> None:
+    texts = [TEXT, "a dull film"]
+    expected = [one.logits for one in llama.predict(texts)]
+    everywhere = load()
+    everywhere.model._places = False  # as of a model that cannot be asked for some positions alone
+    np.testing.assert_allclose([one.logits for one in everywhere.predict(texts)], expected, atol=1e-10)
+
+
+def test_special_tokens_behind_the_question_are_left_out(llama: Classifier) -> None:
+    tokenizer = tiny.tokenizer("unigram")  # puts </s> behind every text
+    other = heedful.load(language_model("llama", tokenizer), tokenizer, template=TEMPLATE, labels=LABELS)
+    assert other.encode(TEXT).input_ids.tolist() == llama.encode(TEXT).input_ids.tolist()
+    assert other.predict(TEXT).logits == pytest.approx(llama.predict(TEXT).logits)
+
+
+def test_a_token_in_both_is_the_texts_if_it_holds_a_letter_of_it() -> None:
+    template = Template.of("R: {text}\n\nS:")
+    tokens = (None, (0, 2), (2, 7), (7, 10), (10, 12))  # <s>, "R:", " good", ".\n\n", "S:"
+    assert template.spans("good.", tokens) == (None, None, (0, 4), None, None)
+    with pytest.raises(TextError, match="put white space around"):
+        template.spans("good.", (None, (0, 2), (10, 12)))
+    with pytest.raises(SettingError, match="a template is a text such as"):
+        Template.of(7)

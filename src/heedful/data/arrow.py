@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,27 @@ def parquet(path: Path, query: Query) -> Columns:
     try:
         with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             return _collected(lambda names: file.iter_batches(4096, columns=names), file.schema_arrow, path, query)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a Parquet file, or a damaged one ({first_line(error)})") from None
+
+
+def table_rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a Parquet file, with those of these columns that are there.
+
+    Raises:
+        DataError: it is damaged, cut off, holds a text that is not UTF-8, or a column of these twice.
+        MissingExtraError: pyarrow is not installed.
+    """
+    pa = _pyarrow(path)
+    try:
+        with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            names = [name for name in file.schema_arrow.names if name in columns]
+            if len(set(names)) < len(names):
+                raise DataError(f"{path}: two columns have the same name")
+            for batch in file.iter_batches(1024, columns=names):
+                yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8") from None
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a Parquet file, or a damaged one ({first_line(error)})") from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,21 @@ def json_lines(path: Path, query: Query) -> Columns:
         else:
             return _document(document, content.source, query)
     return _lines(content, query)
+
+
+def object_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the object on every line of a file, with its place; lines of white space are passed over.
+
+    Raises:
+        DataError: the file cannot be read, or a line is not a JSON object.
+    """
+    content = load(path, None)
+    for number, line in enumerate(content.lines(), 1):
+        if line.strip():
+            row = _parsed(line.rstrip(), f"{content.source}, line {number}")
+            if not isinstance(row, dict):
+                raise DataError(f"{content.source}, line {number}: not a JSON object")
+            yield f"line {number}", row
 
 
 def json_document(path: Path, query: Query) -> Columns:

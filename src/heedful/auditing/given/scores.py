@@ -1,0 +1,240 @@
+"""GivenScores: scores that another tool made, as a method that answers with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from heedful.auditing.given.matching import matched
+from heedful.auditing.given.objects import records_of
+from heedful.auditing.given.pieces import fold
+from heedful.auditing.given.records import Record, read_records
+from heedful.errors import DataError, SettingError, TextError
+from heedful.methods.base import Answer, Method
+from heedful.methods.cards import Card
+from heedful.question import Question
+from heedful.support.names import shown
+
+
+@dataclass(frozen=True, eq=False)
+class GivenScores(Method):
+    """Scores that another tool made: a method of an audit, or of `heedful.explain`, that looks them up by the text.
+
+    Its pieces are matched onto the units that are asked about by the characters they stand on: tokens of another
+    tokenizer, words, or word types; what stands on one unit adds up. Make it with `read` or `of`.
+
+    Attributes:
+        name: what tables call it.
+        source: where the scores come from.
+        records: what the tool gave, by text; white space does not count.
+        lenient: True gives units without a score 0, and divides a score on several units evenly among them; False
+            refuses such a text.
+        with_signs: True if a negative score means "speaks against the class".
+
+    Example:
+        >>> import heedful
+        >>> pairs = [("[CLS]", 0.0), ("A", 0.1), ("du", -0.5), ("##ll", -0.3)]
+        >>> scores = GivenScores.of([pairs], name="ours", texts=["A dull"])
+        >>> heedful.explain(heedful.load("demo"), "A dull", scores).top(1)
+        [('dull', -0.8)]
+    """
+
+    name: str
+    source: str
+    records: Mapping[str, tuple[Record, ...]]
+    lenient: bool = False
+    with_signs: bool = True
+
+    @property
+    def card(self) -> Card:  # type: ignore[override]  # of every object its own
+        """What kind of method it is, as far as that can be known."""
+        return Card(
+            name=self.name,
+            family="given",
+            signed=self.with_signs,
+            access="nothing",
+            cost="not known",
+            source=self.source,
+        )
+
+    @classmethod
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        method: str | None = None,
+        texts: Iterable[Any] | None = None,
+        lenient: bool = False,
+        signed: bool | None = None,
+    ) -> GivenScores:
+        """Read a Parquet file or JSON Lines with a row a text.
+
+        Args:
+            path: the file. Its columns are `units`, a list of strings, and `scores`, as many numbers; `text`, or `row`,
+                the number of the text from 0, else rows are in the order of the texts; and, where they are known,
+                `spans` (start and end of every unit, or a list of such), `target` (the explained class: name or
+                index; without it the scores are taken to be of the class that is asked about) and `method`.
+            name: what tables call it; None for the method in the file, or the file's name.
+            method: which method's rows to read where there are several.
+            texts: the audit's texts, a data set, or its rows, for files without a column of texts.
+            lenient: see the class.
+            signed: whether signs mean anything; None: if there is a negative score.
+
+        Raises:
+            DataError: the file cannot be read, rows contradict each other, or it is not known of which texts they are.
+        """
+        records, found = read_records(path, method)
+        called = name or found or Path(path).stem
+        return cls._made(called, str(path), records, texts, lenient=lenient, signed=signed)
+
+    @classmethod
+    def parse(cls, given: str, texts: Iterable[Any] | None = None) -> GivenScores:
+        """Read what a command line says, NAME=PATH, or a path alone; `texts` and what is raised as in `read`.
+
+        Raises:
+            SettingError: there is no path.
+        """
+        name, found, path = given.partition("=")
+        if not (path if found else name):
+            raise SettingError(f"scores are given as NAME=PATH, as in shap=scores.parquet, got {shown(given)}")
+        return cls.read(path, name=name or None, texts=texts) if found else cls.read(given, texts=texts)
+
+    @classmethod
+    def of(
+        cls,
+        given: Any,
+        *,
+        name: str,
+        texts: Iterable[Any] | None = None,
+        lenient: bool = False,
+        signed: bool | None = None,
+    ) -> GivenScores:
+        """Take over what a tool returned: shap's, lime's or interpreto's objects, or lists of (token, score).
+
+        Args:
+            given: of one text, or of several in the order of `texts`.
+            name: what tables call it.
+            texts: the texts, for tools that do not keep them, as interpreto; as in `read`.
+            lenient: see the class.
+            signed: as in `read`.
+
+        Raises:
+            DataError: it is nothing that is known, or it is not known of which texts the scores are.
+        """
+        source = f"a {type(given).__name__} from {type(given).__module__.split('.')[0]}"
+        return cls._made(name, source, records_of(given), texts, lenient=lenient, signed=signed)
+
+    @classmethod
+    def _made(
+        cls,
+        name: str,
+        source: str,
+        records: Sequence[Record],
+        texts: Iterable[Any] | None,
+        *,
+        lenient: bool,
+        signed: bool | None,
+    ) -> GivenScores:
+        known = None if texts is None else [_text_of(one) for one in getattr(texts, "texts", texts)]
+        by_text: dict[str, tuple[Record, ...]] = {}
+        for i, record in enumerate(records):
+            text = (
+                record.text if record.text is not None and known is None else _numbered(record, i, known, len(records))
+            )
+            by_text[_key(text)] = _added(by_text.get(_key(text), ()), replace(record, text=text))
+        if signed is None:
+            signed = any((record.scores < 0).any() for record in records)
+        return cls(name, source, by_text, lenient, signed)
+
+    def settings(self) -> dict[str, Any]:
+        """Return where the scores come from, and a digest of them, by which an audit tells them from others."""
+        every = hashlib.sha256()
+        for key in sorted(self.records):
+            for record in self.records[key]:
+                every.update(repr((key, record.units, record.target, record.scores.tolist())).encode(errors="replace"))
+        return {"source": self.source, "scores": every.hexdigest()[:16], "lenient": self.lenient}
+
+    def answer(self, question: Question) -> Answer:
+        """Look the scores of the text up.
+
+        Raises:
+            TextError: there are none, they explain another class, or they do not match the text's units.
+        """
+        text = question.encoded.text
+        record = self._record(question, self.records.get(_key(text)) or self._by_letters.get(_letters(text), ()))
+        special = [str(one) for one in question.classifier.tokenizer.all_special_tokens]
+        try:
+            result = matched(record, text, question.units, special=special, lenient=self.lenient)
+        except TextError as error:
+            raise TextError(f"{self.name}: {error}") from None
+        return Answer(scores=result.scores, details={"outside": result.outside})
+
+    @cached_property
+    def _by_letters(self) -> dict[str, tuple[Record, ...]]:
+        """Records by the letters and digits of their texts, as tools may drop the rest; none where two are alike."""
+        alike: dict[str, list[str]] = {}
+        for key in self.records:
+            alike.setdefault(_letters(key), []).append(key)
+        return {letters: self.records[keys[0]] for letters, keys in alike.items() if len(keys) == 1}
+
+    def _record(self, question: Question, records: Sequence[Record]) -> Record:
+        """The record of the class that is asked about."""
+        if not records:
+            raise TextError(f"{self.name} has no scores for this text")
+        labels, wanted = question.classifier.labels, question.output.target
+        for record in records:
+            names = [one for one in record.target if isinstance(one, str) and one in labels]
+            if not record.target or labels[wanted] in names or (not names and wanted in record.target):
+                return record
+        said = ", ".join(dict.fromkeys(shown(record.target[0]) for record in records if record.target))
+        raise TextError(f"{self.name}: the scores explain class {said}, and {shown(labels[wanted])} is asked about")
+
+
+def _text_of(one: Any) -> str:
+    text = one if isinstance(one, str) else getattr(one, "text", None)
+    if not isinstance(text, str):
+        raise SettingError(f"texts are those of the audit, got {shown(one)}")
+    return text
+
+
+def _numbered(record: Record, i: int, texts: Sequence[str] | None, n_records: int) -> str:
+    """The text of a record by its number, or by its place where the records have none."""
+    if texts is None:
+        raise DataError(f"{record.place}: no text, so give texts=, those that are explained, in their order")
+    if record.text is not None and record.row is None:
+        return record.text
+    row = record.row
+    if row is None:
+        if n_records != len(texts):
+            raise DataError(f"{n_records} rows of scores without a text or row number, but {len(texts)} texts")
+        row = i
+    if not row < len(texts):
+        raise DataError(f"{record.place}: there is no text {row} among {len(texts)}")
+    return texts[row]
+
+
+def _key(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in fold(text) if letter.isalnum())
+
+
+def _added(records: tuple[Record, ...], record: Record) -> tuple[Record, ...]:
+    """Records of one text with another; the same again changes nothing.
+
+    Raises:
+        DataError: they give the same class other scores.
+    """
+    for one in records:
+        if one.target == record.target:
+            if one.units == record.units and one.scores.tolist() == record.scores.tolist():
+                return records
+            raise DataError(f"{record.place}: other scores for a text that {one.place} has scores for already")
+    return (*records, record)
