@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +99,13 @@ def audit(  # noqa: PLR0913 - the front door names every choice
     """
     choices = Choices(unit=unit, masking=masking, seed=seed)
     seconds = None if budget is None else seconds_of("budget", budget)
-    plan = Plan(
-        _named(methods, method_registry.get),
-        _named(metrics, metric_registry.get),
-        _REVERSED,
-        choices,
-        method_registry.get(reference),
-    )
+    named = _named(methods, method_registry.get), _named(metrics, metric_registry.get)
+    plan = Plan(*named, _REVERSED, choices, method_registry.get(reference))
     wanted = [choose(name, CHECKS, "check") for name in checks]
-    texts, problems = _texts(data, limit, seed)
     classifier = clf if isinstance(clf, Classifier) else load(clf)
+    if classifier.template is not None:  # the logit of one word alone says little
+        plan = replace(plan, choices=replace(choices, output="logit_difference"))
+    texts, problems = _texts(data, limit, seed)
     good, unusable = usable(classifier, texts, unit)
     for reason, places in unusable.items():
         problems.setdefault(reason, []).extend(places)

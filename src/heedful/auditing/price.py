@@ -6,12 +6,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from heedful.auditing.rows import Plan, Text, explained, measured
+from heedful.auditing.rows import Plan, Refusal, Text, explained, measured
 from heedful.auditing.trial import tried
 from heedful.classifier import Classifier
 from heedful.explanation import Explanation
+from heedful.methods.base import Method
 from heedful.question import ask_all
 from heedful.support.durations import duration
+
+_TRIED = 4  # further texts, from the shortest on, before a method is left out
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Price:
 
 
 def priced(classifier: Classifier, texts: Sequence[Text], plan: Plan, trial: str) -> tuple[Plan, dict[str, str], Price]:
-    """Try every method and metric on the text of median length.
+    """Try every method and metric on the text of median length; a method that refuses it, on a few others too.
 
     What is tried for the first time prepares tables and compiles loops, so it is the second time that is measured.
 
@@ -63,16 +66,22 @@ def priced(classifier: Classifier, texts: Sequence[Text], plan: Plan, trial: str
     Returns:
         The plan with the methods that answer; why the others do not; the price.
     """
-    text = sorted(texts, key=lambda text: len(text.text))[len(texts) // 2]
-    (question,) = ask_all(classifier, [text.text], plan.choices)
+    by_length = sorted(texts, key=lambda text: len(text.text))
+    text = by_length[len(texts) // 2]
+    others = by_length[:: max(1, len(texts) // _TRIED)]
     refused: dict[str, str] = {}
     for name, method in plan.methods.items():
-        (answer,) = explained([question], method)
-        if not isinstance(answer, Explanation):
-            refused[name] = str(answer)
+        answers = (_answer(classifier, one, method, plan) for one in (text, *others))
+        first = next(answers)
+        if not isinstance(first, Explanation) and not any(isinstance(answer, Explanation) for answer in answers):
+            refused[name] = str(first)
     plan = replace(plan, methods={name: one for name, one in plan.methods.items() if name not in refused})
     of_text = {name: _twice(classifier, text, name, plan) for name in (*plan.methods, trial)}
     return plan, refused, Price(of_text, len(texts))
+
+
+def _answer(classifier: Classifier, text: Text, method: Method, plan: Plan) -> Explanation | Refusal:
+    return explained(ask_all(classifier, [text.text], plan.choices), method)[0]
 
 
 def _twice(classifier: Classifier, text: Text, name: str, plan: Plan) -> tuple[float, float]:

@@ -14,10 +14,12 @@ from heedful.cli.options import (
     AsJson,
     Device,
     Encoding,
+    Label,
     LabelColumn,
     Masking,
     Model,
     Seed,
+    Template,
     TextColumn,
     Unit,
     column,
@@ -52,6 +54,10 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     metrics: Annotated[
         list[str] | None, typer.Option("--metrics", "--metric", help="Metrics, likewise. Default: eight.")
     ] = None,
+    scores: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="Scores of another tool, as one more method; may be given again."),
+    ] = None,
     checks: Annotated[
         list[str] | None,
         typer.Option("--checks", "--check", help="attention, sanity, shortcuts, or none. Default: all three."),
@@ -70,6 +76,8 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     masking: Masking = "auto",
     seed: Seed = 0,
     device: Device = None,
+    template: Template = None,
+    label: Label = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
@@ -85,16 +93,19 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     check_seed(seed)
     with waiting("loading"):
         from heedful.auditing import audit as auditing  # late: torch comes here, which takes seconds
+        from heedful.auditing.given import GivenScores  # late: as above
     chosen: dict[str, Any] = {"text": column(text_column), "label": column(label_column), "encoding": encoding}
     with waiting(f"reading {data}"):
         texts = _read(data, **chosen)
     with nullcontext() if train is None else waiting(f"reading {train}"):
         labelled = None if train is None else heedful.data.read_splits(train, **chosen).train
-    classifier = load_classifier(model, device)
+    classifier = load_classifier(model, device, template, label)
+    with waiting("reading scores"):
+        given = [GivenScores.parse(one, _strings(texts)) for one in scores or ()]
     result = auditing.audit(
         classifier,
         texts,
-        _listed(methods) or auditing.METHODS,
+        [*(_listed(methods) or auditing.METHODS), *given],
         _listed(metrics) or auditing.METRICS,
         checks=auditing.CHECKS if checks is None else [name for name in _listed(checks) if name != "none"],
         train=labelled,
@@ -120,6 +131,11 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
         first = f"{places[0]}{', ...' * (len(places) > 1)}"
         typer.echo(visible(f"{len(places):,} with a problem: {reason} ({first})"), err=True)
     typer.echo(f"report: {(Path(folder) / 'report.html').resolve()}", err=True)
+
+
+def _strings(texts: Usable | tuple[TextRow, ...]) -> list[str]:
+    """The texts, in the order of the rows that can be used."""
+    return [row.text or "" for row in texts] if isinstance(texts, tuple) else [*texts.dataset.texts]
 
 
 def _listed(given: list[str] | None) -> list[str]:
