@@ -30,8 +30,8 @@ PLAUSIBILITY = {name for name, card in CARDS.items() if "rationales" in card.nee
 AGAINST_EXACT = {name for name, card in CARDS.items() if "exact values" in card.needs}
 ASKED_AGAIN = {"seed-stability", "edit-sensitivity", "batch-sensitivity"}  # of the method, whatever the scores
 
-TEXT = "plot dull but acting really superb"  # six units
-PEOPLE = Rationale(np.array(words(TEXT)), np.array([0.0, 0.0, 0.0, 1.0, 0.0, 1.0]))
+TEXT = "plot dull but acting superb"  # five units
+PEOPLE = Rationale(np.array(words(TEXT)), np.array([0.0, 0.0, 0.0, 1.0, 1.0]))
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +75,11 @@ def chances(question: Question) -> dict[str, float]:
         "aopc-comprehensiveness": float(np.mean([without[n] for n in counts])),
         "aopc-sufficiency": float(np.mean([only[n] for n in counts])),
         **dict.fromkeys(("deletion", "insertion"), area),
-        **dict.fromkeys(("top-flip", "replacement-flip", "leave-one-out"), 0.0),
+        **dict.fromkeys(("top-flip", "replacement-flip:n_samples=4", "leave-one-out"), 0.0),
         **dict.fromkeys(("kendall", "spearman", "weighted-kendall", "seed-stability:n_seeds=1"), 0.0),
         **dict.fromkeys(("sign-violations", "sign-agreement"), 0.5),
         "top-k-overlap:k=2": 2 / d,
-        **dict.fromkeys(("token-f1", "mass-inside"), 2 / 6),  # two of six tokens are marked
+        **dict.fromkeys(("token-f1", "mass-inside"), 2 / 5),  # two of five tokens are marked
     }
 
 
@@ -93,7 +93,7 @@ def at_random(posed: tuple[Question, Explanation]) -> list[tuple[Question, Expla
     """The method "random" under many seeds, which metrics that draw share with it."""
     question, _ = posed
     one = heedful.explain(question.classifier, TEXT, "random", seed=3)
-    asked = [replace(question, seed=seed) for seed in range(40)]
+    asked = [replace(question, seed=seed) for seed in range(150)]
     every = [replace(one, scores=methods.Random().answer(one_asked).scores) for one_asked in asked]
     np.testing.assert_array_equal(every[3].scores, one.scores)
     return list(zip(asked, every, strict=True))
@@ -109,7 +109,7 @@ def values_of(name: str, at_random: list[tuple[Question, Explanation]]) -> tuple
 def test_chance_is_known_of_every_metric(posed: tuple[Question, Explanation]) -> None:
     known = {name.partition(":")[0] for name in chances(posed[0])}
     assert known | set(BY_ENUMERATION) | OTHERS == set(NAMES)
-    assert len(posed[0].units) == 6
+    assert len(posed[0].units) == 5
 
 
 def test_random_scores_are_at_chance(
@@ -118,12 +118,13 @@ def test_random_scores_are_at_chance(
     question, exact = posed
     expected = chances(question)
     for name in BY_ENUMERATION:
-        orders = [replace(exact, scores=np.array(order, dtype=np.float64)) for order in permutations(range(6))]
+        orders = [replace(exact, scores=np.array(order, dtype=np.float64)) for order in permutations(range(5))]
         expected[name] = float(np.mean([judged(name, question, one) for one in orders]))
     for name, chance in expected.items():
-        mean, error = values_of(name, at_random)
+        some = at_random[: 150 if "sufficiency" in name or "comprehensiveness" in name else 60]  # two that are near
+        mean, error = values_of(name, some)
         assert abs(mean - chance) < 4 * error + 1e-12, (name, mean, chance, error)
-        assert error < 0.15, name  # or the test says nothing
+        assert error < (0.05 if len(some) == 150 else 0.1), name  # or the test says nothing
 
 
 def test_random_scores_are_worse_than_exact_ones_where_chance_has_no_value(
@@ -245,7 +246,7 @@ def test_what_is_no_number_gives_no_number(posed: tuple[Question, Explanation], 
 
 @settings(deadline=None, max_examples=8)
 @given(
-    scores=st.lists(st.floats(-1e150, 1e150), min_size=6, max_size=6),  # whose squares are numbers
+    scores=st.lists(st.floats(-1e150, 1e150), min_size=5, max_size=5),  # whose squares are numbers
     signed=st.booleans(),
 )
 def test_values_are_in_the_range_of_the_card(
