@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -109,16 +110,61 @@ def test_edits_that_merge_words_are_left_out(classifier: Classifier) -> None:
     assert math.isfinite(value)
 
 
+@dataclass(frozen=True)
+class Together(Method):
+    """Scores of 3 and 4 alone; a unit of the answers' own for each token of the longest text beside."""
+
+    card = Card(name="together", family="baseline", signed=True, access="outputs", cost="none", source="this test")
+
+    def answer(self, question: Question) -> Answer:
+        return Answer(scores=np.array([3.0, 4.0]))
+
+    def answers(self, questions: Sequence[Question]) -> Iterable[Answer]:
+        longest = max(len(question.encoded) for question in questions)
+        return [Answer(scores=np.array([3.0, 4.0 + longest - len(one.encoded)])) for one in questions]
+
+
+def test_what_texts_beside_it_change_by_hand(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(methods.REGISTRY, "_own", {"together": Together})
+    question, explanation = posed(classifier, "together", "good plot")
+    more = 2 * 2  # tokens of padding, beside the text three times over
+    assert metrics.get("batch-sensitivity").measure(question, explanation) == pytest.approx(more / 5)
+    odd = replace(explanation, scores=np.array([3.0, 14.0]))  # what was handed in is not what the method says alone
+    assert metrics.get("batch-stability").measure(question, odd) == pytest.approx(10 / np.hypot(3, 14))
+
+
+@pytest.mark.parametrize("name", ["occlusion", "lime:n_samples=50", "attention-mean", "integrated-gradients", "random"])
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "paper"])
+def test_methods_heed_no_texts_beside_it(kind: str, name: str) -> None:
+    made = zoo.make(kind)
+    question, explanation = posed(made, name, "the plot was not good .", unit="word", output="logit_difference")
+    assert metrics.get("batch-sensitivity").measure(question, explanation) < 1e-9  # float64
+
+
+def test_pairs_beside_longer_ones() -> None:
+    bert, pair = zoo.make("bert"), ("the plot", "was good")
+    question, explanation = ask(bert, pair, Choices()), heedful.explain(bert, pair, "occlusion")
+    assert metrics.get("batch-sensitivity").measure(question, explanation) < 1e-9
+
+
+def test_scores_that_are_no_numbers(classifier: Classifier) -> None:
+    question, explanation = posed(classifier, "occlusion")
+    unknown = replace(explanation, scores=np.where(np.arange(len(explanation)) == 1, np.nan, explanation.scores))
+    for name in ("seed-stability", "edit-sensitivity", "batch-sensitivity"):
+        assert math.isnan(metrics.get(name).measure(question, unknown))
+
+
 def test_what_cannot_be_asked_again(classifier: Classifier) -> None:
     question, explanation = posed(classifier, "occlusion")
     windows = {"windows": 2, "window_size": 8, "stride": 4, "combine": "mean"}
-    for name in ("seed-stability", "edit-sensitivity"):
+    for name in ("seed-stability", "edit-sensitivity", "batch-sensitivity"):
         with pytest.raises(SettingError, match="unknown method 'elsewhere'"):
             metrics.get(name).measure(question, replace(explanation, method="elsewhere"))
         with pytest.raises(SettingError, match="window by window"):
             metrics.get(name).measure(question, replace(explanation, settings=windows))
     nothing = replace(explanation, scores=np.zeros(len(explanation)))
     assert math.isnan(metrics.get("edit-sensitivity").measure(question, nothing))
+    assert math.isnan(metrics.get("batch-sensitivity").measure(question, nothing))
     pair = ask(classifier, ("the plot", "was good"), Choices())
     with pytest.raises(SettingError, match="a single text, not a pair"):
         metrics.get("edit-sensitivity").measure(

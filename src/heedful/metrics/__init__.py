@@ -31,7 +31,9 @@ if TYPE_CHECKING:
         TopKOverlap,
         WeightedKendall,
     )
-    from heedful.metrics.stability import EditSensitivity, SeedStability
+    from heedful.metrics.replacement import ReplacementFlip
+    from heedful.metrics.soft import SoftComprehensiveness, SoftSufficiency
+    from heedful.metrics.stability import BatchSensitivity, EditSensitivity, SeedStability
 
 _ELSEWHERE = {
     **dict.fromkeys(("Metric", "judge"), "heedful.metrics.base"),
@@ -97,6 +99,7 @@ __all__ = [
     "AopcComprehensiveness",
     "AopcSufficiency",
     "Auprc",
+    "BatchSensitivity",
     "Card",
     "Comprehensiveness",
     "DecisionFlip",
@@ -111,9 +114,12 @@ __all__ = [
     "LeaveOneOut",
     "MassInside",
     "Metric",
+    "ReplacementFlip",
     "SeedStability",
     "SignAgreement",
     "SignViolations",
+    "SoftComprehensiveness",
+    "SoftSufficiency",
     "Spearman",
     "Sufficiency",
     "TokenF1",

@@ -133,6 +133,22 @@ AOPC_SUFFICIENCY = Card(
     source="DeYoung et al. 2020, section 4.2",
     cost="6",
 )
+SOFT_COMPREHENSIVENESS = Card(
+    name="soft-comprehensiveness",
+    aliases=("soft-comp",),
+    direction="higher",
+    range=(-1.0, 1.0),
+    source="Zhao and Aletras 2023, soft erasure; as many units in every draw, not normalised",
+    cost="n_samples + 1",
+)
+SOFT_SUFFICIENCY = Card(
+    name="soft-sufficiency",
+    aliases=("soft-suff",),
+    direction="lower",
+    range=(-1.0, 1.0),
+    source="Zhao and Aletras 2023, soft erasure; as many units in every draw, not normalised",
+    cost="n_samples + 1",
+)
 DELETION = Card(
     name="deletion",
     direction="lower",
@@ -160,6 +176,13 @@ TOP_FLIP = Card(
     range=(-1.0, 1.0),
     source="Serrano and Smith 2019, the top unit against a random one, over all others",
     cost="d + 1",
+)
+REPLACEMENT_FLIP = Card(
+    name="replacement-flip",
+    direction="higher",
+    range=(-1.0, 1.0),
+    source="Mohammadi 2026 (explainkit), against other units as in top-flip",
+    cost="2 n_samples + 1",
 )
 INFIDELITY = Card(
     name="infidelity",
@@ -233,4 +256,12 @@ EDIT_SENSITIVITY = Card(
     range=(0.0, math.inf),
     source="Yeh et al. 2019, definition 3.1, over edits that leave the words",
     cost="4 times the method's, and 4",
+)
+BATCH_SENSITIVITY = Card(
+    name="batch-sensitivity",
+    aliases=("batch-stability",),
+    direction="lower",
+    range=(0.0, math.inf),
+    source="largest change of the scores, as a share of their length, beside longer texts",
+    cost="4 times the method's, and 3",
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from heedful.explanation import Explanation
 from heedful.metrics import cards
@@ -19,8 +19,8 @@ from heedful.support.kinds import OneOf
 
 
 @dataclass(frozen=True)
-class _Flip(Metric):
-    """Shared by both: defined where the explained class is the one decided for.
+class Flip(Metric):
+    """Shared by metrics of decisions: defined where the explained class is the one decided for.
 
     Args:
         order: "signed", "size", or "auto": signed for methods with signs, by size for the others. Ties keep the text's
@@ -36,7 +36,8 @@ class _Flip(Metric):
         """Remove units in the order of their scores; undefined where another class is explained than the decided."""
         check_fit(question, explanation)
         check_classes(question, "a class, so no decision can change")
-        if np.isnan(explanation.scores).any() or not _decided(question, np.ones((1, len(explanation)), dtype=bool))[0]:
+        whole = np.ones((1, len(explanation)), dtype=bool)
+        if np.isnan(explanation.scores).any() or not decided(question, question.logits_of(whole))[0]:
             return math.nan
         return self._measure(question, ranked(importance(explanation, self.order)))
 
@@ -45,14 +46,14 @@ class _Flip(Metric):
         """Judge an order of the units."""
 
 
-def _decided(question: Question, masks: Bool[np.ndarray, "n units"]) -> Bool[np.ndarray, " n"]:
-    """Whether masked texts are still given the explained class."""
-    logits, target = question.logits_of(masks), question.output.target
+def decided(question: Question, logits: Float64[np.ndarray, "n classes"]) -> Bool[np.ndarray, " n"]:
+    """Return whether texts with these logits are given the explained class."""
+    target = question.output.target
     return logits.argmax(1) == target if question.classifier.exclusive else logits[:, target] > 0
 
 
 @dataclass(frozen=True)
-class DecisionFlip(_Flip):
+class DecisionFlip(Flip):
     """Share of the units that must be removed, the highest score first, until another class is decided for.
 
     1 where that never happens before nothing is left, nor then.
@@ -70,12 +71,12 @@ class DecisionFlip(_Flip):
 
     def _measure(self, question: Question, order: Int64[np.ndarray, " units"]) -> float:
         d = len(order)
-        kept = _decided(question, ~first(order, range(1, d + 1)))
+        kept = decided(question, question.logits_of(~first(order, range(1, d + 1))))
         return 1.0 if kept.all() else float(np.argmin(kept) + 1) / d
 
 
 @dataclass(frozen=True)
-class TopFlip(_Flip):
+class TopFlip(Flip):
     """Whether the decision changes without the top unit, less the share of other units without which it changes.
 
     So much likelier is a change than for a unit drawn at random among the others. Undefined for a single unit.
@@ -94,5 +95,5 @@ class TopFlip(_Flip):
     def _measure(self, question: Question, order: Int64[np.ndarray, " units"]) -> float:
         if len(order) < 2:
             return math.nan
-        changed = ~_decided(question, ~np.eye(len(order), dtype=bool))
+        changed = ~decided(question, question.logits_of(~np.eye(len(order), dtype=bool)))
         return float(changed[order[0]]) - float(changed[order[1:]].mean())

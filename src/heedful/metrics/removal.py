@@ -119,8 +119,8 @@ def count(share: float, n_units: int) -> int:
 
 
 @dataclass(frozen=True)
-class ByRemoval(Metric):
-    """Shared by metrics that remove or keep units in the order of their scores.
+class RemovalSettings(Metric):
+    """Shared by metrics that remove or keep units by their scores.
 
     Args:
         output: of the explained class, "probability", "logit" or "logit_difference"; or "explained", the output that
@@ -135,6 +135,11 @@ class ByRemoval(Metric):
 
     output: Annotated[str, OneOf(OUTPUTS)] = field(default="probability", kw_only=True)
     order: Annotated[str, OneOf(ORDERS)] = field(default="auto", kw_only=True)
+
+
+@dataclass(frozen=True)
+class ByRemoval(RemovalSettings):
+    """Shared by metrics that remove or keep units in the order of their scores; settings as in `RemovalSettings`."""
 
     def measure(self, question: Question, explanation: Explanation) -> float:
         """Remove units in the order of their scores; undefined where a score is not a number."""

@@ -1,4 +1,4 @@
-"""How far scores change when nothing that matters does: with the seed, and with edits that leave the words."""
+"""How far scores change when nothing that matters does: the seed, edits that leave the words, texts beside it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from heedful.metrics import cards
 from heedful.metrics.agreement import kendall_tau_b
 from heedful.metrics.base import Metric
 from heedful.metrics.removal import check_fit
-from heedful.question import Choices, Question, ask
+from heedful.question import Choices, Question, ask, ask_all
 from heedful.support.kinds import OneOf
+from heedful.text.encoding import Text
 from heedful.text.units import Units
 
 Scores = Float64[np.ndarray, " units"]
@@ -70,9 +71,11 @@ class SeedStability(Metric):
     card = cards.SEED_STABILITY
 
     def measure(self, question: Question, explanation: Explanation) -> float:
-        """Ask the method again under other seeds; undefined for constant scores."""
+        """Ask the method again under other seeds; undefined for constant scores, where there are seeds."""
         check_fit(question, explanation)
         method = method_of(explanation)
+        if np.isnan(explanation.scores).any():
+            return math.nan
         if not method.card.random:
             return 1.0
         others = (method.answer(replace(question, seed=question.seed + 1 + i)).scores for i in range(self.n_seeds))
@@ -119,20 +122,70 @@ class EditSensitivity(Metric):
         return float(np.max(changes) if self.summary == "max" else np.mean(changes)) / float(length)
 
 
-def _edited(question: Question, method: methods.Method) -> Iterator[Scores]:
-    """The method's scores for each edited text with the same units."""
+@dataclass(frozen=True)
+class BatchSensitivity(Metric):
+    """Largest change of the scores, as a share of their length, alone and beside longer texts.
+
+    The method answers anew: the question alone, and among questions about the text twice and three times over, which
+    go through the classifier as one batch where the classifier can do so. Padding must not matter: what is left is the
+    rounding of the classifier's precision.
+
+    Raises:
+        SettingError: when measuring, the explanation is of no method that is known here.
+        InputError: when measuring, the explanation is over other units.
+
+    Example:
+        >>> import heedful
+        >>> from heedful.question import Choices, ask
+        >>> classifier, text = heedful.load("demo"), "The acting was superb."
+        >>> question = ask(classifier, text, Choices())
+        >>> BatchSensitivity().measure(question, heedful.explain(classifier, text, "occlusion")) < 1e-6
+        True
+    """
+
+    card = cards.BATCH_SENSITIVITY
+
+    def measure(self, question: Question, explanation: Explanation) -> float:
+        """Ask the method again alone and beside longer texts; undefined where all scores are 0."""
+        check_fit(question, explanation)
+        method, length = method_of(explanation), float(np.linalg.norm(explanation.scores))
+        if not 0 < length < math.inf:
+            return math.nan
+        _, beside, _ = method.answers(_beside_longer(question))
+        again = [method.answer(replace(question)), beside]  # a new question, which remembers nothing
+        return float(np.max([np.linalg.norm(one.scores - explanation.scores) for one in again])) / length
+
+
+def _beside_longer(question: Question) -> list[Question]:
+    """The question between those about the text twice and three times over, all asked anew and at once."""
+    text, second = question.encoded.text, question.encoded.second
+    parts = (text,) if second is None else (text[: second - 1], text[second:])
+    repeated = [[" ".join([part] * n) for part in parts] for n in (2, 1, 3)]
+    texts: list[Text] = [one[0] if second is None else (one[0], one[1]) for one in repeated]
+    asked = ask_all(question.classifier, texts, choices_of(question))
+    return [replace(one, output=question.output) for one in asked]
+
+
+def choices_of(question: Question) -> Choices:
+    """Return the choices that a question was asked with."""
     output = question.output
-    choices = Choices(
+    return Choices(
         target=output.target,
         output=output.kind,
         unit=question.units.kind,
         masking=question.masking,
         seed=question.seed,
     )
+
+
+def _edited(question: Question, method: methods.Method) -> Iterator[Scores]:
+    """The method's scores for each edited text with the same units."""
     for text in edits(question.encoded.text):
-        asked = ask(question.classifier, text, choices)
+        asked = ask(question.classifier, text, choices_of(question))
         if _letters(asked.units) == _letters(question.units):
-            yield method.answer(replace(asked, output=output)).scores  # of the same other class in a difference
+            yield method.answer(
+                replace(asked, output=question.output)
+            ).scores  # of the same other class in a difference
 
 
 def _letters(units: Units) -> list[str]:
