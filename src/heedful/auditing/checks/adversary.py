@@ -11,6 +11,7 @@ from scipy import optimize
 
 from heedful.auditing.checks.figure_rows import Row, percent, row, told
 from heedful.auditing.checks.pooling import Pooled
+from heedful.auditing.checks.spread import spread
 from heedful.metrics import jensen_shannon
 from heedful.support.intervals import mean, share
 
@@ -60,8 +61,8 @@ def adversary(text: Pooled) -> Adversary:
     """Find attention that overlaps little with the model's and gives the same logits, all values fixed.
 
     Every head keeps what attention it has for the words, and shares it out among them anew; what is compared is what
-    a reader sees, the mean over heads on each unit. The overlap, the sum of min(a, b) over units, is concave in b: to make
-    it as small as can be is no linear programme. By its chords, a b <= min(a, b) for shares a and b, so a linear
+    a reader sees, the mean over heads on each unit. The overlap, the sum of min(a, b) over units, is concave in b: to
+    make it as small as can be is no linear programme. By its chords, a b <= min(a, b) for shares a and b, so a linear
     programme for the inner product comes first: its minimum is a bound below which no overlap lies. From its solution
     a few programmes with the slope of the overlap follow, each of which can only lower it. Weights whose logits are off
     by more than `TOLERANCE` are not taken: then it is the model's own attention that is returned.
@@ -97,8 +98,8 @@ def adversary(text: Pooled) -> Adversary:
 class _Programme:
     """The constraints, in variables x: each head's shares of its own attention on the words.
 
-    Values are taken from their mean in the head, as they have it, and scaled to at most 1 in size: what rounding there is
-    is relative to what the words say.
+    Values are less their mean in the head, and scaled to at most 1 in size: what rounding there is is relative to what
+    the words say.
     """
 
     text: Pooled
@@ -143,6 +144,7 @@ def adversary_rows(each: Sequence[Adversary]) -> tuple[list[Row], list[str]]:
     overlap, distance, divergence = (
         mean(np.array([getattr(one, name) for one in each])) for name in ("overlap", "distance", "divergence")
     )
+    width = mean(np.array([spread(one.moved).effective for one in each]))
     far = share(np.array([one.distance >= FAR for one in each], dtype=np.float64))
     none = share(np.array([1 - one.least_overlap < FAR for one in each], dtype=np.float64))
     moved = max((one.logit_change for one in each), default=0.0)
@@ -150,12 +152,14 @@ def adversary_rows(each: Sequence[Adversary]) -> tuple[list[Row], list[str]]:
         row("adversary_overlap", overlap, "attention shared with other weights that give the same logits"),
         row("adversary_distance", distance, "total-variation distance of these from the model's: 1 less the overlap"),
         row("adversary_divergence", divergence, "Jensen-Shannon divergence of the two, in bits"),
+        row("adversary_units", width, "units that these weights attend to, in effect"),
         row("adversary_far", far, f"share of texts with such weights at a distance of {FAR} or more: at least"),
         row("adversary_none", none, f"share of texts for which there are certainly none at a distance of {FAR}"),
     ]
     return rows, [
         f"In {percent(far)} of {len(each)} texts other attention on the same words, at a total-variation distance of "
-        f"{FAR} or more, gives the same logits (to {moved:.0e}); the mean distance is {told(distance)}.",
+        f"{FAR} or more, gives the same logits (to {moved:.0e}); the mean distance is {told(distance)}. "
+        f"They attend to {told(width, 1)} units in effect.",
         "That such weights exist for single texts does not show that the model's mean nothing: with many words and few "
         "classes they nearly always exist, and no model was trained that computes them (Wiegreffe and Pinter 2019).",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from heedful.data import Dataset
 from heedful.errors import SettingError
 from heedful.question import Choices, ask_all
 from heedful.support.progress import track
+from heedful.text.units import find
 
 SAMPLE = 200  # texts for what is costly: adversaries, and effects that are sampled
 SOURCE = "Jain and Wallace 2019; Wiegreffe and Pinter 2019; Bai et al. 2021; see docs/attention-on-trial.md"
@@ -42,8 +43,8 @@ def attention_check(
 ) -> Findings:
     """Put attention on trial: how it is spread, what depends on it, what it gives away, and how it stands to effects.
 
-    What needs the weights to be set with all values fixed is done for classifiers of the paper's kind alone; of others the
-    findings say so. See docs/attention-on-trial.md for each figure.
+    What needs the weights to be set with all values fixed is done for classifiers of the paper's kind alone; of others
+    the findings say so. See docs/attention-on-trial.md for each figure.
 
     Args:
         classifier: the classifier.
@@ -76,7 +77,7 @@ def attention_check(
         >>> [row["figure"] for row in findings.rows][:4]
         ['entropy_bits', 'entropy_share', 'effective_units', 'effective_share']
     """
-    attention = _attention(texts, rows)
+    attention = _attention(classifier, texts, rows, choices.unit)
     parts = [
         (*spread_rows(attention), []),
         *_probes(attention, rows, seed),
@@ -98,7 +99,9 @@ def attention_check(
     )
 
 
-def _attention(texts: Sequence[Text], rows: Sequence[Mapping[str, Any]]) -> list[Float64[np.ndarray, " _"]]:
+def _attention(
+    classifier: Classifier, texts: Sequence[Text], rows: Sequence[Mapping[str, Any]], unit: str
+) -> list[Float64[np.ndarray, " _"]]:
     """The attention of every row, seen to belong to the texts."""
     if not texts or len(texts) != len(rows):
         raise SettingError(f"give a row of attention for each of one or more texts, got {len(texts)} and {len(rows)}")
@@ -108,6 +111,10 @@ def _attention(texts: Sequence[Text], rows: Sequence[Mapping[str, Any]]) -> list
             raise SettingError(f"{text.place}: {len(scores)} scores for {len(row['units'])} units")
         if not (np.isfinite(scores) & (scores >= 0)).all():
             raise SettingError(f"{text.place}: attention must be numbers from 0 up")
+        encoded = classifier.encode(text.text)
+        units = find(encoded.text, encoded.offsets, unit, second=encoded.second)
+        if units.strings != tuple(row["units"]):
+            raise SettingError(f"{text.place}: the row has other units than the text has as {unit}")
     return attention
 
 
@@ -119,7 +126,7 @@ def _probes(attention: Sequence[Float64[np.ndarray, " _"]], rows: Sequence[Mappi
     return parts
 
 
-def _effects(  # noqa: PLR0913 - inner
+def _effects(
     classifier: Classifier,
     texts: Sequence[Text],
     attention: Sequence[Float64[np.ndarray, " _"]],
@@ -137,7 +144,7 @@ def _effects(  # noqa: PLR0913 - inner
     return *sign_rows(list(several)), []
 
 
-def _weights_set(  # noqa: PLR0913 - inner
+def _weights_set(
     classifier: Classifier,
     texts: Sequence[Text],
     rows: Sequence[Mapping[str, Any]],
@@ -146,7 +153,7 @@ def _weights_set(  # noqa: PLR0913 - inner
     progress: bool,
 ) -> Part:
     """Permuted, uniform and adversarial attention."""
-    apart = list(_apart(classifier, texts, rows, choices, progress))
+    apart = list(_apart(classifier, texts, choices, progress))
     moved = [
         rearranged(one, classifier.exclusive, generator_of(text.text, seed))
         for text, one in zip(texts, track(apart, "permuted attention", shown=progress), strict=True)
@@ -160,16 +167,10 @@ def _weights_set(  # noqa: PLR0913 - inner
     return permuted + uniform + opposed, told + said + explained, flags
 
 
-def _apart(
-    classifier: Classifier, texts: Sequence[Text], rows: Sequence[Mapping[str, Any]], choices: Choices, progress: bool
-) -> Any:
+def _apart(classifier: Classifier, texts: Sequence[Text], choices: Choices, progress: bool) -> Iterator[Pooled]:
     for start in track(range(0, len(texts), _TOGETHER), "weights and values", shown=progress):
-        some = slice(start, start + _TOGETHER)
-        questions = ask_all(classifier, [text.text for text in texts[some]], choices)
-        for text, row, question in zip(texts[some], rows[some], questions, strict=True):
-            if len(question.units) != len(row["units"]):
-                raise SettingError(f"{text.place}: the row has other units than the text: was it measured with others?")
-        yield from pooled(classifier, questions)
+        some = [text.text for text in texts[start : start + _TOGETHER]]
+        yield from pooled(classifier, ask_all(classifier, some, choices))
 
 
 def _right(rows: Sequence[Mapping[str, Any]]) -> Float64[np.ndarray, " texts"]:
@@ -184,7 +185,7 @@ def _agreeing(
     return _right([{**row, "predicted": classifier.labels[k]} for row, k in zip(rows, decided, strict=True)])
 
 
-def _retrained(  # noqa: PLR0913 - inner
+def _retrained(
     classifier: Classifier,
     texts: Sequence[Text],
     rows: Sequence[Mapping[str, Any]],

@@ -75,7 +75,7 @@ def pattern(attention: Float64[np.ndarray, " units"]) -> Float64[np.ndarray, " f
     return np.concatenate([parts, largest, [spreading.entropy, spreading.effective_share, total]])
 
 
-def probe(attention: Sequence[Float64[np.ndarray, " units"]], answers: Sequence[str | None], seed: int) -> Probe | str:
+def probe(attention: Sequence[Float64[np.ndarray, " _"]], answers: Sequence[str | None], seed: int) -> Probe | str:
     """Let logistic regression tell each text's answer from its attention weights, in five folds.
 
     Source: after Bai et al. 2021, Why attentions may not be interpretable: what a mask tells without the words it
@@ -117,7 +117,7 @@ def probe(attention: Sequence[Float64[np.ndarray, " units"]], answers: Sequence[
     estimates = [_estimate(one, hits) for one, hits in zip((alone, by_length, by_both), right, strict=True)]
     return Probe(
         *estimates,
-        gain=_gain(by_both, by_length),
+        gain=paired(by_both - by_length),
         chance=1 / len(classes),
         shuffled=float(np.mean(chances)),
         p=float((1 + np.sum(np.array(chances) >= alone.mean() - 1e-12)) / (1 + SHUFFLES)),
@@ -135,7 +135,7 @@ def _right(features: Features, answers: Answers, state: int) -> Bool[np.ndarray,
     regression, stratified = _learners()
     told = np.empty_like(answers)
     for rest, held in stratified(FOLDS, shuffle=True, random_state=state).split(features, answers):
-        learned = regression(class_weight="balanced", solver="newton-cholesky", max_iter=200)
+        learned = regression(class_weight="balanced", max_iter=1000)
         told[held] = learned.fit(features[rest], answers[rest]).predict(features[held])
     return told == answers
 
@@ -162,11 +162,6 @@ def _estimate(balanced: Float64[np.ndarray, " texts"], right: Bool[np.ndarray, "
     return mean(balanced)
 
 
-def _gain(one: Float64[np.ndarray, " texts"], other: Float64[np.ndarray, " texts"]) -> Estimate:
-    differences = one - other
-    return mean(differences) if np.ptp(differences) > 0 else paired(differences)
-
-
 def probe_rows(result: Probe | str, of_what: str) -> tuple[list[Row], list[str], list[str]]:
     """Return the figures, a sentence, and a flag where attention weights tell clearly more than length.
 
@@ -183,7 +178,9 @@ def probe_rows(result: Probe | str, of_what: str) -> tuple[list[Row], list[str],
         row(f"probe_{of_what}_length", result.length, f"{alone} the number of units alone", result.chance),
         row(f"probe_{of_what}_both", result.both, f"{alone} both", result.chance),
         row(f"probe_{of_what}_gain", result.gain, "what the weights add to the number of units", 0.0),
-        row(f"probe_{of_what}_shuffled", single(result.shuffled, n), "from the weights, answers shuffled", result.chance),
+        row(
+            f"probe_{of_what}_shuffled", single(result.shuffled, n), "from the weights, answers shuffled", result.chance
+        ),
         row(f"probe_{of_what}_p", single(result.p, n), f"share of {SHUFFLES + 1} shuffles that do as well", None),
     ]
     sentence = (
@@ -191,6 +188,8 @@ def probe_rows(result: Probe | str, of_what: str) -> tuple[list[Row], list[str],
         f"chance {result.chance:.2f}, p = {result.p:.2f}; length alone {told(result.length)}; the weights add "
         f"{told(result.gain)} to length."
     )
+    if result.left_out:
+        sentence += f" Without {result.left_out} texts that have no {of_what}, or too rare a one."
     if not result.leaks:
         return rows, [sentence], []
     says = "the label can be read off" if of_what == "label" else "the prediction can be read off"

@@ -116,5 +116,3 @@ def uniform_rows(
         row("uniform_accuracy_lost", lost, "accuracy lost by that, text by text", 0.0),
     ]
     return rows, [f"{sentence}, and its accuracy falls by {told(lost)} from {model.value:.2f}."]
-
-

@@ -118,7 +118,9 @@ def change(logits: Float64[np.ndarray, "1 classes"], to: Logits, *, exclusive: b
     return distance.sum(1) / 2 if exclusive else distance.mean(1)
 
 
-def decided_otherwise(logits: Float64[np.ndarray, "1 classes"], to: Logits, *, exclusive: bool) -> Bool[np.ndarray, " rows"]:
+def decided_otherwise(
+    logits: Float64[np.ndarray, "1 classes"], to: Logits, *, exclusive: bool
+) -> Bool[np.ndarray, " rows"]:
     """Tell where the decision is another: the class with the largest logit, or any class's side of one half.
 
     Example:

@@ -1,4 +1,4 @@
-"""Uniform attention, retrained: how much accuracy is lost by a model that cannot attend to one word more than another."""
+"""Uniform attention, retrained: accuracy lost by a model that cannot attend to one word more than another."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def retrained_rows(
         row("retrained_uniform_lost", lost, "accuracy lost by uniform attention, retrained, text by text", 0.0),
     ]
     sentence = (
-        f"Trained again with attention frozen uniform, the configuration loses {told(lost)} in accuracy: "
-        f"{other.value:.2f} instead of {one.value:.2f} with attention free; the audited model has {own.value:.2f}."
+        f"Trained again with attention frozen uniform, the configuration has accuracy {other.value:.2f}, and with "
+        f"attention free {one.value:.2f}: uniform attention costs {told(lost)}. The audited model has {own.value:.2f}."
     )
-    flag = f"attention need not be learned for these texts: frozen uniform it loses {told(lost)} in accuracy"
+    flag = f"attention need not be learned for these texts: frozen uniform it costs {told(lost)} in accuracy"
     return rows, [sentence], [flag] if lost.high < LITTLE else []

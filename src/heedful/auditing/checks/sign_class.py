@@ -68,15 +68,15 @@ def _tau(shares: Scores, sizes: Scores) -> float:
 def all_by_sign(
     classifier: Classifier,
     texts: Sequence[str],
-    attention: Sequence[Scores],
+    attention: Sequence[Float64[np.ndarray, " _"]],
     choices: Choices,
     *,
     progress: bool = False,
 ) -> Iterator[tuple[BySign, bool]]:
     """Yield the comparison of every text, and whether its effects are exact.
 
-    The effects are Shapley values on what decides the prediction: its logit less that of the best other class, or its logit
-    where there is no other, or they do not exclude each other.
+    The effects are Shapley values on what decides the prediction: its logit less that of the best other class, or its
+    logit where there is no other, or they do not exclude each other.
     """
     decides = replace(choices, target="predicted", output="logit_difference" if classifier.exclusive else "logit")
     for start in track(range(0, len(texts), _TOGETHER), "effects of words", shown=progress):

@@ -55,7 +55,7 @@ def spread(attention: Scores) -> Spread:
     return Spread(entropy, 2**entropy, entropy / even if n > 1 else math.nan, 2**entropy / n, even)
 
 
-def spread_rows(attention: Sequence[Scores]) -> tuple[list[Row], list[str]]:
+def spread_rows(attention: Sequence[Float64[np.ndarray, " _"]]) -> tuple[list[Row], list[str]]:
     """Return the figures of all texts, and a sentence."""
     each = [spread(one) for one in attention]
     columns = {name: np.array([getattr(one, name) for one in each]) for name in Spread.__dataclass_fields__}
@@ -68,7 +68,7 @@ def spread_rows(attention: Sequence[Scores]) -> tuple[list[Row], list[str]]:
         row("effective_share", means["effective_share"], "the same, as a share of the units", 1.0),
     ]
     sentence = (
-        f"Attention is spread as if over {told(means['effective'], 1)} units of equal weight, of {average(numbers):.1f} "
-        f"in a text; its entropy is {told(means['entropy_share'])} of what even attention has."
+        f"Attention is spread as if over {told(means['effective'], 1)} units of equal weight, of "
+        f"{average(numbers):.1f} in a text; its entropy is {told(means['entropy_share'])} of what even attention has."
     )
     return rows, [sentence]
