@@ -116,7 +116,9 @@ def probe(attention: Sequence[Float64[np.ndarray, " _"]], answers: Sequence[str 
     chances = [float(_balanced(_right(weights, other, state), other).mean()) for other in shuffles]
     estimates = [_estimate(one, hits) for one, hits in zip((alone, by_length, by_both), right, strict=True)]
     return Probe(
-        *estimates,
+        attention=estimates[0],
+        length=estimates[1],
+        both=estimates[2],
         gain=paired(by_both - by_length),
         chance=1 / len(classes),
         shuffled=float(np.mean(chances)),

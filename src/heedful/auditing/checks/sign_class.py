@@ -54,8 +54,8 @@ def by_sign(attention: Scores, effect: Effects) -> BySign:
     bound = max(effect.error, ROUNDING * max(abs(effect.output), largest))
     figures = text_figures(attention, effect.scores, error=effect.error, output=effect.output)
     sides = (effect.scores > bound, effect.scores < -bound)
-    taus = [_tau(shares[side], np.abs(effect.scores[side])) for side in sides]
-    return BySign(*taus, figures.top_against, figures.words_against)
+    tau_for, tau_against = (_tau(shares[side], np.abs(effect.scores[side])) for side in sides)
+    return BySign(tau_for, tau_against, figures.top_against, figures.words_against)
 
 
 def _tau(shares: Scores, sizes: Scores) -> float:
