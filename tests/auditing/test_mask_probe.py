@@ -22,7 +22,7 @@ from heedful.question import Choices
 
 @pytest.fixture(autouse=True)
 def few_shuffles():
-    with patch.object(mask_probe, "SHUFFLES", 39):
+    with patch.object(mask_probe, "SHUFFLES", 19):
         yield
 
 
@@ -50,7 +50,7 @@ def test_where_the_pattern_tells_the_answer_it_is_found() -> None:
     answers = ["early" if one[: len(one) // 2].sum() > one.sum() / 2 else "late" for one in attention]
     result = asked(attention, answers)
     assert result.attention.value > 0.75  # chance, and more than four standard errors
-    assert result.p == pytest.approx(1 / 40)
+    assert result.p == pytest.approx(1 / 20)
     assert abs(result.length.value - 0.5) < 0.25
     assert result.leaks
     assert probe_rows(result, "prediction")[2]
