@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import combinations, permutations
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -228,6 +229,18 @@ def test_against_all_corners_it_is_seldom_beaten_and_its_bound_never() -> None:
         assert other.least_overlap - 1e-9 <= least <= other.overlap + 1e-8
         best += other.overlap < least + 1e-6
     assert best >= 30
+
+
+def test_further_rounds_help_where_there_are_several_heads_and_never_harm() -> None:
+    helped = 0
+    for seed in range(15):
+        text = drawn(seed, heads=3, tokens=6, classes=3, units=4)
+        with patch("heedful.auditing.checks.adversary._ROUNDS", 1):
+            first = adversary(text).overlap
+        refined = adversary(text).overlap
+        assert refined <= first + 1e-9
+        helped += refined < first - 1e-6
+    assert helped >= 5
 
 
 def test_values_of_any_size_and_tiny_weights_are_borne() -> None:
