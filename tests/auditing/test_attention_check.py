@@ -184,6 +184,14 @@ def test_every_kind_of_the_paper_s_classifier_is_taken(settings: dict[str, Any])
     assert 0 <= values["adversary_distance"] <= 1
 
 
+def test_a_label_that_the_model_does_not_know_is_not_counted_as_wrong() -> None:
+    classifier = make_classifier(num_labels=2)
+    texts = ["the plot was not good", "a dull film and a slow one"]
+    known = classifier.predict(texts[0]).label
+    rows = {row["figure"]: row for row in check(classifier, texts, [known, "elsewhere"]).rows}
+    assert (rows["model_accuracy"]["value"], rows["model_accuracy"]["n"]) == (1.0, 1)
+
+
 def test_costly_parts_take_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole, "SAMPLE", 3)
     classifier = make_classifier()

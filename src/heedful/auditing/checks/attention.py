@@ -162,7 +162,7 @@ def _weights_set(
     others = [adversary(one) for one in track(sample, "adversarial attention", shown=progress)]
     permuted, told, flags = permuted_rows(moved)
     evenly = np.array([one.even_decision for one in moved])
-    uniform, said = uniform_rows(moved, _right(rows), _agreeing(classifier, rows, evenly))
+    uniform, said = uniform_rows(moved, _right(classifier, rows), _agreeing(classifier, rows, evenly))
     opposed, explained = adversary_rows(others)
     return permuted + uniform + opposed, told + said + explained, flags
 
@@ -173,16 +173,18 @@ def _apart(classifier: Classifier, texts: Sequence[Text], choices: Choices, prog
         yield from pooled(classifier, ask_all(classifier, some, choices))
 
 
-def _right(rows: Sequence[Mapping[str, Any]]) -> Float64[np.ndarray, " texts"]:
-    """1 where the model decides for the label, 0 where not; not-a-number without a label."""
-    return np.array([np.nan if row["label"] is None else float(row["label"] == row["predicted"]) for row in rows])
+def _right(classifier: Classifier, rows: Sequence[Mapping[str, Any]]) -> Float64[np.ndarray, " texts"]:
+    """1 where the model decides for the label, 0 where not; not-a-number without a label that it knows."""
+    known = [row["label"] in classifier.labels for row in rows]
+    right = [float(row["label"] == row["predicted"]) for row in rows]
+    return np.where(known, right, np.nan)
 
 
 def _agreeing(
     classifier: Classifier, rows: Sequence[Mapping[str, Any]], decided: np.ndarray
 ) -> Float64[np.ndarray, " texts"]:
     """The same for other decisions, given as class numbers."""
-    return _right([{**row, "predicted": classifier.labels[k]} for row, k in zip(rows, decided, strict=True)])
+    return _right(classifier, [{**row, "predicted": classifier.labels[k]} for row, k in zip(rows, decided, strict=True)])
 
 
 def _retrained(
@@ -193,12 +195,12 @@ def _retrained(
     seed: int,
     progress: bool,
 ) -> Part:
-    known = [i for i, row in enumerate(rows) if row["label"] is not None]
+    known = [i for i, row in enumerate(rows) if row["label"] in classifier.labels]
     if not known:
-        return [], ["Not done: uniform attention retrained. No text has a label to tell its accuracy by."], []
+        return [], ["Not done: uniform attention retrained. No text has a label that the model knows."], []
     free, uniform = twins(classifier, train, None, seed, progress=progress)
     given, labels = [texts[i].text for i in known], [str(rows[i]["label"]) for i in known]
-    return retrained_rows(right(free, given, labels), right(uniform, given, labels), _right(rows)[known])
+    return retrained_rows(right(free, given, labels), right(uniform, given, labels), _right(classifier, rows)[known])
 
 
 def _sample(n: int, seed: int) -> list[int]:
