@@ -184,7 +184,8 @@ def _agreeing(
     classifier: Classifier, rows: Sequence[Mapping[str, Any]], decided: np.ndarray
 ) -> Float64[np.ndarray, " texts"]:
     """The same for other decisions, given as class numbers."""
-    return _right(classifier, [{**row, "predicted": classifier.labels[k]} for row, k in zip(rows, decided, strict=True)])
+    instead = [classifier.labels[k] for k in decided]
+    return _right(classifier, [{**row, "predicted": name} for row, name in zip(rows, instead, strict=True)])
 
 
 def _retrained(
