@@ -31,7 +31,7 @@ KEYS = {"figure", "value", "value_low", "value_high", "n", "at_chance", "meaning
 
 @pytest.fixture(autouse=True)
 def few_shuffles():
-    with patch.object(mask_probe, "SHUFFLES", 19):
+    with patch.object(mask_probe, "SHUFFLES", 3):
         yield
 
 
@@ -118,7 +118,8 @@ def test_a_label_that_leaks_through_attention_alone_is_found() -> None:
     typical = float(np.median([np.log(np.exp(logits[[int(w[1:]) for w in t.split()]]).sum()) for t in texts_of(200)]))
     classifier = built(logits, np.ones(24), cls=(typical, -1.0))
     texts = texts_of(80)
-    findings = check(classifier, texts, labels=[classifier.predict(text).label for text in texts])
+    with patch.object(mask_probe, "SHUFFLES", 19):  # the fewest for p = 0.05
+        findings = check(classifier, texts, labels=[classifier.predict(text).label for text in texts])
     values = figures(findings)
     assert values["probe_prediction"] > 0.75  # chance, and more than four standard errors
     assert values["probe_prediction_length"] == 0.5  # all texts have eight words
