@@ -70,7 +70,7 @@ def attention_check(
         >>> texts = [Text(f"text {i}", one.text) for i, one in enumerate(heedful.planted.generate(6, seed=1))]
         >>> attention = [heedful.explain(classifier, one.text, "attention-mean") for one in texts]
         >>> rows = [
-        ...     {"units": list(one.units), "scores": one.scores.tolist(), "label": None, "predicted": one.target}
+        ...     {"units": list(one.units), "scores": one.scores.tolist(), "label": None, "predicted": classifier.labels[one.target]}
         ...     for one in attention
         ... ]
         >>> findings = attention_check(classifier, texts, rows, choices)
