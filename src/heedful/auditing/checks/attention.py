@@ -70,8 +70,8 @@ def attention_check(
         >>> texts = [Text(f"text {i}", one.text) for i, one in enumerate(heedful.planted.generate(6, seed=1))]
         >>> attention = [heedful.explain(classifier, one.text, "attention-mean") for one in texts]
         >>> rows = [
-        ...     {"units": list(one.units), "scores": one.scores.tolist(), "label": None, "predicted": classifier.labels[one.target]}
-        ...     for one in attention
+        ...     {"units": list(one.units), "scores": one.scores.tolist(), "label": None, "predicted": name}
+        ...     for one, name in ((one, classifier.labels[one.target]) for one in attention)
         ... ]
         >>> findings = attention_check(classifier, texts, rows, choices)
         >>> [row["figure"] for row in findings.rows][:4]
