@@ -113,7 +113,7 @@ def train(
         )
     preset = preset.lengthened(len(fitting))
     started = time.perf_counter()
-    with _seeded(seed), quiet_transformers(), _fitting_into_memory():
+    with seeded(seed), quiet_transformers(), _fitting_into_memory():
         tokenizer = _tokenizer(fitting, preset, sizes)
         config = _config(tokenizer, preset, sizes, fitting.label_names)
         _check_memory(config, preset.batch_size)
@@ -255,7 +255,7 @@ def _is_finite(fit: Trainer) -> bool:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Seed Python, NumPy and torch inside; give the caller's states back afterwards."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state Trainer seeds
     with torch.random.fork_rng():
