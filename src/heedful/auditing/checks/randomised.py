@@ -1,4 +1,4 @@
-"""Copies of a classifier: with weights that are random from the output down, or with logits that are always the same."""
+"""Copies of a classifier: with random weights, from the output down, or with logits that are always the same."""
 
 from __future__ import annotations
 

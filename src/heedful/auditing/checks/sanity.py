@@ -60,7 +60,7 @@ class _Heard:
     reason: str | None = None
 
 
-def sanity_check(  # noqa: PLR0913 - the signature that checks of methods share
+def sanity_check(
     classifier: Classifier,
     texts: Sequence[Text],
     methods: Mapping[str, Method],
@@ -276,9 +276,7 @@ def _pairs(
     return [(first[i], second[i]) for i in sorted(first.keys() & second.keys())]
 
 
-def _findings(
-    table: Sequence[Compared], methods: Mapping[str, Method], n_texts: int, notes: Sequence[str]
-) -> Findings:
+def _findings(table: Sequence[Compared], methods: Mapping[str, Method], n_texts: int, notes: Sequence[str]) -> Findings:
     baselines = [name for name, method in methods.items() if method.card.access == "nothing"]
     sentences, flags = told(table, baselines)
     about = f"On {n_texts} texts, Kendall's tau-b of explanations with those of the real model:"
