@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -24,6 +25,7 @@ from heedful.auditing.rows import Text
 from heedful.errors import DataError, ModelError, SettingError
 from heedful.methods.base import Answer, Method
 from heedful.methods.cards import Card
+from heedful.metrics.agreement import kendall_tau_b
 from heedful.question import Choices, Question
 from untouched import assert_same_state, state
 
@@ -125,6 +127,44 @@ class Broken(Method):
         raise RuntimeError("broken")
 
 
+@dataclass(frozen=True)
+class Readout(Method):
+    """Says the same of every text: the first weights of the model's readout."""
+
+    card: ClassVar[Card] = Card(
+        name="readout", family="baseline", signed=True, access="outputs", cost="none", source="tests"
+    )
+
+    def answer(self, question: Question) -> Answer:
+        return Answer(scores=first_weights(question.classifier, len(question.units)))
+
+
+def first_weights(classifier: heedful.Classifier, n: int) -> np.ndarray:
+    return classifier.model.readout.detach().double().numpy().flatten()[:n]
+
+
+def test_texts_are_dealt_to_copies_and_two_random_models_are_compared_with_each_other() -> None:
+    demo = heedful.load("demo")
+    rows = table(sanity_check(demo, TEXTS, {"readout": Readout()}, Choices(seed=7)))
+    copies = []
+    for number in range(sanity.COPIES):
+        *_, (stage, last) = cascade(demo, int(np.random.SeedSequence((7, number)).generate_state(1)[0]))
+        assert stage == ALL
+        copies.append([first_weights(last, len(one.spans)) for one in explained(demo)])
+    real = [first_weights(demo, len(one.spans)) for one in explained(demo)]
+    dealt = [copies[i % sanity.COPIES][i] for i in range(len(TEXTS))]
+    others = [copies[(i + 1) % sanity.COPIES][i] for i in range(len(TEXTS))]
+    with_real, with_another = (
+        np.mean([kendall_tau_b(a, b) for a, b in zip(some, dealt, strict=True)]) for some in (real, others)
+    )
+    assert rows["readout", "weights", ALL]["tau"] == pytest.approx(with_real)
+    assert rows["readout", "weights", ANOTHER]["tau"] == pytest.approx(with_another)
+
+
+def explained(classifier: heedful.Classifier) -> list[heedful.Explanation]:
+    return [heedful.explain(classifier, text.text, "random") for text in TEXTS]
+
+
 @pytest.mark.parametrize("name", ["bert", "distilbert", "roberta", "gpt2", "llama", "deberta-v2", "paper"])
 def test_the_cascade_goes_from_the_output_down_and_leaves_nothing_out(name: str) -> None:
     classifier = zoo.make(name)
@@ -165,9 +205,12 @@ def test_shuffled_weights_keep_their_numbers_and_not_their_places() -> None:
 
 @pytest.mark.parametrize("make", [make_classifier, make_bert])
 def test_a_constant_model_says_the_same_of_every_text(make: object) -> None:
-    classifier = constant(make())
-    logits = np.stack([classifier.predict(text).logits for text in SENTENCES])
+    real = make()
+    classifier = constant(real)
+    logits, before = (np.stack([one.predict(text).logits for text in SENTENCES]) for one in (classifier, real))
     assert np.ptp(logits, axis=0).max() < 1e-10
+    # biases are as small: beside them the differences would be lost in rounding, and integrals would not converge
+    assert logits * 2.0**40 == pytest.approx(before, rel=1e-6)
 
 
 def test_on_a_deep_model_attention_cannot_tell_and_effects_can() -> None:
@@ -181,10 +224,11 @@ def test_on_a_deep_model_attention_cannot_tell_and_effects_can() -> None:
 
 
 def test_of_a_function_only_the_other_class_can_be_asked_for() -> None:
-    demo = heedful.load("demo")
-    function = heedful.load(
-        lambda texts: [one.probabilities for one in demo.predict([t or "." for t in texts])], labels=[*demo.labels]
-    )
+    def judge(texts: list[str]) -> list[list[float]]:
+        yes = [1 / (1 + math.exp(2 - sum(len(word) % 5 for word in text.split()) / 4)) for text in texts]
+        return [[1 - p, p] for p in yes]
+
+    function = heedful.load(judge, labels=["no", "yes"])
     rows = table(checked(function, ("occlusion", "attention-mean", "random")))
     assert rows["occlusion", "target", "the other class"]["tau"] == pytest.approx(-1.0)
     assert "function" in str(rows["occlusion", "weights", ALL]["reason"])

@@ -80,9 +80,9 @@ def ranked(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], limit: int)
         for word in sorted(evidence, key=lambda one: (-evidence[one], one)):
             if len(chosen) == limit or evidence[word] <= 0:
                 break
-            effect = of_few(np.array(effects[word]))
-            if math.isnan(effect.low) or effect.low > 0:  # not a number: all effects are equal
-                chosen.append(ClassWord(label, len(chosen) + 1, word, evidence[word], effect))
+            mean = of_few(np.array(effects[word]))
+            if math.isnan(mean.low) or mean.low > 0:  # not a number: all effects are equal
+                chosen.append(ClassWord(label, len(chosen) + 1, word, evidence[word], mean))
         words += chosen
     return words
 

@@ -94,7 +94,7 @@ def cascade(classifier: Classifier, seed: int) -> Iterator[tuple[str, Classifier
 def constant(classifier: Classifier) -> Classifier:
     """Return a copy whose logits are the same for every text, within rounding: its head hardly reads anything.
 
-    The matrices of the head are divided by 2**40.
+    The weights of the head are divided by 2**40.
 
     Raises:
         ModelError: as `stages`; or the model cannot be copied.
@@ -111,9 +111,8 @@ def constant(classifier: Classifier) -> Classifier:
     model = _copied(classifier)
     parameters = dict(model.named_parameters())
     with torch.no_grad():
-        for name in head:
-            if parameters[name].ndim > 1:
-                parameters[name].mul_(NEXT_TO_NOTHING)
+        for name in head:  # biases too: beside them, so small differences would be lost in rounding
+            parameters[name].mul_(NEXT_TO_NOTHING)
     return replace(classifier, model=model)
 
 

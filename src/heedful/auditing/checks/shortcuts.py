@@ -12,19 +12,23 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64
-from scipy import stats
 
 from heedful.auditing.checks.base import Findings
 from heedful.auditing.checks.class_words import CONTROLS, FEWEST, ClassWord, controls, key, ranked
 from heedful.auditing.rows import Text
 from heedful.auditing.tables import holm
 from heedful.classifier import Classifier
-from heedful.errors import SettingError
+from heedful.errors import MissingExtraError, SettingError
 from heedful.question import Choices, Question, ask_all
 from heedful.support.intervals import Estimate, columns, mean, share
 from heedful.support.progress import track
 from heedful.support.settings import check_whole
 from heedful.support.visible import visible
+
+try:
+    from scipy import stats
+except ImportError:
+    raise MissingExtraError("scipy", "audit", "the statistics of an audit") from None
 
 LIMIT = 10  # words a class
 LEVEL = 0.05  # of adjusted p-values
