@@ -140,7 +140,7 @@ class Readout(Method):
 
 
 def first_weights(classifier: heedful.Classifier, n: int) -> np.ndarray:
-    return classifier.model.readout.detach().double().numpy().flatten()[:n]
+    return np.resize(classifier.model.readout.detach().double().numpy(), n)
 
 
 def test_texts_are_dealt_to_copies_and_two_random_models_are_compared_with_each_other() -> None:

@@ -121,6 +121,23 @@ def test_it_is_compared_with_words_as_frequent(
     assert row["excess"] == pytest.approx(row["lost"] - control)
 
 
+def test_what_the_other_words_cost_is_taken_off(
+    classifier: heedful.Classifier, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = right_without([])
+    costly = [word for word in VALUES if word != TOKEN and whole.mean() > right_without([word]).mean()][:2]
+    assert costly
+    monkeypatch.setattr(shortcuts, "controls", lambda words, *_: ([costly] * len(words), {}))
+    row = next(
+        row
+        for row in shortcuts_check(classifier, TEXTS, rows, CHOICES, limit=1).rows
+        if row["word"] == TOKEN and row["class"] == "positive"
+    )
+    control = np.mean([whole.mean() - right_without([word]).mean() for word in costly])
+    assert row["control"] == pytest.approx(control)
+    assert row["excess"] == pytest.approx(whole.mean() - right_without([TOKEN]).mean() - control)
+
+
 def test_words_of_a_class_are_masked_together(findings: Findings) -> None:
     for label in (*LABELS, "all classes"):
         together = next(row for row in findings.rows if row["class"] == label and row["word"] is None)
