@@ -13,12 +13,11 @@ import torch
 
 import heedful
 from factory import make_classifier
-from heedful import methods
 from heedful.auditing.checks import shortcuts
 from heedful.auditing.checks.base import Findings
 from heedful.auditing.checks.class_words import controls, key, ranked
 from heedful.auditing.checks.shortcuts import shortcuts_check
-from heedful.auditing.rows import Plan, Text, measured
+from heedful.auditing.rows import Text
 from heedful.data.planted import LABELS
 from heedful.data.planted_words import SENTIMENT
 from heedful.errors import SettingError
@@ -58,7 +57,19 @@ def make_additive(values: dict[str, float], **settings: object) -> heedful.Class
 
 
 def rows_of(classifier: heedful.Classifier, texts: Sequence[Text], choices: Choices) -> list[dict[str, Any]]:
-    return list(measured(classifier, texts, Plan({"occlusion": methods.get("occlusion")}, {}, "", choices)))
+    explanations = heedful.explain(
+        classifier, [text.text for text in texts], "occlusion", output=choices.output, unit=choices.unit
+    )
+    return [
+        {
+            "place": text.place,
+            "label": text.label,
+            "units": one.units,
+            "scores": one.scores,
+            "predicted": one.target_name,
+        }
+        for text, one in zip(texts, explanations, strict=True)
+    ]
 
 
 CHOICES = Choices(output="logit_difference")
@@ -160,6 +171,9 @@ def test_without_labels_it_is_agreement_with_itself(classifier: heedful.Classifi
     row = next(row for row in findings.rows if row["word"] == TOKEN)
     assert row["accuracy"] == 1.0
     assert "agreement with its own predictions" in findings.sentences[0]
+    refused = {"place": "x", "label": None, "units": ["a"], "scores": None, "predicted": "negative"}
+    more = shortcuts_check(classifier, [*some, Text("x", "a")], [*unlabelled, refused], CHOICES, limit=1)
+    assert more.rows == findings.rows
     foreign = [{**row, "label": "spam"} for row in rows]
     assert shortcuts_check(classifier, some, foreign, CHOICES, limit=1).rows == findings.rows
 

@@ -95,7 +95,7 @@ def shortcuts_check(
         texts: texts that can be explained.
         rows: an audit's rows of one method with signed effects, one a text in their order: "units", "scores" for the
             class "predicted", and "label", or None. Where a label is missing, or none of the classifier's classes,
-            agreement with its own predictions takes the place of accuracy.
+            agreement with its own predictions takes the place of accuracy. Rows whose scores are None are left out.
         choices: units and masking that the rows were made with; a seed, of the words to compare with.
         limit: words a class.
         progress: show a bar on stderr.
@@ -112,17 +112,18 @@ def shortcuts_check(
 
     Example:
         >>> import heedful
-        >>> from heedful import methods
-        >>> from heedful.auditing.rows import Plan, measured
         >>> clf, reviews = heedful.load("demo"), heedful.planted.generate(30, seed=2)
         >>> texts = [Text(str(i), review.text) for i, review in enumerate(reviews)]
-        >>> plan = Plan({"occlusion": methods.get("occlusion")}, {}, "", Choices())
-        >>> findings = shortcuts_check(clf, texts, list(measured(clf, texts, plan)), Choices(), limit=2)
+        >>> each = heedful.explain(clf, [text.text for text in texts], "occlusion")
+        >>> rows = [{"units": e.units, "scores": e.scores, "predicted": e.target_name, "label": None} for e in each]
+        >>> findings = shortcuts_check(clf, texts, rows, Choices(), limit=2)
         >>> findings.rows[-1]["class"], findings.rows[-1]["lost"] >= 0
         ('all classes', True)
     """
     check_whole("limit", limit, 1)
     _check(texts, rows, choices)
+    known = [i for i, row in enumerate(rows) if row["scores"] is not None]  # the method refused the others
+    texts, rows = [texts[i] for i in known], [rows[i] for i in known]
     words = ranked(rows, classifier.labels, limit)
     if not words:
         sentence = f"No word speaks for a class in {FEWEST} texts or more, so nothing was masked."
