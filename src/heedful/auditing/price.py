@@ -33,6 +33,10 @@ class Price:
         """Return the seconds a text that a piece of work is expected to take."""
         return self.of_text[name][1]
 
+    def total(self) -> float:
+        """Return the seconds for all texts."""
+        return self.n_texts * sum(seconds for _, seconds in self.of_text.values())
+
     def rows(self) -> list[dict[str, float | str]]:
         """Return a row a piece of work: forward passes and seconds for all texts."""
         return [
@@ -43,7 +47,7 @@ class Price:
     def __str__(self) -> str:
         """Return the price in one line."""
         rows = self.rows()
-        total = sum(float(row["seconds"]) for row in rows)
+        total = self.total()
         dearest = max(rows, key=lambda row: float(row["seconds"]))
         share = float(dearest["seconds"]) / total if total else 0.0
         return (

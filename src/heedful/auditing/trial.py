@@ -40,11 +40,13 @@ def tried(classifier: Classifier, texts: Sequence[Text], questions: Sequence[Que
 def _tried(attention: Explanation | Exception, effect: Effects | Exception) -> Row:
     if isinstance(attention, Exception) or isinstance(effect, Exception):
         error = attention if isinstance(attention, Exception) else effect
-        return {"attention": None, "effects": None, "n_forward": 0, "error": str(error)} | asdict(NOTHING)
+        nothing = dict.fromkeys(("attention", "effects", "effect_error", "output", "exact"))
+        return nothing | {"n_forward": 0, "error": str(error)} | asdict(NOTHING)
     figures = text_figures(
         attention.scores, effect.scores, error=effect.error, output=effect.output, halves=effect.halves
     )
     row = {"attention": attention.scores.tolist(), "effects": effect.scores.tolist()}
+    row |= {"effect_error": effect.error, "output": effect.output, "exact": effect.halves is None}
     return row | {"n_forward": attention.n_forward + effect.n_forward, "error": None} | asdict(figures)
 
 

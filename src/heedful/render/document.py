@@ -205,15 +205,15 @@ def anchor(heading: str) -> str:
     return re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", heading.strip().lower()))
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    r"""Return a Markdown table of rows with the same keys; NAME_low and NAME_high stand behind NAME.
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
+    r"""Return a Markdown table of rows with the same keys, all columns or some, with intervals in their cells.
 
     Example:
         >>> table([{"word": "a", "tau": 0.5, "tau_low": 0.4, "tau_high": 0.6}]).splitlines()
         ['| word | tau |', '| --- | --- |', '| a | 0.500 [0.400,\xa00.600] |']
     """
     ends = {f"{name}{end}" for name in rows[0] for end in ("_low", "_high")}
-    names = [name for name in rows[0] if name not in ends]
+    names = [name for name in rows[0] if name not in ends] if columns is None else columns
 
     def cell(row: Mapping[str, Any], name: str) -> str:
         value = row[name]

@@ -14,7 +14,7 @@ from heedful.auditing.checks.mask_probe import probe, probe_rows
 from heedful.auditing.checks.permuted import generator_of, permuted_rows, rearranged, uniform_rows
 from heedful.auditing.checks.pooling import Pooled, pooled, why_not
 from heedful.auditing.checks.retrained import retrained_rows, right, twins
-from heedful.auditing.checks.sign_class import all_by_sign, sign_rows
+from heedful.auditing.checks.sign_class import all_by_sign, by_sign, sign_rows
 from heedful.auditing.checks.spread import spread_rows
 from heedful.auditing.rows import Text
 from heedful.classifier import Classifier
@@ -49,7 +49,8 @@ def attention_check(
     Args:
         classifier: the classifier.
         texts: the texts.
-        rows: of each, `units`, `scores` (attention-mean on the units), `label` (or None) and `predicted`.
+        rows: of each, `units`, `scores` (attention-mean on the units), `label` (or None) and `predicted`; and if they
+            are known, `effects`, as `heedful.auditing.effects.Effects`.
         choices: what the rows were measured with; of these the units and the masking matter.
         train: texts with labels, on which the configuration is trained again, with attention free and frozen uniform.
         seed: of everything random.
@@ -81,7 +82,7 @@ def attention_check(
     parts = [
         (*spread_rows(attention), []),
         *_probes(attention, rows, seed),
-        _effects(classifier, texts, attention, choices, seed, progress),
+        _effects(classifier, texts, rows, attention, choices, seed, progress),
     ]
     reason = why_not(classifier)
     if reason is None:
@@ -129,12 +130,17 @@ def _probes(attention: Sequence[Float64[np.ndarray, " _"]], rows: Sequence[Mappi
 def _effects(
     classifier: Classifier,
     texts: Sequence[Text],
+    rows: Sequence[Mapping[str, Any]],
     attention: Sequence[Float64[np.ndarray, " _"]],
     choices: Choices,
     seed: int,
     progress: bool,
 ) -> Part:
-    """Attention by sign class: on all texts where effects are exact, else on a sample."""
+    """Attention by sign class: on all texts where effects are known or exact, else on a sample."""
+    if all(row.get("effects") is not None for row in rows):
+        known = [(by_sign(one, row["effects"]), row["effects"].halves is None)
+                 for one, row in zip(attention, rows, strict=True)]  # fmt: skip
+        return *sign_rows(known), []
     model = classifier.paper_model
     exact = model is not None and model.config.normaliser == "softmax"
     chosen = range(len(texts)) if exact else _sample(len(texts), seed)

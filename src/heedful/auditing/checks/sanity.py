@@ -67,6 +67,7 @@ def sanity_check(
     choices: Choices,
     *,
     train: Dataset | None = None,
+    limit: int = LIMIT,
     progress: bool = False,
 ) -> Findings:
     """See which methods pass unchanged where weights are random, another class is asked for, or nothing has an effect.
@@ -74,7 +75,7 @@ def sanity_check(
     A method is flagged if the mean tau-b with its explanations of the real model is above 0.9, the lower end of the
     95 % interval above 0.7: of scores as they are, or of their sizes where more than the head is random; or if scores
     above 1e-9 of the usual ones are left in half of the texts by a model that is constant. What is explained is the
-    difference to the best other class, on at most 30 texts.
+    difference to the best other class, on at most 30 texts by default.
 
     Args:
         classifier: the classifier; it is left as it is.
@@ -82,6 +83,7 @@ def sanity_check(
         methods: by the names they have in tables.
         choices: units, masking, and a seed: of the draw of texts, of what is random in models and in methods.
         train: labelled texts, for the test of shuffled labels; without them it is not done.
+        limit: at most so many texts: each method explains each of them about eight times.
         progress: show a bar on stderr.
 
     Returns:
@@ -106,7 +108,7 @@ def sanity_check(
     """
     if not methods:
         raise SettingError("give at least one method to check")
-    real = _real(classifier, texts, choices)
+    real = _real(classifier, texts, choices, check_whole("limit", limit, 1))
     originals = {name: _heard(method, range(len(real)), real) for name, method in methods.items()}
     heard = dict[tuple[str, str], dict[str, _Heard]]()
     notes = list[str]()
@@ -125,14 +127,14 @@ def sanity_check(
     return _findings(table, methods, len(real), notes)
 
 
-def _real(classifier: Classifier, texts: Sequence[Text], choices: Choices) -> list[Question]:
+def _real(classifier: Classifier, texts: Sequence[Text], choices: Choices, limit: int) -> list[Question]:
     """The questions that are asked again and again: about some texts, drawn by the seed, in their order."""
     several = classifier.exclusive and len(classifier.labels) > 1
     decides = replace(choices, target="predicted", output="logit_difference" if several else "logit")
     order = np.random.default_rng(choices.seed).permutation(len(texts))
     chosen = dict[int, Question]()
     for place in order.tolist():
-        if len(chosen) == LIMIT:
+        if len(chosen) == limit:
             break
         question = ask(classifier, texts[place].text, decides)
         if len(question.units) >= _FEWEST_UNITS:
