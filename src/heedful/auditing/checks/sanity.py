@@ -26,6 +26,7 @@ from heedful.games.output import Output
 from heedful.methods.base import Method
 from heedful.question import Choices, Question, ask, ask_all
 from heedful.support.progress import track
+from heedful.support.settings import check_whole
 
 LIMIT = 30  # texts
 COPIES = 4  # with random weights, to which the texts are dealt
@@ -106,9 +107,10 @@ def sanity_check(
         >>> sorted({row["method"] for row in findings.rows if row["unchanged"]})
         ['attention-mean']
     """
+    check_whole("limit", limit, 1)
     if not methods:
         raise SettingError("give at least one method to check")
-    real = _real(classifier, texts, choices, check_whole("limit", limit, 1))
+    real = _real(classifier, texts, choices, limit)
     originals = {name: _heard(method, range(len(real)), real) for name, method in methods.items()}
     heard = dict[tuple[str, str], dict[str, _Heard]]()
     notes = list[str]()
