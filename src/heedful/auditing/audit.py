@@ -179,7 +179,7 @@ def _facts(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> dict[st
     logits = classifier.logits_of(classifier.encode(min(texts, key=lambda text: text.index).text))
     return {
         "format": "heedful.audit/1",
-        "model": classifier.name,
+        "model": _name(classifier),
         "first_logits": [f"{logit:.3g}" for logit in logits],
         "n_texts": len(texts),
         "data": digest(*sorted(text.text for text in texts))[:16],
@@ -193,6 +193,12 @@ def _facts(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> dict[st
         "seed": plan.choices.seed,
         "versions": versions(),
     }
+
+
+def _name(classifier: Classifier) -> str:
+    """The model's name; of a folder the last part, as a report is for other people's eyes."""
+    path = Path(classifier.name)
+    return path.resolve().name if path.is_dir() else classifier.name
 
 
 def _settings(one: Method | Metric) -> Mapping[str, Any]:
