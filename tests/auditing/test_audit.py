@@ -26,6 +26,8 @@ from heedful.auditing.rows import REVERSED, upside_down
 from heedful.errors import DataError, SettingError
 from heedful.methods.base import Answer
 from heedful.methods.occlusion import Occlusion
+from heedful.metrics import Card
+from heedful.metrics.base import Metric
 from heedful.question import Question
 
 TEXTS = [review.text for review in heedful.planted.generate(12, seed=3)]
@@ -100,7 +102,7 @@ def test_methods_that_cannot_answer_are_left_out_and_named() -> None:
     )
     assert [*result.refused] == ["shapley-exact"]
     assert "use the sampled methods" in result.refused["shapley-exact"]
-    assert {row["method"] for row in result.cells} == {"attention-mean", "occlusion", REVERSED}
+    assert {row["method"] for row in result.cells} == {"attention-mean", "occlusion", "random", REVERSED}
     assert not any(math.isnan(row["halves"]) for row in result.trial)
 
 
@@ -177,12 +179,86 @@ def test_reversed_scores_are_the_same_numbers_in_the_opposite_order(classifier: 
         ({"methods": []}, "at least one method"),
         ({"limit": 0}, "limit must be"),
         ({"unit": "words"}, "unknown unit"),
+        ({"methods": ["lime", "LIME"]}, "'lime' is there twice"),
+        ({"metrics": ["kendall", "tau-b"]}, "'kendall' is there twice"),
     ],
 )
 def test_bad_settings_are_one_line_before_anything_is_measured(settings: dict, message: str) -> None:
     arguments = {"methods": METHODS, "metrics": ["kendall"]} | settings
     with pytest.raises(SettingError, match=message):
         heedful.audit("demo", TEXTS, **arguments)
+
+
+def test_random_and_reversed_scores_stand_in_every_table_and_names_are_those_on_the_cards() -> None:
+    result = heedful.audit("demo", TEXTS[:2], ["alpha-avg", "lime:n_samples=100"], ["Kendall"], checks=[])
+    names = [row["method"] for row in result.table("kendall")]
+    assert names == ["attention-mean", "lime:n_samples=100", "occlusion", "random", REVERSED]
+
+
+def test_what_is_no_text_is_a_problem_and_a_path_is_refused(classifier: heedful.Classifier) -> None:
+    result = audited(classifier, [TEXTS[0], None, float("nan")])
+    assert result.problems == {"this is NoneType, not a text": ["text 1"], "this is float, not a text": ["text 2"]}
+    with pytest.raises(SettingError, match="read_usable"):
+        heedful.audit("demo", "reviews.csv")
+
+
+def test_a_text_that_the_classifier_fails_on_is_named_and_tried_again(tmp_path: Path) -> None:
+    failing = {TEXTS[1]}
+
+    def function(texts: list[str]) -> list[list[float]]:
+        return [[float("nan")] * 2 if one in failing else [0.3, 0.7] for one in texts]
+
+    def run() -> Audit:
+        classifier = heedful.load(function, labels=["a", "b"])
+        return heedful.audit(classifier, TEXTS[:3], ["occlusion"], ["deletion"], checks=[], out=tmp_path / "audit")
+
+    result = run()
+    assert [*result.problems.values()] == [["text 1"]]
+    assert {row["place"] for row in result.rows} == {"text 0", "text 2"}
+    failing.clear()
+    assert {row["place"] for row in run().rows} == {"text 0", "text 1", "text 2"}
+
+
+def test_methods_in_another_order_go_on_with_their_own_rows(classifier: heedful.Classifier, tmp_path: Path) -> None:
+    one = audited(classifier, out=tmp_path / "audit")
+    names = METHODS[::-1]
+    other = heedful.audit(classifier, TEXTS, names, ["kendall", "sign-agreement"], checks=[], out=tmp_path / "audit")
+    pick = [{row["method"]: row["value"] for row in result.table("kendall")} for result in (one, other)]
+    assert pick[0] == pick[1]
+
+
+def test_other_labels_or_another_order_of_the_texts_is_another_audit(tmp_path: Path) -> None:
+    reviews = heedful.planted.as_dataset(heedful.planted.generate(4, seed=5))
+    heedful.audit("demo", reviews, ["random"], ["kendall"], checks=[], out=tmp_path / "audit")
+    turned = [
+        data.Dataset(reviews.texts, 1 - reviews.labels, reviews.label_names, "here"),
+        reviews.subset([1, 0, 2, 3]),
+    ]
+    for other in turned:
+        with pytest.raises(SettingError, match="holds a run that differs in"):
+            heedful.audit("demo", other, ["random"], ["kendall"], checks=[], out=tmp_path / "audit")
+
+
+def test_a_metric_of_ones_own_need_not_be_registered() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Largest(Metric):
+        card = Card(name="largest", direction="higher", range=(0.0, math.inf), source="here", cost="none")
+
+        def measure(self, question: Question, explanation: heedful.Explanation) -> float:
+            return float(explanation.scores.max())
+
+    result = heedful.audit("demo", TEXTS[:3], ["random"], [Largest(), "deletion"], checks=[])
+    assert result.table("largest")[0]["n"] == 3
+    assert ">largest</h2>" in result.to_html()
+
+
+def test_classes_that_do_not_exclude_each_other_have_a_verdict_and_no_single_right_answer() -> None:
+    import zoo
+
+    classifier = zoo.make("bert", problem_type="multi_label_classification")
+    result = heedful.audit(classifier, TEXTS[:2], ["attention-mean"], ["deletion"], checks=[])
+    assert [row["error"] for row in result.trial] == [None, None]
+    assert {row["correct"] for row in result.rows} == {None}
 
 
 def test_two_audits_are_compared_text_by_text(
@@ -244,13 +320,14 @@ def test_a_method_that_refuses_one_text_goes_on_with_the_others(classifier: heed
     assert [row["error"] for row in rows] == [None, "not this one", None, None]
     assert [math.isnan(row["kendall"]) for row in rows] == [False, True, False, False]
     assert result.content["missing"] == [{"name": "choosy", "reason": "not this one", "n": 1}]
-    assert {row["method"]: row["n"] for row in result.table("kendall")} == {"choosy": 3, "random": 4}
+    table = {row["method"]: row["n"] for row in result.table("kendall")}
+    assert table == {"choosy": 3, "random": 4, "occlusion": 4, REVERSED: 4}
 
 
 def test_why_a_metric_says_nothing_stands_in_the_result(classifier: heedful.Classifier) -> None:
     result = heedful.audit(classifier, TEXTS[:3], ["occlusion"], ["token-f1"], checks=[])
     (reason,) = result.content["missing"]
-    assert (reason["name"], reason["n"]) == ("token-f1", 6)
+    assert (reason["name"], reason["n"]) == ("token-f1", 9)  # of occlusion, random and reversed
     assert "needs a rationale" in reason["reason"]
 
 

@@ -52,9 +52,12 @@ def test_attention_on_trial_takes_the_effects_that_the_verdict_is_made_of(audite
 
 def test_what_is_kept_is_not_checked_again(audited: tuple[Audit, Path]) -> None:
     result, folder = audited
-    with patch.object(checking, "sanity_check", side_effect=AssertionError("again")):
+    with patch.object(checking, "sanity_check", side_effect=SettingError("again")):
         again = audit(folder)
-    assert json.loads(again.to_json())["checks"] == json.loads(result.to_json())["checks"]
+        assert json.loads(again.to_json())["checks"] == json.loads(result.to_json())["checks"]
+        other = audit(folder, train=REVIEWS)  # what it depends on is another
+    assert other.content["checks"]["sanity"]["sentences"] == ["Not done: again."]
+    assert audit(folder, train=REVIEWS).content["checks"]["sanity"]["rows"]  # a failure is not kept
 
 
 def test_a_check_that_cannot_be_made_says_why_and_the_others_are_made() -> None:
@@ -65,11 +68,17 @@ def test_a_check_that_cannot_be_made_says_why_and_the_others_are_made() -> None:
     assert "Not done" not in "".join(checks["shortcuts"]["sentences"])
 
 
+def test_an_error_of_a_library_costs_the_check_and_not_the_audit() -> None:
+    with patch.object(checking, "sanity_check", side_effect=RuntimeError("out of memory\nmore")):
+        result = audit(None, checks=["sanity"], limit=3)
+    assert result.content["checks"]["sanity"]["sentences"] == ["Not done: RuntimeError: out of memory."]
+
+
 def test_scores_of_another_tool_do_not_follow_the_model_and_are_not_tried_for_sanity() -> None:
     texts = list(REVIEWS.texts[:9])
     given = GivenScores.of([heedful.explain("demo", text, "occlusion") for text in texts], name="theirs", texts=texts)
     result = heedful.audit("demo", texts, ["occlusion", given], ["kendall"], checks=["sanity"])
-    assert {row["method"] for row in result.content["checks"]["sanity"]["rows"]} == {"occlusion"}
+    assert {row["method"] for row in result.content["checks"]["sanity"]["rows"]} == {"occlusion", "random"}
     table = {row["method"]: row["value"] for row in result.table("kendall")}
     assert table["theirs"] == table["occlusion"]
 

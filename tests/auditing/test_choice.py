@@ -21,6 +21,7 @@ VALUES = {
     "reversed": np.full(60, 2.0),  # never the best, whatever its figure
 }
 METRIC = "aopc-comprehensiveness"
+WHICH = {METRIC: "higher", "deletion": "lower", "token-f1": "higher", "mine": "none"}
 ROWS = [
     {"method": name, "index": i, METRIC: float(value)}
     for i in range(60)
@@ -34,7 +35,7 @@ COSTS = [
 
 
 def test_equivalence_is_two_one_sided_tests_within_a_tenth_of_the_lead() -> None:
-    table = {row["method"]: row for row in equivalence(CELLS, ROWS)}
+    table = {row["method"]: row for row in equivalence(CELLS, ROWS, WHICH)}
     assert {*table} == {"occlusion", "attention-mean"}
     margin = 0.1 * (VALUES["shapley-exact"].mean() - VALUES["random"].mean())
     assert table["occlusion"]["margin"] == pytest.approx(margin)
@@ -48,32 +49,65 @@ def test_equivalence_is_two_one_sided_tests_within_a_tenth_of_the_lead() -> None
 
 
 def test_the_cheapest_that_is_as_good_and_the_front() -> None:
-    chosen = choice(CELLS, COSTS, equivalence(CELLS, ROWS))
+    chosen = choice(CELLS, COSTS, equivalence(CELLS, ROWS, WHICH), WHICH)
     assert chosen == {
         "metric": METRIC,
         "best": "shapley-exact",
         "cheapest": "occlusion",
         "front": ["attention-mean", "occlusion", "shapley-exact"],
+        "leads": True,
     }
     said = sentences(chosen, CELLS, COSTS)
     assert said[0].startswith(f"By {METRIC}, shapley-exact explains best: ")
+    assert "; 60 texts), for 2 forward passes and 500 ms a text" in said[0]
     assert "is occlusion: " in said[1]
     assert "2 forward passes and 100 ms a text" in said[1]
 
 
-def test_without_random_scores_nothing_is_as_good_and_where_lower_is_better_the_lowest_is_best() -> None:
-    rows = [{**row, "deletion": row[METRIC]} for row in ROWS if row["method"] not in ("random", "reversed")]
-    some = cells(rows, ["deletion"])
-    table = equivalence(some, rows)
-    assert {row["best"] for row in table} == {"attention-mean"}
-    assert all(math.isnan(row["p_as_good"]) for row in table)
-    chosen = choice(some, COSTS, table)
-    assert (chosen["best"], chosen["cheapest"]) == ("attention-mean", "attention-mean")
-    assert len(sentences(chosen, some, COSTS)) == 1
+def chosen_among(values: dict[str, np.ndarray], metric: str = METRIC) -> tuple[dict, list[str]]:
+    rows = [
+        {"method": name, "index": i, metric: float(value)}
+        for name, some in values.items()
+        for i, value in enumerate(some)
+    ]
+    some = cells(rows, [metric])
+    chosen = choice(some, COSTS, equivalence(some, rows, WHICH), WHICH)
+    return chosen, sentences(chosen, some, COSTS)
+
+
+def test_where_lower_is_better_the_lowest_is_best() -> None:
+    turned = {name: 1 - values for name, values in VALUES.items()}
+    chosen, _ = chosen_among(turned, "deletion")
+    assert (chosen["best"], chosen["cheapest"], chosen["leads"]) == ("shapley-exact", "occlusion", True)
+
+
+def test_a_method_that_explains_few_texts_is_not_the_best() -> None:
+    few = np.where(np.arange(60) < 29, 2.0, np.nan)
+    chosen, _ = chosen_among(VALUES | {"occlusion": few})
+    assert chosen["best"] == "shapley-exact"
+    chosen, _ = chosen_among(VALUES | {"occlusion": np.where(np.arange(60) < 30, 2.0, np.nan)})
+    assert chosen["best"] == "occlusion"
+
+
+def test_nothing_is_called_best_that_is_not_shown_to_beat_random_scores() -> None:
+    worse = dict.fromkeys(("occlusion", "attention-mean"), VALUES["random"] - 0.01)
+    chosen, said = chosen_among(worse | {"random": VALUES["random"]})
+    assert not chosen["leads"]
+    assert said == [f"By {METRIC}, no method is shown to be better than random scores."]
+    chosen, said = chosen_among({name: np.ones(3) for name in ("occlusion", "random")})
+    assert not chosen["leads"]
+
+
+def test_few_texts_show_nothing_to_be_as_good() -> None:
+    nine = {name: values[:9] for name, values in VALUES.items()}
+    rows = [{"method": name, "index": i, METRIC: float(v)} for name, some in nine.items() for i, v in enumerate(some)]
+    assert all(math.isnan(row["p_as_good"]) for row in equivalence(cells(rows, [METRIC]), rows, WHICH))
 
 
 def test_metrics_that_do_not_tell_faithfulness_choose_nothing() -> None:
-    rows = [{**row, "token-f1": row[METRIC]} for row in ROWS]
-    some = cells(rows, ["token-f1"])
-    assert choice(some, COSTS, equivalence(some, rows)) is None
+    rows = [{**row, "token-f1": row[METRIC], "mine": row[METRIC]} for row in ROWS]
+    some = cells(rows, ["token-f1", "mine"])
+    table = equivalence(some, rows, WHICH)
+    assert {row["metric"] for row in table} == {"token-f1"}
+    assert choice(some, COSTS, table, WHICH) is None
     assert sentences(None, some, COSTS) == []

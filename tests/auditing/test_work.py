@@ -49,7 +49,15 @@ def done(some: Work, budget: float | None) -> list[Piece]:
     def do(self: Work, piece: Piece) -> None:
         order.append(piece)
         self.done[piece] = [
-            {"index": 0, "kendall": figure, "ordered": 1.0, "top_for": 1.0, "mass_against": 0.0, "method": piece.name}
+            {
+                "index": 0,
+                "error_kind": None,
+                "kendall": figure,
+                "ordered": 1.0,
+                "top_for": 1.0,
+                "mass_against": 0.0,
+                "method": piece.name,
+            }
             for figure in SPREAD[piece.name]
         ]
         self.clock.now += self._expected(piece)

@@ -15,10 +15,12 @@ from heedful import methods as method_registry
 from heedful import metrics as metric_registry
 from heedful.api import load
 from heedful.auditing.checks import run as checking
+from heedful.auditing.given import GivenScores
 from heedful.auditing.price import priced
 from heedful.auditing.result import Audit
-from heedful.auditing.rows import Plan, Text, usable
-from heedful.auditing.work import TRIAL, Work
+from heedful.auditing.rows import REVERSED, Plan, Text, usable
+from heedful.auditing.tables import CHANCE
+from heedful.auditing.work import CHUNK, TRIAL, Work
 from heedful.classifier import Classifier
 from heedful.data import Dataset, TextRow, Usable
 from heedful.errors import DataError, SettingError
@@ -99,8 +101,12 @@ def audit(  # noqa: PLR0913 - the front door names every choice
     """
     choices = Choices(unit=unit, masking=masking, seed=seed)
     seconds = None if budget is None else seconds_of("budget", budget)
-    named = _named(methods, method_registry.get), _named(metrics, metric_registry.get)
-    plan = Plan(*named, _REVERSED, choices, method_registry.get(reference))
+    asked = {name: method_registry.get(name) for name in (_REVERSED, CHANCE)}
+    named = _named(methods, method_registry.get)
+    baselines = {name: one for name, one in asked.items() if name not in named}
+    plan = Plan(
+        named | baselines, _named(metrics, metric_registry.get), _REVERSED, choices, method_registry.get(reference)
+    )
     wanted = [choose(name, CHECKS, "check") for name in checks]
     classifier = clf if isinstance(clf, Classifier) else load(clf)
     if classifier.template is not None:  # the logit of one word alone says little
@@ -121,7 +127,10 @@ def audit(  # noqa: PLR0913 - the front door names every choice
         work = Work(classifier, good, plan, price, None if path is None else path / ROWS)
         work.run(seconds, progress=progress)
         checked = checking.run_checks(wanted, work, train, None if path is None else path / CHECKED, progress=progress)
-        known = {"checks": checked, "problems": problems, "refused": refused, "price": price.rows()}
+        for reason, failing in work.problems.items():
+            problems.setdefault(reason, []).extend(sorted(failing))
+        known = {"metric_cards": _cards(plan.metrics), "checks": checked, "problems": problems}
+        known |= {"refused": refused, "price": price.rows()}
         result = Audit.of(facts | {"seconds": work.seconds}, work.rows(), work.trial(), good, **known)
         if path is not None:
             result.save(path)
@@ -129,10 +138,20 @@ def audit(  # noqa: PLR0913 - the front door names every choice
 
 
 def _named(given: Sequence[Any], get: Any) -> dict[str, Any]:
-    """Methods or metrics by the names they have in tables: as they were given, or their own."""
+    """Methods or metrics by the names they have in tables: that on the card, and settings as they were given."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise SettingError(f"give a list of names, such as ['lime', 'occlusion'], got {shown(given)}")
-    named = {one if isinstance(one, str) else get(one).card.name: get(one) for one in given}
+    named: dict[str, Any] = {}
+    for one in given:
+        made = get(one)
+        settings = one.partition(":")[2] if isinstance(one, str) else ""
+        name = f"{made.card.name}:{settings}" if settings else made.card.name
+        taken = name in (REVERSED, TRIAL) or (isinstance(made, GivenScores) and name in method_registry.names())
+        if taken:
+            raise SettingError(f"{shown(name)} is the name of a method, or of a row of every audit: choose another")
+        if name in named:
+            raise SettingError(f"{shown(name)} is there twice: give it once, or with settings that differ")
+        named[name] = made
     if not named:
         raise SettingError("give at least one method and one metric")
     return named
@@ -145,6 +164,8 @@ def _texts(
     if limit is not None:
         check_whole("limit", limit, 1)
     problems: Problems = {}
+    if isinstance(data, (str, Path)):
+        raise SettingError(f"give texts, or a data set: heedful.data.read_usable({shown(str(data))})")
     if isinstance(data, Usable):
         problems = {reason: list(places) for reason, places in data.problems.items()}
         every = _labelled(data.dataset, data.places)
@@ -152,11 +173,14 @@ def _texts(
         every = _labelled(data, [f"text {i}" for i in range(len(data))])
     else:
         every = []
-        for i, one in enumerate(data):
-            if isinstance(one, str) or one.problem is None:
+        given: Iterable[Any] = data
+        for i, one in enumerate(given):
+            if isinstance(one, str) or (isinstance(one, TextRow) and one.problem is None):
                 every.append(_placed(i, one))
+            elif isinstance(one, TextRow):
+                problems.setdefault(str(one.problem), []).append(one.place)
             else:
-                problems.setdefault(one.problem, []).append(one.place)
+                problems.setdefault(f"this is {type(one).__name__}, not a text", []).append(f"text {i}")
     order = np.random.default_rng(seed).permutation(len(every)).tolist()
     return [every[i] for i in order[:limit]], problems
 
@@ -182,7 +206,8 @@ def _facts(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> dict[st
         "model": _name(classifier),
         "first_logits": [f"{logit:.3g}" for logit in logits],
         "n_texts": len(texts),
-        "data": digest(*sorted(text.text for text in texts))[:16],
+        "texts_at_once": CHUNK,
+        "data": digest(*(_told(text) for text in sorted(texts, key=lambda text: text.index)))[:16],
         "methods": {name: _settings(method) for name, method in plan.methods.items()},
         "metrics": {name: _settings(metric) for name, metric in plan.metrics.items()},
         "reversed": plan.against,
@@ -193,6 +218,17 @@ def _facts(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> dict[st
         "seed": plan.choices.seed,
         "versions": versions(),
     }
+
+
+def _told(text: Text) -> str:
+    """Everything about a text that rows depend on."""
+    marks = None if text.rationale is None else (text.rationale.spans.tolist(), text.rationale.weights.tolist())
+    return json.dumps([text.index, text.text, text.label, marks])
+
+
+def _cards(metrics: Mapping[str, Metric]) -> dict[str, dict[str, str]]:
+    """What a report says of metrics, which need not be known where it is read."""
+    return {name: {"direction": one.card.direction, "source": one.card.source} for name, one in metrics.items()}
 
 
 def _name(classifier: Classifier) -> str:

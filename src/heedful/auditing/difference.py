@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from heedful.auditing.result import ROWS, read
@@ -17,6 +18,7 @@ from heedful.errors import SettingError
 from heedful.support import intervals
 
 Row = dict[str, Any]
+_SAME = ("output", "unit", "masking")  # of audits whose rows can be compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +56,15 @@ def difference(first: str | Path, second: str | Path) -> Difference:
         second: of another, with texts and methods in common.
 
     Raises:
-        SettingError: a folder holds no finished audit, or the two have no text or no metric in common.
+        SettingError: a folder holds no finished audit or no rows, or the two explain another output, unit or masking,
+            or have no text or no metric in common.
     """
     folders = Path(first), Path(second)
     audits = [read(folder) for folder in folders]
-    tables = [pq.read_table(folder / ROWS).to_pylist() for folder in folders]
+    other = [name for name in _SAME if audits[0]["facts"][name] != audits[1]["facts"][name]]
+    if other:
+        raise SettingError(f"{first} and {second} differ in {' and '.join(other)}, so their scores are not comparable")
+    tables = [_rows(folder) for folder in folders]
     rows = [{(row["text_hash"], row["method"]): row for row in table} for table in tables]
     shared = [key for key in rows[0] if key in rows[1]]
     metrics = [name for name in audits[0]["facts"]["metrics"] if name in audits[1]["facts"]["metrics"]]
@@ -76,6 +82,14 @@ def difference(first: str | Path, second: str | Path) -> Difference:
         tuple(audit["verdict"]["level"] for audit in audits),
     )
     return Difference(models, levels, len({text for text, _ in shared}), cells)
+
+
+def _rows(folder: Path) -> list[Row]:
+    try:
+        rows: list[Row] = pq.read_table(folder / ROWS).to_pylist()
+    except (OSError, pa.ArrowInvalid):
+        raise SettingError(f"{folder} holds no {ROWS}, which is needed to compare text by text") from None
+    return rows
 
 
 def _cell(metric: str, method: str, keys: Sequence[tuple[str, str]], rows: Sequence[Mapping[Any, Row]]) -> Row:

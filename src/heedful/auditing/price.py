@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from heedful.auditing.given import GivenScores
 from heedful.auditing.rows import Plan, Refusal, Text, explained, measured
 from heedful.auditing.trial import tried
 from heedful.classifier import Classifier
@@ -75,6 +76,8 @@ def priced(classifier: Classifier, texts: Sequence[Text], plan: Plan, trial: str
     others = by_length[:: max(1, len(texts) // _TRIED)]
     refused: dict[str, str] = {}
     for name, method in plan.methods.items():
+        if isinstance(method, GivenScores):  # of some texts there may be scores, whatever it says of these
+            continue
         answers = (_answer(classifier, one, method, plan) for one in (text, *others))
         first = next(answers)
         if not isinstance(first, Explanation) and not any(isinstance(answer, Explanation) for answer in answers):

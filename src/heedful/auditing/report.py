@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from heedful import metrics as metric_registry
 from heedful.auditing.plots import plots
 from heedful.render import document
 from heedful.render.style import save
@@ -19,6 +19,7 @@ LIGHTS = {
     "misleading": "Attention is misleading: it does not rank words as their effects do",
     "undecided": "Undecided: these texts do not tell whether attention explains the predictions",
 }
+NO_VERDICT = "No verdict on attention"
 
 
 def write(content: Mapping[str, Any], folder: Path) -> Path:
@@ -39,7 +40,7 @@ def write(content: Mapping[str, Any], folder: Path) -> Path:
     title = f"Audit of {content['facts']['model']}"
     markdown = source.render(
         title=title,
-        light=LIGHTS[str(content["verdict"]["level"])],
+        light=NO_VERDICT if content["facts"]["effects"] is None else LIGHTS[str(content["verdict"]["level"])],
         tables=[_table(name, rows, content) for name, rows in _by_metric(content["cells"]).items()],
         means={(row["metric"], row["method"]): row for row in content["cells"]},
         figures={name: f"![{caption}]({FIGURES}/{name}.svg)" for name, (caption, _) in figures.items()},
@@ -58,9 +59,9 @@ def _by_metric(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str
 
 def _table(name: str, rows: Sequence[Mapping[str, Any]], content: Mapping[str, Any]) -> dict[str, Any]:
     """One metric's table: the best method first where a direction says which is better."""
-    card = metric_registry.get(name).card
-    sign = {"higher": -1.0, "lower": 1.0, "none": 0.0}[card.direction]
-    ordered = sorted(rows, key=lambda row: sign * row["value"] if row["n"] else float("inf"))
+    card = content["metric_cards"][name]
+    sign = {"higher": -1.0, "lower": 1.0, "none": 0.0}[card["direction"]]
+    ordered = sorted(rows, key=lambda row: math.inf if row["value"] is None else sign * row["value"])
     as_good = {row["method"]: row for row in content["as_good"] if row["metric"] == name}
     extremes = {row["method"]: row for row in content["extremes"] if row["metric"] == name}
     best = next((row["best"] for row in as_good.values()), None)

@@ -56,18 +56,23 @@ class Audit:
             rows: of `heedful.auditing.rows.measured`.
             trial: of `heedful.auditing.trial.tried`.
             texts: the texts, by the index in the rows.
-            **known: refused, problems and checks.
+            **known: metric_cards (direction and source of each metric, by name), refused, problems, checks and price.
         """
         metrics = [*facts["metrics"]]
+        directions = {name: card["direction"] for name, card in known["metric_cards"].items()}
         cells, costs = tables.cells(rows, metrics, int(facts["seed"])), tables.costs(rows)
-        as_good = choosing.equivalence(cells, rows)
-        chosen = choosing.choice(cells, costs, as_good)
-        told = {row["index"]: {name: row[name] for name in ("label", "predicted", "probability")} for row in rows}
-        shown = {text.index: {"text": text.text, "label": text.label} | told.get(text.index, _UNTOLD) for text in texts}
-        audited = {row["index"]: bool(row["cut"]) for row in rows}
-        counts = {"n_audited": len(audited), "n_cut": sum(audited.values())}
+        as_good = choosing.equivalence(cells, rows, directions)
+        chosen = choosing.choice(cells, costs, as_good, directions)
+        told = {row["index"]: row for row in (*trial, *rows)}
+        shown = {
+            text.index: {"text": text.text} | {name: told[text.index][name] for name in _TOLD}
+            for text in texts
+            if text.index in told
+        }
+        counts = {"n_audited": len(told), "n_cut": sum(bool(row["cut"]) for row in told.values())}
+        tried = [{**row, "method": "verdict", "notes": []} for row in trial]
         content = {
-            "facts": {**facts, **counts},
+            "facts": {**facts, **counts, "effects": _effects(trial)},
             "verdict": _verdict(trial),
             "cells": cells,
             "costs": costs,
@@ -78,8 +83,8 @@ class Audit:
             "agreement": summaries.agreement(rows),
             "examples": summaries.examples(trial, shown),
             "extremes": summaries.extremes(rows, metrics),
-            "missing": summaries.missing(rows, metrics),
-            "accuracy": summaries.accuracy(rows),
+            "missing": summaries.missing([*rows, *tried], metrics),
+            "accuracy": summaries.accuracy([*told.values()]),
         }
         return cls(content | known, rows, trial)
 
@@ -178,14 +183,15 @@ class Audit:
         import pyarrow
 
         for name, rows in ((ROWS, self.rows), (TRIAL, self.trial)):
+            table = pyarrow.Table.from_pylist([_plain(row) for row in rows])  # null, which sorts as missing, for NaN
             with open_whole(path / name) as file:
-                parquet.write_table(pyarrow.Table.from_pylist(list(rows)), file)
+                parquet.write_table(table, file)
         report = write(self.to_dict(), path)
         write_whole(path / REPORT, self.to_json(indent=1) + "\n")
         return report
 
 
-_UNTOLD = {"predicted": None, "probability": None}
+_TOLD = ("label", "predicted", "probability")
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -208,6 +214,12 @@ def _verdict(trial: Sequence[Row]) -> dict[str, Any]:
     if trial and errors.total() == len(trial):
         verdict["sentences"] = [f"There is no verdict on attention: {errors.most_common(1)[0][0]}."]
     return verdict
+
+
+def _effects(trial: Sequence[Row]) -> str | None:
+    """Whether the effects are "exact" or "sampled"; None where there are none."""
+    exact = [row["exact"] for row in trial if row["error"] is None]
+    return None if not exact else "exact" if all(exact) else "sampled"
 
 
 def _parquet() -> Any:

@@ -23,6 +23,7 @@ from heedful.metrics.curves import Deletion, Insertion
 from heedful.question import Choices, Question, check_text
 
 REVERSED = "reversed"  # of a method: its scores from last to first, which is as wrong as it can be
+PASSING = "ModelError"  # a call that failed: worth another try when the audit goes on
 CURVE = " curve"  # behind a metric's name: the column of its curve
 REFUSALS = (InputError, PrecisionError)  # what a method or metric may say of a single text
 Row = dict[str, Any]
@@ -122,26 +123,38 @@ def upside_down(explanation: Explanation) -> Explanation:
 def _row(
     question: Question, text: Text, name: str, explanation: Explanation | Refusal, metrics: Mapping[str, Metric]
 ) -> Row:
-    row = _about(text, question) | {"method": name, "units": list(question.units.strings)}
+    row = about(text, question) | {"method": name, "units": list(question.units.strings)}
+    curves = dict.fromkeys(
+        name + CURVE for name, metric in metrics.items() if isinstance(metric, (Deletion, Insertion))
+    )
+    row |= curves  # every row has every column
     if not isinstance(explanation, Explanation):
         nothing = {"scores": None, "signed": None, "n_forward": 0, "seconds": 0.0, "error": str(explanation)}
-        return row | nothing | {"notes": []} | dict.fromkeys(metrics, math.nan)
-    row |= {"scores": explanation.scores.tolist(), "signed": explanation.signed, "error": None}
+        row |= nothing | {"error_kind": type(explanation).__name__, "notes": []}
+        return row | dict.fromkeys(metrics, math.nan)
+    row |= {"scores": explanation.scores.tolist(), "signed": explanation.signed, "error": None, "error_kind": None}
     row |= {"n_forward": explanation.n_forward, "seconds": explanation.seconds}
     return row | _judged(question, explanation, text.rationale, metrics)
 
 
-def _about(text: Text, question: Question) -> Row:
+def about(text: Text, question: Question) -> Row:
+    """Return what is known of a text, whatever the method.
+
+    Of a model that predicts a number there is no probability; of one whose classes do not exclude each other no single
+    right answer.
+    """
     labels, best = question.classifier.labels, int(np.argmax(question.logits))
-    predicted, probability = labels[best], question.output_of("probability", best)
+    predicted, number = labels[best], question.classifier.model.config.problem_type == "regression"
+    probability = None if number else float(question.output_of("probability", best)(question.logits[None])[0])
+    known = text.label in labels and question.classifier.exclusive and len(labels) > 1
     return {
         "index": text.index,
         "place": text.place,
         "text_hash": hashlib.sha256(text.text.encode()).hexdigest()[:16],
         "label": text.label,
         "predicted": predicted,
-        "probability": float(probability(question.logits[None])[0]),
-        "correct": None if text.label not in labels else text.label == predicted,
+        "probability": probability,
+        "correct": text.label == predicted if known else None,
         "n_units": len(question.units),
         "cut": bool(question.encoded.cut),
     }
@@ -155,6 +168,8 @@ def _judged(
     for name, metric in metrics.items():
         try:
             values[name] = float(judge(metric, question, explanation, rationale))
+            if math.isnan(values[name]):
+                notes.append(f"{name}: undefined for these scores")
             if isinstance(metric, (Deletion, Insertion)):
                 values[name + CURVE] = metric.curve(question, explanation).tolist()
         except REFUSALS as error:

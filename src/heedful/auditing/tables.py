@@ -103,13 +103,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def costs(rows: Sequence[Row]) -> list[Row]:
-    """Return a row a method: mean forward passes and seconds a text."""
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    return [
-        {
-            "method": name,
-            "n_forward": float(np.mean([row["n_forward"] for row in rows if row["method"] == name])),
-            "seconds": float(np.mean([row["seconds"] for row in rows if row["method"] == name])),
-        }
-        for name in methods
-    ]
+    """Return a row a method: mean forward passes and seconds of a text that it explains; not-a-number without any."""
+    table: list[Row] = []
+    for name in dict.fromkeys(row["method"] for row in rows):
+        some = [row for row in rows if row["method"] == name and row["error"] is None]
+        forwards, seconds = (_average([row[key] for row in some]) for key in ("n_forward", "seconds"))
+        table.append({"method": name, "n_forward": forwards, "seconds": seconds})
+    return table
+
+
+def _average(values: Sequence[float | int]) -> float:
+    return float(np.mean(values)) if values else math.nan

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from heedful.auditing.effects import Effects, effects
 from heedful.auditing.figures import NOTHING, text_figures
-from heedful.auditing.rows import REFUSALS, Plan, Row, Text, explained
+from heedful.auditing.rows import REFUSALS, Plan, Row, Text, about, explained
 from heedful.classifier import Classifier
 from heedful.explanation import Explanation
 from heedful.methods.attention import AttentionMean
@@ -27,12 +27,14 @@ def tried(classifier: Classifier, texts: Sequence[Text], questions: Sequence[Que
         plan: what samples the effects, and the choices: the units, and a seed.
     """
     decides = replace(
-        plan.choices, target="predicted", output="logit_difference" if len(classifier.labels) > 1 else "logit"
+        plan.choices,
+        target="predicted",
+        output="logit_difference" if classifier.exclusive and len(classifier.labels) > 1 else "logit",
     )
     attentions = explained(questions, AttentionMean())
     all_effects = _effects(classifier, [text.text for text in texts], decides, plan.sampler)
     return [
-        {"index": text.index, "place": text.place, "units": list(question.units.strings)} | _tried(attention, effect)
+        about(text, question) | {"units": list(question.units.strings)} | _tried(attention, effect)
         for text, question, attention, effect in zip(texts, questions, attentions, all_effects, strict=True)
     ]
 
@@ -41,13 +43,16 @@ def _tried(attention: Explanation | Exception, effect: Effects | Exception) -> R
     if isinstance(attention, Exception) or isinstance(effect, Exception):
         error = attention if isinstance(attention, Exception) else effect
         nothing = dict.fromkeys(("attention", "effects", "effect_error", "output", "exact"))
-        return nothing | {"n_forward": 0, "error": str(error)} | asdict(NOTHING)
+        failure = {"n_forward": 0, "error": str(error), "error_kind": type(error).__name__}
+        return nothing | failure | asdict(NOTHING)
     figures = text_figures(
         attention.scores, effect.scores, error=effect.error, output=effect.output, halves=effect.halves
     )
     row = {"attention": attention.scores.tolist(), "effects": effect.scores.tolist()}
     row |= {"effect_error": effect.error, "output": effect.output, "exact": effect.halves is None}
-    return row | {"n_forward": attention.n_forward + effect.n_forward, "error": None} | asdict(figures)
+    return (
+        row | {"n_forward": attention.n_forward + effect.n_forward, "error": None, "error_kind": None} | asdict(figures)
+    )
 
 
 def _effects(

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from heedful.auditing.price import Price
-from heedful.auditing.rows import REVERSED, Plan, Row, Text, measured
+from heedful.auditing.rows import PASSING, REFUSALS, REVERSED, Plan, Row, Text, measured
 from heedful.auditing.trial import tried
 from heedful.classifier import Classifier
 from heedful.question import Question, ask_all
+from heedful.runs.stamp import digest
 from heedful.support.files import write_whole
 from heedful.support.progress import meter
 
@@ -46,6 +47,8 @@ class Work:
         clock: gives seconds.
         done: the rows of pieces that are done.
         seconds: what they took.
+        budget: seconds that it had when it was last run; None: no limit.
+        problems: why the classifier fails on texts, and the places of these.
     """
 
     classifier: Classifier
@@ -56,7 +59,9 @@ class Work:
     clock: Callable[[], float] = time.monotonic
     done: dict[Piece, list[Row]] = field(default_factory=dict)
     seconds: float = 0.0
-    _asked: tuple[int, list[Question]] | None = None
+    problems: dict[str, set[str]] = field(default_factory=dict)
+    budget: float | None = None
+    _asked: tuple[int, list[Text], list[Question]] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,6 +80,7 @@ class Work:
             progress: show progress on stderr, with the time that is left.
         """
         started = self.clock()
+        self.budget = budget
         open_pieces = [piece for piece in self.pieces() if not self._recall(piece)]
         total = sum(map(self._expected, open_pieces)) if budget is None else budget
         with meter("auditing", total, shown=progress) as advance:
@@ -131,22 +137,42 @@ class Work:
     def _chunk(self, chunk: int) -> Sequence[Text]:
         return self.texts[chunk * CHUNK : (chunk + 1) * CHUNK]
 
-    def _questions(self, chunk: int) -> list[Question]:
-        """The questions about a chunk, shared by its pieces: what one has asked the classifier, the next need not."""
+    def _questions(self, chunk: int) -> tuple[list[Text], list[Question]]:
+        """The questions about a chunk, shared by its pieces: what one has asked the classifier, the next need not.
+
+        A text that the classifier fails on is left out, and named among the problems.
+        """
         if self._asked is None or self._asked[0] != chunk:
-            texts = [text.text for text in self._chunk(chunk)]
-            self._asked = (chunk, ask_all(self.classifier, texts, self.plan.choices))
-        return self._asked[1]
+            texts = self._chunk(chunk)
+            try:
+                self._asked = (chunk, [*texts], self._ask(texts))
+            except REFUSALS:
+                self._asked = (chunk, *self._one_by_one(texts))
+        return self._asked[1:]
+
+    def _ask(self, texts: Sequence[Text]) -> list[Question]:
+        return ask_all(self.classifier, [text.text for text in texts], self.plan.choices)
+
+    def _one_by_one(self, texts: Sequence[Text]) -> tuple[list[Text], list[Question]]:
+        able, questions = list[Text](), list[Question]()
+        for text in texts:
+            try:
+                questions += self._ask([text])
+                able.append(text)
+            except REFUSALS as error:
+                self.problems.setdefault(str(error), set()).add(text.place)
+        return able, questions
 
     def _do(self, piece: Piece) -> None:
         started = self.clock()
-        texts, questions = self._chunk(piece.chunk), self._questions(piece.chunk)
+        texts, questions = self._questions(piece.chunk)
         if piece.name == TRIAL:
             rows = tried(self.classifier, texts, questions, self.plan)
         else:
             rows = [*measured(questions, texts, piece.name, self.plan)]
-        kept = {"seconds": self.clock() - started, "rows": rows}
-        if self.folder is not None:
+        failed = len(texts) < len(self._chunk(piece.chunk)) or any(row["error_kind"] == PASSING for row in rows)
+        kept = {"name": piece.name, "seconds": self.clock() - started, "rows": rows}
+        if self.folder is not None and not failed:  # what failed is tried again when the audit goes on
             write_whole(self._path(self.folder, piece), json.dumps(kept, ensure_ascii=False) + "\n")
         self._take(piece, kept)
 
@@ -160,8 +186,10 @@ class Work:
         self.done[piece] = kept["rows"]
         self.seconds += kept["seconds"]
 
-    def _path(self, folder: Path, piece: Piece) -> Path:
-        return folder / f"{piece.chunk:06d}-{self.names.index(piece.name):02d}.json"
+    @staticmethod
+    def _path(folder: Path, piece: Piece) -> Path:
+        """By the name and not its place, as methods may come in another order next time."""
+        return folder / f"{piece.chunk:06d}-{digest(piece.name)[:12]}.json"
 
 
 def _relative_widths(rows: Mapping[str, Sequence[Row]], figures: Sequence[str]) -> dict[str, float]:

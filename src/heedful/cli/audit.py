@@ -134,8 +134,11 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
 
 
 def _strings(texts: Usable | tuple[TextRow, ...]) -> list[str]:
-    """The texts, in the order of the rows that can be used."""
-    return [row.text or "" for row in texts] if isinstance(texts, tuple) else [*texts.dataset.texts]
+    """The texts by the number of their row; nothing in place of those that cannot be used."""
+    if isinstance(texts, tuple):
+        return [row.text or "" for row in texts]
+    by_row = dict(zip(texts.rows, texts.dataset.texts, strict=True))
+    return [by_row.get(i, "") for i in range(texts.n_rows)]
 
 
 def _listed(given: list[str] | None) -> list[str]:

@@ -98,7 +98,7 @@ def rationale_problems(columns: Columns) -> dict[int, str]:
             try:
                 _rationale(*row)
             except (TypeError, ValueError) as error:
-                problems[i] = f"the rationale does not fit the text ({error})"
+                problems[i] = str(error)
     return problems
 
 
@@ -204,7 +204,7 @@ def _rationales(columns: Columns, texts: tuple[str, ...]) -> tuple[Rationale | N
     if not columns.values.keys() >= set(LISTS):
         return None
     if problems := rationale_problems(columns):
-        raise columns.error([*problems], next(iter(problems.values())))
+        raise columns.error([*problems], f"the rationale does not fit the text ({next(iter(problems.values()))})")
     lists = zip(texts, *(columns.values[name] for name in LISTS), strict=True)
     rationales = tuple(None if tokens is None or weights is None else _rationale(text, tokens, weights)
                        for text, tokens, weights in lists)  # fmt: skip

@@ -104,7 +104,7 @@ def meter(what: str, total: float | int, *, shown: bool) -> Iterator[Callable[[f
         progress.TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with progress.Progress(*columns, console=console, transient=True, speed_estimate_period=120) as bar:
+    with progress.Progress(*columns, console=console, transient=True, speed_estimate_period=1e6) as bar:
         task = bar.add_task(visible(what), total=total)
         yield lambda work: bar.advance(task, work)
 

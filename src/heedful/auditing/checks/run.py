@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from heedful.auditing.rows import REVERSED, Row, Text
 from heedful.auditing.tables import CHANCE, costs
 from heedful.auditing.work import Work
 from heedful.data import Dataset
-from heedful.errors import HeedfulError
+from heedful.errors import HeedfulError, SettingError
+from heedful.runs.stamp import digest
 from heedful.support.files import write_whole
 
 _TIMES = 8  # that each method explains each text in the check of sanity, or so
@@ -62,29 +64,57 @@ def run_checks(
         progress: show progress on stderr.
     """
     findings: dict[str, dict[str, Any]] = {}
+    stamp = _stamp(work, train)
     for name in names:
-        check = _BY_NAME[name]
         kept = None if folder is None else folder / f"{name}.json"
-        if kept is not None and kept.is_file():
-            findings[name] = json.loads(kept.read_text("utf-8"))
+        known = _kept(kept, stamp)
+        if known is not None:
+            findings[name] = known
             continue
+        check = _BY_NAME[name]
+        shown = {"title": check.title, "columns": list(check.columns)}
         try:
-            made = check.run(work, train, progress)
-        except HeedfulError as error:
-            made = Findings(name=name, source="", sentences=[f"Not done: {error}."], rows=[])
-        findings[name] = {"title": check.title, "columns": list(check.columns)} | made.to_dict()
+            findings[name] = shown | check.run(work, train, progress).to_dict()
+        except Exception as error:
+            said = str(error) if isinstance(error, HeedfulError) else f"{type(error).__name__}: {first_line(error)}"
+            findings[name] = shown | Findings(name=name, source="", sentences=[f"Not done: {said}."], rows=[]).to_dict()
+            continue
         if kept is not None:
-            write_whole(kept, json.dumps(findings[name], ensure_ascii=False) + "\n")
+            content = {"stamp": stamp, "findings": findings[name]}
+            write_whole(kept, json.dumps(content, ensure_ascii=False) + "\n")
+    return findings
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of a library's message."""
+    return next(iter(str(error).splitlines()), "no message")
+
+
+def _stamp(work: Work, train: Dataset | None) -> str:
+    """Everything that findings depend on beyond the settings of the audit."""
+    done = sorted(f"{piece.chunk} {piece.name}" for piece in work.done)
+    texts = () if train is None else (*train.texts, *map(str, train.labels.tolist()), *train.label_names)
+    return digest("checks 1", *done, "train", *texts)
+
+
+def _kept(path: Path | None, stamp: str) -> dict[str, Any] | None:
+    """Findings that are kept, if they are of what has been measured by now."""
+    if path is None or not path.is_file():
+        return None
+    content = json.loads(path.read_text("utf-8"))
+    findings: dict[str, Any] | None = content["findings"] if content.get("stamp") == stamp else None
     return findings
 
 
 def _attention(work: Work, train: Dataset | None, progress: bool) -> Findings:
-    told = {row["index"]: row for row in work.rows()}
-    rows = [row for row in work.trial() if row["error"] is None and row["index"] in told]
+    trial = work.trial()
+    rows = [row for row in trial if row["error"] is None]
+    if not rows:
+        raise SettingError(next((row["error"] for row in trial), "no text was measured"))
     texts = _by_index(work, rows)
     known = [
         {"units": row["units"], "scores": row["attention"], "effects": _effects(row)}
-        | {name: told[row["index"]][name] for name in ("label", "predicted")}
+        | {name: row[name] for name in ("label", "predicted")}
         for row in rows
     ]
     choices = work.plan.choices
@@ -100,8 +130,10 @@ def _effects(row: Row) -> Effects:
 
 def _sanity(work: Work, train: Dataset | None, progress: bool) -> Findings:
     methods = {name: one for name, one in work.plan.methods.items() if not isinstance(one, GivenScores)}
-    seconds = sum(row["seconds"] for row in costs(work.rows()) if row["method"] in methods)
-    allowed = max(_LEAST_SECONDS, _SHARE * work.price.total())
+    spent = [row["seconds"] for row in costs(work.rows()) if row["method"] in methods]
+    seconds = sum(one for one in spent if math.isfinite(one))
+    whole = work.price.total() if work.budget is None else min(work.price.total(), work.budget)
+    allowed = max(_LEAST_SECONDS, _SHARE * whole)
     limit = min(LIMIT, max(_LEAST_TEXTS, int(allowed / (_TIMES * max(seconds, 1e-9)))))
     choices = work.plan.choices
     return sanity_check(
@@ -116,8 +148,9 @@ def _shortcuts(work: Work, _: Dataset | None, progress: bool) -> Findings:
 
 def _signed(rows: Sequence[Row]) -> Iterator[Row]:
     """The rows of the method that ranks words."""
-    signed = {row["method"] for row in rows if row["signed"]} - {CHANCE, REVERSED}
-    chosen = next((name for name in (*_RANKED_BY, *sorted(signed)) if name in signed), None)
+    signed = sorted({row["method"] for row in rows if row["signed"]} - {CHANCE, REVERSED})
+    ranking = (name for wanted in (*_RANKED_BY, "") for name in signed if name.split(":")[0] == wanted or not wanted)
+    chosen = next(ranking, None)
     return (row for row in rows if row["method"] == chosen)
 
 
