@@ -29,6 +29,7 @@ from heedful.methods.occlusion import Occlusion
 from heedful.metrics import Card
 from heedful.metrics.base import Metric
 from heedful.question import Question
+from unchecked import call
 
 TEXTS = [review.text for review in heedful.planted.generate(12, seed=3)]
 METHODS = ["attention-mean", "occlusion", "shapley-exact", "random"]
@@ -196,7 +197,7 @@ def test_random_and_reversed_scores_stand_in_every_table_and_names_are_those_on_
 
 
 def test_what_is_no_text_is_a_problem_and_a_path_is_refused(classifier: heedful.Classifier) -> None:
-    result = audited(classifier, [TEXTS[0], None, float("nan")])
+    result = call(heedful.audit, classifier, [TEXTS[0], None, float("nan")], ["random"], ["kendall"], checks=[])
     assert result.problems == {"this is NoneType, not a text": ["text 1"], "this is float, not a text": ["text 2"]}
     with pytest.raises(SettingError, match="read_usable"):
         heedful.audit("demo", "reviews.csv")
