@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -210,6 +212,97 @@ def test_what_has_no_scores_or_those_of_another_class_is_refused_by_text(demo: h
     assert heedful.explain(demo, "a dull film", long).scores.tolist() == [0.1, 0, 0]
 
 
+def test_a_row_s_own_text_comes_before_its_number(demo: heedful.Classifier, tmp_path: Path) -> None:
+    texts = ["a dull film", "a good film", "a slow plot"]
+    rows = [{"text": text, "units": text.split(), "scores": [0.0, i + 1.0, 0.0]} for i, text in enumerate(texts)]
+
+    def scores_of(rows: list[dict[str, Any]], order: list[str] | None = texts) -> list[float]:
+        read = GivenScores.read(write(tmp_path / "x.jsonl", rows), texts=order)
+        return [float(heedful.explain(demo, text, read, unit="word").scores[1]) for text in texts]
+
+    for other in ({"row": 0}, {"id": 0}, {"id": "r7"}, {"id": -1}, {"id": 99}):
+        for order in (texts, None):
+            assert scores_of([row | other for row in rows], order) == [1, 2, 3]
+    bare = [{key: value for key, value in row.items() if key != "text"} for row in rows]
+    numbered = [2, 0, 1]
+    moved = [2.0, 3.0, 1.0]
+    assert scores_of([row | {"id": i} for row, i in zip(bare, numbered, strict=True)]) == moved
+    assert scores_of([row | {"row": i, "id": "x"} for row, i in zip(bare, numbered, strict=True)]) == moved
+    for ids in ((1, 2, 3), ("a", "b", "c"), (-1, 0, 1), (0.0, 1.0, 2.0)):  # no numbers of these texts: so by order
+        assert scores_of([row | {"id": i} for row, i in zip(bare, ids, strict=True)]) == [1, 2, 3]
+    mixed = [rows[2] | {"row": 0}, bare[0] | {"row": 1}, bare[1] | {"row": 0}]
+    assert scores_of(mixed) == [2, 1, 3]
+    with pytest.raises(DataError, match="there is no text -1"):
+        GivenScores._made("x", "x", [made("x", ["a"], [1.0], row=-1)], ["a"], lenient=False, signed=None)
+
+
+def test_what_an_object_says_of_its_text_comes_before_its_place(demo: heedful.Classifier) -> None:
+    one = heedful.explain(demo, "a dull film", "occlusion")
+    for explained in (one, one.to_shap()):
+        read = GivenScores.of(explained, name="x", texts=["another text", "a dull film"])
+        assert heedful.explain(demo, "a dull film", read).scores.tolist() == one.scores.tolist()
+
+
+def test_of_several_rows_of_a_text_the_first_counts_and_the_others_are_counted(
+    demo: heedful.Classifier, tmp_path: Path
+) -> None:
+    rows = [
+        {"text": "a film", "units": ["a", "film"], "scores": [1.0, 2.0]},
+        {"text": "a film", "units": ["a", "film"], "scores": [1.0, 2.0]},  # the same again
+        {"text": "a film", "units": ["a", "film"], "scores": [1.0, 2.0000001]},
+        {"text": "a  film", "units": ["a", "fi", "##lm"], "scores": [5.0, 6.0, 7.0]},
+    ]
+    read = GivenScores.read(write(tmp_path / "x.jsonl", rows))
+    result = heedful.explain(demo, "a film", read)
+    assert (result.scores.tolist(), result.details["rows_left_out"]) == ([1, 2], 2)
+    alone = GivenScores.read(write(tmp_path / "x.jsonl", rows[:2]))
+    assert "rows_left_out" not in heedful.explain(demo, "a film", alone).details
+
+
+@pytest.mark.parametrize("bad", [[1.0, None], [float("nan"), 1.0], None])
+def test_a_row_without_a_number_refuses_its_text_alone(demo: heedful.Classifier, tmp_path: Path, bad: Any) -> None:
+    rows = [
+        {"text": "a plot", "units": ["a", "plot"], "scores": bad},
+        {"text": "a film", "units": ["a", "film"], "scores": [1.0, 2.0]},
+    ]
+    read = GivenScores.read(write(tmp_path / "x.jsonl", rows))
+    assert heedful.explain(demo, "a film", read).scores.tolist() == [1, 2]
+    with pytest.raises(TextError, match=r"line 1: (there are no scores|the score of .* is not finite)"):
+        heedful.explain(demo, "a plot", read)
+    again = GivenScores.read(write(tmp_path / "x.jsonl", [*rows, {**rows[0], "scores": [3.0, 4.0]}]))
+    assert heedful.explain(demo, "a plot", again).scores.tolist() == [3, 4]
+
+
+def test_a_file_whose_name_has_an_equals_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a=b").mkdir()
+    row = {"text": "a", "units": ["a"], "scores": [1]}
+    for path in (tmp_path / "a=b" / "x.jsonl", tmp_path / "lr=1.jsonl"):
+        write(path, [row])
+    parsed = [GivenScores.parse(given).name for given in ("a=b/x.jsonl", "lr=1.jsonl", "m=a=b/x.jsonl")]
+    assert parsed == ["x", "lr=1", "m"]
+    for wrong in ("\0", "x" * 9000):
+        with pytest.raises(DataError):
+            GivenScores.parse(wrong)
+
+
+def test_settings_tell_spans_targets_and_signs_apart() -> None:
+    spans: dict[str, Any] = {"spans": (((0, 1),),)}
+    others: list[dict[str, Any]] = [{}, spans, {"target": (1,)}, {"sparse": True}]
+    digests = [
+        GivenScores._made(
+            "x", "x", [made("x", ["a"], [1.0], text="a", **other)], None, lenient=False, signed=signed
+        ).settings()["scores"]
+        for other in others
+        for signed in (True, False)
+    ]
+    assert len(set(digests)) == 8
+    with patch("heedful.auditing.given.scores.hashlib.sha256", side_effect=hashlib.sha256) as hashed:
+        scores = GivenScores.of([[("a", 1.0)]], name="ours", texts=["a"])
+        assert scores.settings() == scores.settings()
+        assert hashed.call_count == 1
+
+
 def test_settings_tell_scores_apart() -> None:
     one, other, same = (
         GivenScores.of([[("a", score)]], name="ours", texts=["a"]).settings() for score in (1.0, 2.0, 1.0)
@@ -242,8 +335,7 @@ HOSTILE: list[tuple[str, str]] = [
     ('{"text": "a", "spans": [], "units": ["a"], "scores": [1]}', "spans must be as many as units"),
     ('{"text": "a", "spans": 5, "units": ["a"], "scores": [1]}', "spans must be as many as units"),
     ('{"text": "a", "tokens": ["a"], "units": ["a"], "scores": [1]}', "which column holds the units, units or tokens"),
-    ('{"text": "a", "units": ["a"], "scores": [1]}\n{"text": "a", "units": ["a"], "scores": [2]}',
-     "line 2: other scores for a text that .*line 1 has scores for already"),
+    ('{"text": "a", "units": ["a"], "scores": null}', "line 1: there are no scores"),
     ('{"text": "a", "method": "x", "units": ["a"], "scores": [1]}\n{"text": "a", "method": "y", "units": ["a"], '
      '"scores": [2]}', "scores of 2 methods: choose one with method=, of 'x', 'y'"),
     ('{"text": "a", "units": ["a"], "scores": [' + "9" * 5000 + "]}", "not JSON to read|scores must be"),

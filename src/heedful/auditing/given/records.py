@@ -43,6 +43,7 @@ class Record:
         target: names or indices of the explained class, any of which may be the classifier's; none: not said.
         spans: places of each piece in the text, where the tool says so.
         sparse: True if words without a score have none because the tool chose so, as LIME with few features does.
+        problem: why the scores cannot be used, where they cannot: then this text alone is refused.
     """
 
     place: str
@@ -53,10 +54,13 @@ class Record:
     target: tuple[str | int, ...] = ()
     spans: Spans | None = None
     sparse: bool = False
+    problem: str | None = None
 
 
 def made(place: str, units: object, scores: object, **others: Any) -> Record:
     """Make a record of what should be strings and as many numbers.
+
+    Scores that are missing or not finite are a problem of this record alone.
 
     Raises:
         DataError: they are not.
@@ -64,6 +68,9 @@ def made(place: str, units: object, scores: object, **others: Any) -> Record:
     strings = list(units) if isinstance(units, (list, tuple, np.ndarray)) else None
     if strings is None or not strings or not all(isinstance(unit, str) for unit in strings):
         raise DataError(f"{place}: units must be a list of strings, got {shown(units)}")
+    if scores is None:
+        none = np.full(len(strings), np.nan)
+        return Record(place, tuple(map(str, strings)), none, **others, problem=f"{place}: there are no scores")
     try:
         array = np.asarray(scores, dtype=np.float64)
         plain = not isinstance(scores, (str, bytes)) and not (
@@ -75,18 +82,23 @@ def made(place: str, units: object, scores: object, **others: Any) -> Record:
         raise DataError(f"{place}: scores must be a list of numbers, got {shown(scores)}")
     if len(array) != len(strings):
         raise DataError(f"{place}: {len(strings)} units, but {len(array)} scores")
+    problem = None
     if not np.isfinite(array).all():
-        raise DataError(f"{place}: the score of {shown(strings[int(np.argmin(np.isfinite(array)))])} is not finite")
-    return Record(place, tuple(str(unit) for unit in strings), array, **others)
+        problem = f"{place}: the score of {shown(strings[int(np.argmin(np.isfinite(array)))])} is not finite"
+    return Record(place, tuple(str(unit) for unit in strings), array, **others, problem=problem)
 
 
-def read_records(path: str | Path, method: str | None = None) -> tuple[list[Record], str | None]:
+def read_records(
+    path: str | Path, method: str | None = None, n_texts: int | None = None
+) -> tuple[list[Record], str | None]:
     """Read the records of a file, and the name of the method that made them, if it says so.
 
     Args:
         path: a Parquet file, or JSON Lines, with the columns units and scores, text or row (the number of the text,
-            from 0), and maybe spans, target and method.
+            from 0), and maybe spans, target and method. A column id is taken for row if its values are such numbers
+            wherever there is no text.
         method: which method's rows to read where there are several.
+        n_texts: how many texts there are; None: not known.
 
     Raises:
         DataError: the file cannot be read, or a row does not hold units with as many scores.
@@ -102,6 +114,8 @@ def read_records(path: str | Path, method: str | None = None) -> tuple[list[Reco
         raise DataError(f"{path}: no rows")
     columns = _columns(list(dict.fromkeys(name for _, row in rows for name in row)), path)
     chosen, name = _of_method(rows, columns, path, method)
+    if columns.get("row") == "id" and not _are_rows(chosen, columns.get("text"), n_texts):
+        del columns["row"]
     return [_record(place, row, columns) for place, row in chosen], name
 
 
@@ -120,6 +134,8 @@ def _columns(present: Sequence[str], path: Path) -> dict[str, str]:
     columns: dict[str, str] = {}
     for role, names in _NAMES.items():
         there = [name for name in names if name in present]
+        if role == "row":
+            there = there[:1]  # an id beside it is something else
         if len(there) > 1:
             raise DataError(f"{path}: which column holds the {role}, {' or '.join(there)}? Leave one of them out")
         if there:
@@ -146,6 +162,12 @@ def _of_method(
     return [row for row, name in zip(rows, named, strict=True) if name == wanted], wanted
 
 
+def _are_rows(rows: list[tuple[str, Mapping[str, Any]]], text: str | None, n_texts: int | None) -> bool:
+    """Whether all ids of rows without a text are numbers of texts."""
+    ids = [row.get("id") for _, row in rows if text is None or row.get(text) is None]
+    return all(type(one) is int and one >= 0 and (n_texts is None or one < n_texts) for one in ids)
+
+
 def _record(place: str, row: Mapping[str, Any], columns: Mapping[str, str]) -> Record:
     given = {role: row.get(name) for role, name in columns.items()}
     text, number, target = given.get("text"), given.get("row"), given.get("target")
@@ -162,7 +184,7 @@ def _record(place: str, row: Mapping[str, Any], columns: Mapping[str, str]) -> R
         units,
         given["scores"],
         text=text,
-        row=number if type(number) is int else None,
+        row=number if text is None else None,
         target=() if target is None else (target,),
         spans=spans,
     )

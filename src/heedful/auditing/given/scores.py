@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from heedful.auditing.given.matching import matched
 from heedful.auditing.given.objects import records_of
@@ -75,8 +78,9 @@ class GivenScores(Method):
         """Read a Parquet file or JSON Lines with a row a text.
 
         Args:
-            path: the file. Its columns are `units`, a list of strings, and `scores`, as many numbers; `text`, or `row`,
-                the number of the text from 0, else rows are in the order of the texts; and, where they are known,
+            path: the file. Its columns are `units`, a list of strings, and `scores`, as many numbers; `text`, or, where
+                that is missing, `row`, the number of the text from 0, else rows are in the order of the texts; and,
+                where they are known,
                 `spans` (start and end of every unit, or a list of such), `target` (the explained class: name or
                 index; without it the scores are taken to be of the class that is asked about) and `method`.
             name: what tables call it; None for the method in the file, or the file's name.
@@ -85,20 +89,28 @@ class GivenScores(Method):
             lenient: see the class.
             signed: whether signs mean anything; None: if there is a negative score.
 
+        Of several rows of one text and class the first one with scores counts. A row whose scores are missing or not
+        finite refuses its text alone.
+
         Raises:
-            DataError: the file cannot be read, rows contradict each other, or it is not known of which texts they are.
+            DataError: the file cannot be read, no row has scores, or it is not known of which texts they are.
         """
-        records, found = read_records(path, method)
+        known = _known(texts)
+        records, found = read_records(path, method, None if known is None else len(known))
         called = name or found or Path(path).stem
-        return cls._made(called, str(path), records, texts, lenient=lenient, signed=signed)
+        return cls._made(called, str(path), records, known, lenient=lenient, signed=signed)
 
     @classmethod
     def parse(cls, given: str, texts: Iterable[Any] | None = None) -> GivenScores:
         """Read what a command line says, NAME=PATH, or a path alone; `texts` and what is raised as in `read`.
 
+        If there is a file of that whole name, it is a path, whatever signs are in it.
+
         Raises:
             SettingError: there is no path.
         """
+        if os.path.isfile(given):  # noqa: PTH113 - which is False, and no error, for any string
+            return cls.read(given, texts=texts)
         name, found, path = given.partition("=")
         if not (path if found else name):
             raise SettingError(f"scores are given as NAME=PATH, as in shap=scores.parquet, got {shown(given)}")
@@ -127,7 +139,7 @@ class GivenScores(Method):
             DataError: it is nothing that is known, or it is not known of which texts the scores are.
         """
         source = f"a {type(given).__name__} from {type(given).__module__.split('.')[0]}"
-        return cls._made(name, source, records_of(given), texts, lenient=lenient, signed=signed)
+        return cls._made(name, source, records_of(given), _known(texts), lenient=lenient, signed=signed)
 
     @classmethod
     def _made(
@@ -135,17 +147,17 @@ class GivenScores(Method):
         name: str,
         source: str,
         records: Sequence[Record],
-        texts: Iterable[Any] | None,
+        texts: Sequence[str] | None,
         *,
         lenient: bool,
         signed: bool | None,
     ) -> GivenScores:
-        known = None if texts is None else [_text_of(one) for one in getattr(texts, "texts", texts)]
+        problem = next((record.problem for record in records), None)
+        if problem is not None and all(record.problem is not None for record in records):
+            raise DataError(problem)
         by_text: dict[str, tuple[Record, ...]] = {}
         for i, record in enumerate(records):
-            text = (
-                record.text if record.text is not None and known is None else _numbered(record, i, known, len(records))
-            )
+            text = record.text if record.text is not None else _numbered(record, i, texts, len(records))
             by_text[_key(text)] = _added(by_text.get(_key(text), ()), replace(record, text=text))
         if signed is None:
             signed = any((record.scores < 0).any() for record in records)
@@ -153,11 +165,7 @@ class GivenScores(Method):
 
     def settings(self) -> dict[str, Any]:
         """Return where the scores come from, and a digest of them, by which an audit tells them from others."""
-        every = hashlib.sha256()
-        for key in sorted(self.records):
-            for record in self.records[key]:
-                every.update(repr((key, record.units, record.target, record.scores.tolist())).encode(errors="replace"))
-        return {"source": self.source, "scores": every.hexdigest()[:16], "lenient": self.lenient}
+        return {"source": self.source, "scores": self._digest, "lenient": self.lenient}
 
     def answer(self, question: Question) -> Answer:
         """Look the scores of the text up.
@@ -166,13 +174,28 @@ class GivenScores(Method):
             TextError: there are none, they explain another class, or they do not match the text's units.
         """
         text = question.encoded.text
-        record = self._record(question, self.records.get(_key(text)) or self._by_letters.get(_letters(text), ()))
+        records = self.records.get(_key(text)) or self._by_letters.get(_letters(text), ())
+        record = self._record(question, records)
+        if record.problem is not None:
+            raise TextError(f"{self.name}: {record.problem}")
         special = [str(one) for one in question.classifier.tokenizer.all_special_tokens]
         try:
             result = matched(record, text, question.units, special=special, lenient=self.lenient)
         except TextError as error:
             raise TextError(f"{self.name}: {error}") from None
-        return Answer(scores=result.scores, details={"outside": result.outside})
+        others = sum(one.target == record.target for one in records) - 1
+        left_out = {"rows_left_out": float(others)} if others else {}
+        return Answer(scores=result.scores, details={"outside": result.outside} | left_out)
+
+    @cached_property
+    def _digest(self) -> str:
+        """Tells these scores from others."""
+        every = hashlib.sha256(repr(self.with_signs).encode())
+        for key in sorted(self.records):
+            for record in self.records[key]:
+                said = (key, record.units, record.spans, record.target, record.sparse, record.scores.tolist())
+                every.update(repr(said).encode(errors="replace"))
+        return every.hexdigest()[:16]
 
     @cached_property
     def _by_letters(self) -> dict[str, tuple[Record, ...]]:
@@ -183,16 +206,20 @@ class GivenScores(Method):
         return {letters: self.records[keys[0]] for letters, keys in alike.items() if len(keys) == 1}
 
     def _record(self, question: Question, records: Sequence[Record]) -> Record:
-        """The record of the class that is asked about."""
+        """The record of the class that is asked about: the first one that has scores, else the first one."""
         if not records:
             raise TextError(f"{self.name} has no scores for this text")
         labels, wanted = question.classifier.labels, question.output.target
-        for record in records:
+        for record in sorted(records, key=lambda one: one.problem is not None):
             names = [one for one in record.target if isinstance(one, str) and one in labels]
             if not record.target or labels[wanted] in names or (not names and wanted in record.target):
                 return record
         said = ", ".join(dict.fromkeys(shown(record.target[0]) for record in records if record.target))
         raise TextError(f"{self.name}: the scores explain class {said}, and {shown(labels[wanted])} is asked about")
+
+
+def _known(texts: Iterable[Any] | None) -> list[str] | None:
+    return None if texts is None else [_text_of(one) for one in getattr(texts, "texts", texts)]
 
 
 def _text_of(one: Any) -> str:
@@ -203,17 +230,15 @@ def _text_of(one: Any) -> str:
 
 
 def _numbered(record: Record, i: int, texts: Sequence[str] | None, n_records: int) -> str:
-    """The text of a record by its number, or by its place where the records have none."""
+    """The text of a record without one: by its number, or by its place where the records have none."""
     if texts is None:
         raise DataError(f"{record.place}: no text, so give texts=, those that are explained, in their order")
-    if record.text is not None and record.row is None:
-        return record.text
     row = record.row
     if row is None:
         if n_records != len(texts):
             raise DataError(f"{n_records} rows of scores without a text or row number, but {len(texts)} texts")
         row = i
-    if not row < len(texts):
+    if not 0 <= row < len(texts):
         raise DataError(f"{record.place}: there is no text {row} among {len(texts)}")
     return texts[row]
 
@@ -227,14 +252,10 @@ def _letters(text: str) -> str:
 
 
 def _added(records: tuple[Record, ...], record: Record) -> tuple[Record, ...]:
-    """Records of one text with another; the same again changes nothing.
-
-    Raises:
-        DataError: they give the same class other scores.
-    """
-    for one in records:
-        if one.target == record.target:
-            if one.units == record.units and one.scores.tolist() == record.scores.tolist():
-                return records
-            raise DataError(f"{record.place}: other scores for a text that {one.place} has scores for already")
-    return (*records, record)
+    """Records of one text with another; the same again changes nothing."""
+    same = any(
+        (one.target, one.units, one.spans) == (record.target, record.units, record.spans)
+        and np.array_equal(one.scores, record.scores, equal_nan=True)
+        for one in records
+    )
+    return records if same else (*records, record)
