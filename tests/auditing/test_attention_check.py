@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -18,8 +20,10 @@ from heedful.auditing.checks import attention as whole
 from heedful.auditing.checks import mask_probe
 from heedful.auditing.checks.attention import attention_check
 from heedful.auditing.checks.base import Findings
+from heedful.auditing.checks.pooling import pooled
 from heedful.auditing.rows import Text
 from heedful.classifier import Classifier
+from heedful.data import Dataset
 from heedful.errors import SettingError
 from heedful.models import AttentionPoolingConfig, AttentionPoolingForSequenceClassification, build_tokenizer
 from heedful.question import Choices
@@ -191,6 +195,63 @@ def test_a_label_that_the_model_does_not_know_is_not_counted_as_wrong() -> None:
     known = classifier.predict(texts[0]).label
     rows = {row["figure"]: row for row in check(classifier, texts, [known, "elsewhere"]).rows}
     assert (rows["model_accuracy"]["value"], rows["model_accuracy"]["n"]) == (1.0, 1)
+
+
+def test_training_texts_that_cannot_be_used_are_one_sentence() -> None:
+    classifier = make_classifier(num_labels=2)
+    texts = ["the plot was not good", "a dull film and a slow one"]
+    label = classifier.predict(texts[0]).label
+    foreign = Dataset(("a", "b"), np.array([0, 1]), ("spam", "ham"), "here")
+    few = Dataset(("a",), np.array([0]), classifier.labels, "here")
+    for train, why in ((foreign, "label 'spam' is no class"), (few, "too few")):
+        findings = check(classifier, texts, [label, label], train=train)
+        assert "adversary_distance" in figures(findings)
+        (line,) = [one for one in findings.sentences if one.startswith("Not done: uniform attention retrained.")]
+        assert why in line
+
+
+def test_many_training_texts_are_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = make_classifier(num_labels=2)
+    seen = list[Dataset]()
+
+    def twins(one: Classifier, train: Dataset, *_: object, **__: object) -> tuple[Classifier, Classifier]:
+        seen.append(train)
+        return one, one
+
+    monkeypatch.setattr(whole, "twins", twins)
+    monkeypatch.setattr(whole, "TRAINED_ON", 5)
+    texts = ["the plot was not good", "a dull film and a slow one"]
+    label = classifier.predict(texts[0]).label
+    train = Dataset(tuple(f"text {i}" for i in range(12)), np.arange(12) % 2, classifier.labels, "here")
+    findings = check(classifier, texts, [label, label], train=train, seed=3)
+    assert any("trained on 5 of 12 texts" in one for one in findings.sentences)
+    check(classifier, texts, [label, label], train=train, seed=4)
+    fewer = check(classifier, texts, [label, label], train=train.subset(range(5)))
+    assert not any("trained on" in one for one in fewer.sentences)
+    assert [len(one) for one in seen] == [5, 5, 5]
+    assert seen[0].texts != seen[1].texts
+
+
+def test_without_rows_the_reason_is_said() -> None:
+    with pytest.raises(SettingError, match="no text has attention to be put on trial: it is a function"):
+        attention_check(make_classifier(), [], [], Choices(), reason="it is a function")
+
+
+def test_of_texts_taken_apart_only_the_sample_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole, "SAMPLE", 2)
+    monkeypatch.setattr(whole, "_TOGETHER", 3)
+    made, most = weakref.WeakSet[Any](), 0
+
+    def counted(*given: Any) -> Iterator[Any]:
+        nonlocal most
+        for one in pooled(*given):
+            made.add(one)
+            most = max(most, len(made))
+            yield one
+
+    monkeypatch.setattr(whole, "pooled", counted)
+    check(make_classifier(), [f"the plot was {word}" for word in ("not", "good", "dull", "slow", "very", "film")] * 2)
+    assert 0 < most <= 2 + 2  # the sample, the last and the next one
 
 
 def test_costly_parts_take_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,6 +193,18 @@ def test_two_words_with_different_values_allow_nothing_else() -> None:
     assert other.distance == pytest.approx(0.0, abs=1e-8)
 
 
+def test_a_text_without_attention_on_words_is_left_out() -> None:
+    none = adversary(Pooled(np.zeros((1, 2)), np.ones((1, 2, 1)), np.zeros(1), np.arange(2), 2))
+    assert all(math.isnan(value) for value in (none.overlap, none.distance, none.divergence))
+    rows, sentences = adversary_rows([none, adversary(one_head([0.25] * 4, [2.0] * 4))])
+    by_name = {row["figure"]: row for row in rows}
+    assert {row["n"] for row in rows} == {1}
+    assert by_name["adversary_distance"]["value"] == pytest.approx(0.75)
+    assert by_name["adversary_far"]["value"] == 1.0
+    assert "of 1 texts" in sentences[0]
+    assert {row["n"] for row in adversary_rows([none])[0]} == {0}
+
+
 def test_where_all_words_say_the_same_one_word_will_do() -> None:
     other = adversary(one_head([0.25] * 4, [2.0] * 4))
     assert other.distance == pytest.approx(0.75)

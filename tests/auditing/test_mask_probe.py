@@ -86,6 +86,20 @@ def test_answers_that_are_missing_or_rare_are_left_out_and_counted() -> None:
     assert "6 texts" in probe_rows(result, "label")[1][0]
 
 
+def test_of_many_texts_some_are_drawn_and_the_others_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(3)
+    attention = [weights(draw, 6) for _ in range(80)]
+    answers: list[str | None] = ["a", "b"] * 38 + [None] * 4
+    whole = asked(attention, answers)
+    assert (whole.attention.n, whole.beyond) == (76, 0)
+    monkeypatch.setattr(mask_probe, "MOST", 60)
+    result = asked(attention, answers)
+    assert (result.attention.n, result.left_out, result.beyond) == (60, 4, 16)
+    assert "60 texts were drawn; 16 more are left out" in probe_rows(result, "label")[1][0]
+    assert result == asked(attention, answers)
+    assert result != probe(attention, answers, seed=1)
+
+
 @pytest.mark.parametrize("answers", [["a"] * 60, ["a", "b"] * 10, ["a"] * 56 + ["b"] * 4])
 def test_too_little_to_learn_from_is_a_line(answers: list[str]) -> None:
     result = probe([np.ones(3)] * len(answers), answers, seed=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,8 @@ class Adversary:
         moved: shares of the units in the adversary's.
         least_overlap: the overlap cannot be smaller than this.
         logit_change: largest difference of a logit from the model's.
+
+    Where no unit has any attention, there is nothing to compare: overlap, distance and divergence are not-a-number.
     """
 
     weights: Weights
@@ -44,6 +47,8 @@ class Adversary:
     @property
     def overlap(self) -> float:
         """Attention that the two have in common: 1 if they are equal, 0 if no unit has any of both."""
+        if not self.attention.any():
+            return math.nan
         return float(np.minimum(self.attention, self.moved).sum())
 
     @property
@@ -54,7 +59,7 @@ class Adversary:
     @property
     def divergence(self) -> float:
         """Jensen-Shannon divergence of the two in bits: 0 if they are equal, at most 1."""
-        return jensen_shannon(self.attention, self.moved)
+        return jensen_shannon(self.attention, self.moved) if self.attention.any() else math.nan
 
 
 def adversary(text: Pooled) -> Adversary:
@@ -76,6 +81,8 @@ def adversary(text: Pooled) -> Adversary:
         (array([0.5, 0. , 0.5]), 0.6)
     """
     model = text.on_units(text.weights)
+    if not model.any():
+        return Adversary(text.weights, model, model, math.nan, 0.0)
     programme = _Programme.of(text)
     best, overlap, least = text.weights, 1.0, 0.0
     slope = model
@@ -145,8 +152,9 @@ def adversary_rows(each: Sequence[Adversary]) -> tuple[list[Row], list[str]]:
         mean(np.array([getattr(one, name) for one in each])) for name in ("overlap", "distance", "divergence")
     )
     width = mean(np.array([spread(one.moved).effective for one in each]))
-    far = share(np.array([one.distance >= FAR for one in each], dtype=np.float64))
-    none = share(np.array([1 - one.least_overlap < FAR for one in each], dtype=np.float64))
+    known = [one for one in each if one.attention.any()]
+    far = share(np.array([one.distance >= FAR for one in known], dtype=np.float64))
+    none = share(np.array([1 - one.least_overlap < FAR for one in known], dtype=np.float64))
     moved = max((one.logit_change for one in each), default=0.0)
     rows = [
         row("adversary_overlap", overlap, "attention shared with other weights that give the same logits"),
@@ -157,7 +165,7 @@ def adversary_rows(each: Sequence[Adversary]) -> tuple[list[Row], list[str]]:
         row("adversary_none", none, f"share of texts for which there are certainly none at a distance of {FAR}"),
     ]
     return rows, [
-        f"In {percent(far)} of {len(each)} texts other attention on the same words, at a total-variation distance of "
+        f"In {percent(far)} of {len(known)} texts other attention on the same words, at a total-variation distance of "
         f"{FAR} or more, gives the same logits (to {moved:.0e}); the mean distance is {told(distance)}. "
         f"They attend to {told(width, 1)} units in effect.",
         "That such weights exist for single texts does not show that the model's mean nothing: with many words and few "

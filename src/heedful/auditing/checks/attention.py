@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from heedful.auditing.checks.adversary import adversary, adversary_rows
 from heedful.auditing.checks.base import Findings
 from heedful.auditing.checks.mask_probe import probe, probe_rows
-from heedful.auditing.checks.permuted import generator_of, permuted_rows, rearranged, uniform_rows
+from heedful.auditing.checks.permuted import Rearranged, generator_of, permuted_rows, rearranged, uniform_rows
 from heedful.auditing.checks.pooling import Pooled, pooled, why_not
 from heedful.auditing.checks.retrained import retrained_rows, right, twins
 from heedful.auditing.checks.sign_class import all_by_sign, by_sign, sign_rows
@@ -19,19 +19,20 @@ from heedful.auditing.checks.spread import spread_rows
 from heedful.auditing.rows import Text
 from heedful.classifier import Classifier
 from heedful.data import Dataset
-from heedful.errors import SettingError
+from heedful.errors import InputError, SettingError
 from heedful.question import Choices, ask_all
 from heedful.support.progress import track
 from heedful.text.units import find
 
 SAMPLE = 200  # texts for what is costly: adversaries, and effects that are sampled
 SOURCE = "Jain and Wallace 2019; Wiegreffe and Pinter 2019; Bai et al. 2021; see docs/attention-on-trial.md"
+TRAINED_ON = 20_000  # texts at most
 _TOGETHER = 64  # texts asked about at once
 
 Part = tuple[list[dict[str, Any]], list[str], list[str]]  # rows, sentences, flags
 
 
-def attention_check(
+def attention_check(  # noqa: PLR0913 - the last two are for progress and messages
     classifier: Classifier,
     texts: Sequence[Text],
     rows: Sequence[Mapping[str, Any]],
@@ -40,6 +41,7 @@ def attention_check(
     train: Dataset | None = None,
     seed: int = 0,
     progress: bool = False,
+    reason: str | None = None,
 ) -> Findings:
     """Put attention on trial: how it is spread, what depends on it, what it gives away, and how it stands to effects.
 
@@ -52,16 +54,17 @@ def attention_check(
         rows: of each, `units`, `scores` (attention-mean on the units), `label` (or None) and `predicted`; and if they
             are known, `effects`, as `heedful.auditing.effects.Effects`.
         choices: what the rows were measured with; of these the units and the masking matter.
-        train: texts with labels, on which the configuration is trained again, with attention free and frozen uniform.
+        train: texts with labels, on which the configuration is trained again, with attention free and frozen uniform:
+            on at most 20,000 of them. Where that cannot be done, the findings say why.
         seed: of everything random.
         progress: show progress on stderr.
+        reason: why there are no rows, where there are none: for the message.
 
     Returns:
         Findings whose rows have the keys figure, value, value_low, value_high, n, at_chance and meaning.
 
     Raises:
         SettingError: there is no text, or rows and texts do not belong together.
-        DataError: the training texts have other labels than the classifier, or are too few.
         MissingExtraError: scikit-learn is not installed.
 
     Example:
@@ -78,19 +81,21 @@ def attention_check(
         >>> [row["figure"] for row in findings.rows][:4]
         ['entropy_bits', 'entropy_share', 'effective_units', 'effective_share']
     """
+    if not rows and reason is not None:
+        raise SettingError(f"no text has attention to be put on trial: {reason}")
     attention = _attention(classifier, texts, rows, choices.unit)
     parts = [
         (*spread_rows(attention), []),
         *_probes(attention, rows, seed),
         _effects(classifier, texts, rows, attention, choices, seed, progress),
     ]
-    reason = why_not(classifier)
-    if reason is None:
+    fixed = why_not(classifier)
+    if fixed is None:
         parts.append(_weights_set(classifier, texts, rows, choices, seed, progress))
         if train is not None:
             parts.append(_retrained(classifier, texts, rows, train, seed, progress))
     else:
-        parts.append(([], [f"Not done: permuted, adversarial and uniform attention. {reason}."], []))
+        parts.append(([], [f"Not done: permuted, adversarial and uniform attention. {fixed}."], []))
     return Findings(
         name="attention on trial",
         source=SOURCE,
@@ -158,13 +163,13 @@ def _weights_set(
     seed: int,
     progress: bool,
 ) -> Part:
-    """Permuted, uniform and adversarial attention."""
-    apart = list(_apart(classifier, texts, choices, progress))
-    moved = [
-        rearranged(one, classifier.exclusive, generator_of(text.text, seed))
-        for text, one in zip(texts, track(apart, "permuted attention", shown=progress), strict=True)
-    ]
-    sample = [apart[i] for i in _sample(len(apart), seed)]
+    """Permuted, uniform and adversarial attention: of the texts taken apart only a sample is kept."""
+    chosen, moved, sample = set(_sample(len(texts), seed)), list[Rearranged](), list[Pooled]()
+    apart = track(_apart(classifier, texts, choices), "permuted attention", shown=progress, total=len(texts))
+    for i, (text, one) in enumerate(zip(texts, apart, strict=True)):
+        moved.append(rearranged(one, classifier.exclusive, generator_of(text.text, seed)))
+        if i in chosen:
+            sample.append(one)
     others = [adversary(one) for one in track(sample, "adversarial attention", shown=progress)]
     permuted, told, flags = permuted_rows(moved)
     evenly = np.array([one.even_decision for one in moved])
@@ -173,8 +178,8 @@ def _weights_set(
     return permuted + uniform + opposed, told + said + explained, flags
 
 
-def _apart(classifier: Classifier, texts: Sequence[Text], choices: Choices, progress: bool) -> Iterator[Pooled]:
-    for start in track(range(0, len(texts), _TOGETHER), "weights and values", shown=progress):
+def _apart(classifier: Classifier, texts: Sequence[Text], choices: Choices) -> Iterator[Pooled]:
+    for start in range(0, len(texts), _TOGETHER):
         some = [text.text for text in texts[start : start + _TOGETHER]]
         yield from pooled(classifier, ask_all(classifier, some, choices))
 
@@ -205,13 +210,22 @@ def _retrained(
     known = [i for i, row in enumerate(rows) if row["label"] in classifier.labels]
     if not known:
         return [], ["Not done: uniform attention retrained. No text has a label that the model knows."], []
-    free, uniform = twins(classifier, train, None, seed, progress=progress)
+    some = train.subset(_sample(len(train), seed, TRAINED_ON))
     given, labels = [texts[i].text for i in known], [str(rows[i]["label"]) for i in known]
-    return retrained_rows(right(free, given, labels), right(uniform, given, labels), _right(classifier, rows)[known])
+    try:
+        twin_models = twins(classifier, some, None, seed, progress=progress)
+        free, uniform = (right(one, given, labels) for one in twin_models)
+    except InputError as error:
+        return [], [f"Not done: uniform attention retrained. {error}."], []
+    table, told, flags = retrained_rows(free, uniform, _right(classifier, rows)[known])
+    if len(some) < len(train):
+        told.append(f"These two were trained on {len(some):,} of {len(train):,} texts, drawn at random.")
+    return table, told, flags
 
 
-def _sample(n: int, seed: int) -> list[int]:
-    """Places of at most `SAMPLE` texts, in their order."""
-    if n <= SAMPLE:
+def _sample(n: int, seed: int, most: int | None = None) -> list[int]:
+    """Places of some texts at most, by default `SAMPLE`, in their order."""
+    most = SAMPLE if most is None else most
+    if n <= most:
         return list(range(n))
-    return sorted(np.random.default_rng(seed).permutation(n)[:SAMPLE].tolist())
+    return sorted(np.random.default_rng(seed).permutation(n)[:most].tolist())

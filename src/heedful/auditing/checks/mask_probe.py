@@ -17,6 +17,7 @@ from heedful.support.intervals import Estimate, mean, proportion
 
 FOLDS = 5
 FEWEST = 40  # texts, below which nothing is learned from weights
+MOST = 4000  # texts, of which a sample is drawn beyond
 SHUFFLES = 99  # of the answers, for the p-value
 CLEARLY = 0.05  # balanced accuracy that attention must add to length, with the whole interval, to be reported
 _BINS, _LARGEST = 10, 8
@@ -37,7 +38,8 @@ class Probe:
         chance: one over the number of answers: what the commonest answer for all texts comes to.
         shuffled: mean of `attention` with the answers shuffled among the texts.
         p: of the latter, the share that is no worse than `attention`, which is counted among them.
-        left_out: texts whose answer is too rare to be learned.
+        left_out: texts that have no answer, or one too rare to be learned.
+        beyond: texts with an answer that were not drawn, where there are more than `MOST`.
     """
 
     attention: Estimate
@@ -48,6 +50,7 @@ class Probe:
     shuffled: float
     p: float
     left_out: int
+    beyond: int = 0
 
     @property
     def leaks(self) -> bool:
@@ -76,7 +79,7 @@ def pattern(attention: Float64[np.ndarray, " units"]) -> Float64[np.ndarray, " f
 
 
 def probe(attention: Sequence[Float64[np.ndarray, " _"]], answers: Sequence[str | None], seed: int) -> Probe | str:
-    """Let logistic regression tell each text's answer from its attention weights, in five folds.
+    """Let logistic regression tell each text's answer from its attention weights, in five folds of 4,000 texts at most.
 
     Source: after Bai et al. 2021, Why attentions may not be interpretable: what a mask tells without the words it
     masks. Here on the attention of a model as it is.
@@ -84,7 +87,7 @@ def probe(attention: Sequence[Float64[np.ndarray, " _"]], answers: Sequence[str 
     Args:
         attention: on the units of each text, in the order in which they first occur.
         answers: the model's predictions, or labels; texts without one (None) are left out.
-        seed: of the folds and the shuffles.
+        seed: of the folds, the shuffles, and the draw of texts.
 
     Returns:
         The probe, or why there is none.
@@ -99,16 +102,18 @@ def probe(attention: Sequence[Float64[np.ndarray, " _"]], answers: Sequence[str 
         >>> told.attention.value, told.length.value, told.leaks
         (1.0, 0.5, True)
     """
-    often = Counter(answer for answer in answers if answer is not None)
+    folds, shuffler, draw = (np.random.default_rng(one) for one in np.random.SeedSequence(seed).spawn(3))
+    answered = np.array([i for i, answer in enumerate(answers) if answer is not None], dtype=np.int64)
+    drawn = np.sort(draw.permutation(answered)[:MOST]).tolist()
+    often = Counter(str(answers[i]) for i in drawn)
     classes = sorted(answer for answer, n in often.items() if n >= FOLDS)
-    texts = [i for i, answer in enumerate(answers) if answer in classes]
+    texts = [i for i in drawn if answers[i] in classes]
     if len(classes) < 2 or len(texts) < FEWEST:
         return f"needs {FEWEST} texts, and two answers that {FOLDS} of them have; there are {len(texts)} such texts"
     known = np.array([classes.index(str(answers[i])) for i in texts])
     weights = _standardised(np.stack([pattern(attention[i]) for i in texts]))
     lengths = np.array([len(attention[i]) for i in texts], dtype=np.float64)
     length = _standardised(np.stack([lengths, np.log(np.maximum(lengths, 1))], axis=1))
-    folds, shuffler = (np.random.default_rng(one) for one in np.random.SeedSequence(seed).spawn(2))
     state = int(folds.integers(2**31))
     right = [_right(one, known, state) for one in (weights, length, np.hstack([weights, length]))]
     alone, by_length, by_both = (_balanced(one, known) for one in right)
@@ -123,7 +128,8 @@ def probe(attention: Sequence[Float64[np.ndarray, " _"]], answers: Sequence[str 
         chance=1 / len(classes),
         shuffled=float(np.mean(chances)),
         p=float((1 + np.sum(np.array(chances) >= alone.mean() - 1e-12)) / (1 + SHUFFLES)),
-        left_out=len(answers) - len(texts),
+        left_out=len(answers) - len(answered) + len(drawn) - len(texts),
+        beyond=len(answered) - len(drawn),
     )
 
 
@@ -192,6 +198,8 @@ def probe_rows(result: Probe | str, of_what: str) -> tuple[list[Row], list[str],
     )
     if result.left_out:
         sentence += f" Without {result.left_out} texts that have no {of_what}, or too rare a one."
+    if result.beyond:
+        sentence += f" {MOST:,} texts were drawn; {result.beyond:,} more are left out."
     if not result.leaks:
         return rows, [sentence], []
     says = "the label can be read off" if of_what == "label" else "the prediction can be read off"
