@@ -15,13 +15,14 @@ import heedful
 from factory import make_classifier
 from heedful.auditing.checks import shortcuts
 from heedful.auditing.checks.base import Findings
-from heedful.auditing.checks.class_words import controls, key, ranked
+from heedful.auditing.checks.class_words import ClassWord, control_sets, controls, key, ranked
 from heedful.auditing.checks.shortcuts import shortcuts_check
 from heedful.auditing.rows import Text
 from heedful.data.planted import LABELS
 from heedful.data.planted_words import SENTIMENT
 from heedful.errors import SettingError
 from heedful.question import Choices
+from heedful.support.intervals import Estimate
 from untouched import assert_same_state, state
 
 TOKEN = "qzx"  # noqa: S105 - a word
@@ -139,6 +140,7 @@ def test_what_the_other_words_cost_is_taken_off(
     costly = [word for word in VALUES if word != TOKEN and whole.mean() > right_without([word]).mean()][:2]
     assert costly
     monkeypatch.setattr(shortcuts, "controls", lambda words, *_: ([costly] * len(words), {}))
+    monkeypatch.setattr(shortcuts, "control_sets", lambda *_: [])
     row = next(
         row
         for row in shortcuts_check(classifier, TEXTS, rows, CHOICES, limit=1).rows
@@ -200,6 +202,76 @@ def test_every_occurrence_is_masked_whatever_the_unit(classifier: heedful.Classi
         if row["word"] == TOKEN
     )
     assert row["lost"] == pytest.approx(right_without([])[:30].mean() - right_without([TOKEN])[:30].mean())
+
+
+def ranked_words(*words: str) -> list[ClassWord]:
+    return [ClassWord("yes", i + 1, word, 1.0, Estimate(1.0, 1.0, 1.0, 5)) for i, word in enumerate(words)]
+
+
+def test_controls_of_equal_frequency_are_drawn_by_the_seed() -> None:
+    """Sixty words in one text each: the alphabet does not decide which ten are near."""
+    words = ranked_words("good")
+    rows = [{"units": ["good"]}, *({"units": [f"w{i:02d}"]} for i in range(60))]
+    drawn = [frozenset(controls(words, rows, seed)[0][0]) for seed in range(20)]
+    assert len(set(drawn)) > 10
+    assert len(frozenset.union(*drawn)) > 40
+    assert controls(words, rows, 3)[0] == controls(words, rows, 3)[0]
+    near = [{"units": ["good", *(f"near{i}" for i in range(10))]}] * 40
+    assert all(word.startswith("near") for word in controls(words, [*near, *rows], 0)[0][0])
+
+
+def test_sets_of_controls_have_as_many_words_as_what_they_are_compared_with() -> None:
+    words = ranked_words("a", "b", "c", "c")
+    rows = [{"units": ["a", "b", "c"]}, *({"units": [f"w{i}"]} for i in range(3))]
+    for seed in range(10):
+        sets = control_sets(["a", "b", "c", "c"], words, rows, seed)
+        assert sets == [frozenset(["w0", "w1", "w2"])] * 5
+    assert control_sets(["a", "b", "c"], words, rows[:-1], 0) == []
+    often = [{"units": ["a"]}] * 40 + [{"units": [f"often{i}" for i in range(10)]}] * 40
+    seldom = [{"units": [f"seldom{i}" for i in range(30)]}]
+    (word,) = words[:1]
+    assert all(next(iter(one)).startswith("often") for one in control_sets(["a"], [word], [*often, *seldom], 0))
+
+
+def test_without_signed_rows_or_with_a_single_logit_it_is_refused(classifier: heedful.Classifier) -> None:
+    with pytest.raises(SettingError, match="needs a method whose scores have signs, such as occlusion"):
+        shortcuts_check(classifier, [], [], CHOICES)
+    with pytest.raises(SettingError, match="has a single logit"):
+        shortcuts_check(make_classifier(num_labels=1), TEXTS, [], CHOICES)
+
+
+def test_a_word_is_pure_only_if_its_class_is_not_as_common() -> None:
+    about = {"word": "x", "class": "yes", "shortcut": False, "purity": 1.0}
+    for low, common, named in ((0.72, 0.7, True), (0.72, 0.9, False)):
+        row = about | {"purity_low": low, "class_share": common}
+        assert any("x (yes)" in one for one in shortcuts._told([row], "accuracy", 9)[0]) is named
+    assert len(shortcuts._told([about | {"purity": 0.94, "purity_low": 0.9, "class_share": 0.5}], "a", 9)[0]) == 1
+
+
+def test_accuracy_is_of_the_texts_whose_label_is_known(
+    classifier: heedful.Classifier, rows: list[dict[str, Any]], findings: Findings
+) -> None:
+    more = [{**row, "label": label} for row, label in zip(rows[:40], [None, "spam"] * 20, strict=True)]
+    some = shortcuts_check(classifier, [*TEXTS[:40], *TEXTS], [*more, *rows], CHOICES, limit=3)
+    ours, theirs = (next(row for row in one.rows if row["word"] == TOKEN) for one in (some, findings))
+    for name in ("n", "accuracy", "masked", "lost", "purity", "purity_low", "class_share", "position"):
+        assert ours[name] == theirs[name]
+    assert "words alone: 40." in some.sentences[-1]
+    assert "accuracy" in some.sentences[0]
+
+
+def test_of_models_without_look_up_tables_some_texts_are_drawn(
+    classifier: heedful.Classifier, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shortcuts, "FORWARDS", 5)
+    assert shortcuts._measured(classifier, rows, 0)[0] == [*range(len(rows))]
+    monkeypatch.setattr(heedful.Classifier, "paper_model", None)
+    places, labelled, (sentence,) = shortcuts._measured(classifier, rows, 0)
+    assert labelled
+    assert len(set(places)) == 5
+    assert places == sorted(places)
+    assert places != shortcuts._measured(classifier, rows, 1)[0]
+    assert "in 5 of 90 texts" in sentence
 
 
 def test_words_are_ranked_by_what_a_class_owes_them() -> None:

@@ -6,9 +6,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from heedful.support.intervals import Estimate, of_few
 
@@ -99,12 +101,59 @@ def controls(
         >>> sorted(drawn[0]), n_texts["a"]
         (['a', 'bad'], 2)
     """
-    n_texts = Counter(word for row in rows for word in {key(unit) for unit in row["units"]})
-    taken = {one.word for one in words}
-    pool = sorted(word for word in n_texts if word not in taken)
+    n_texts, pool = _others(words, rows)
+    logs = np.log([n_texts[word] for word in pool])
     rng, drawn = np.random.default_rng(seed), list[list[str]]()
     for one in words:
-        distance = {word: abs(math.log(n_texts[word] / n_texts[one.word])) for word in pool}
-        nearest = sorted(pool, key=lambda word: distance[word])[:_NEAREST]
-        drawn.append([nearest[i] for i in rng.permutation(len(nearest))[:CONTROLS]])
+        nearest = _by_frequency(n_texts[one.word], logs, rng)[:_NEAREST]
+        drawn.append([pool[nearest[i]] for i in rng.permutation(len(nearest))[:CONTROLS]])
     return drawn, n_texts
+
+
+def control_sets(
+    some: Sequence[str], words: Sequence[ClassWord], rows: Sequence[Mapping[str, Any]], seed: int
+) -> list[frozenset[str]]:
+    """Draw five sets to compare some of the words with together: as many words, about as frequent one by one.
+
+    Without any, if there are not as many words that are not ranked.
+
+    Example:
+        >>> word = ClassWord("yes", 1, "good", 1.0, Estimate(1.0, 1.0, 1.0, 5))
+        >>> rows = [{"units": ["good", "a"], "scores": [0.0, 1.0]}, {"units": ["good", "bad"], "scores": [0.0, 1.0]}]
+        >>> sorted(map(len, control_sets(["good"], [word], rows, seed=0)))
+        [1, 1, 1, 1, 1]
+    """
+    n_texts, pool = _others(words, rows)
+    logs = np.log([n_texts[word] for word in pool])
+    rng, wanted = np.random.default_rng((seed, len(some))), list(dict.fromkeys(some))
+    if len(pool) < len(wanted):
+        return []
+    sets = list[frozenset[str]]()
+    for _ in range(CONTROLS):
+        drawn = set[int]()
+        for i in rng.permutation(len(wanted)):
+            left = (place for place in _by_frequency(n_texts[wanted[i]], logs, rng) if place not in drawn)
+            nearest = [*islice(left, _NEAREST)]
+            drawn.add(nearest[rng.integers(len(nearest))])
+        sets.append(frozenset(pool[place] for place in drawn))
+    return sets
+
+
+def _others(words: Sequence[ClassWord], rows: Sequence[Mapping[str, Any]]) -> tuple[Counter[str], list[str]]:
+    """The number of texts with each word, and the words that are not ranked."""
+    n_texts = Counter(word for row in rows for word in {key(unit) for unit in row["units"]})
+    taken = {one.word for one in words}
+    return n_texts, sorted(word for word in n_texts if word not in taken)
+
+
+def _by_frequency(n_texts: int, logs: Float64[np.ndarray, " pool"], rng: np.random.Generator) -> list[int]:
+    """Places of other words, the most alike in frequency first; those that are equally so in random order.
+
+    Args:
+        n_texts: how many texts have the word.
+        logs: of each other word, the logarithm of that.
+        rng: what is random.
+    """
+    order = rng.permutation(len(logs))
+    distance = np.round(np.abs(logs[order] - math.log(n_texts)), 9)  # so that twice and half are as near
+    return [int(place) for place in order[np.argsort(distance, kind="stable")]]

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from heedful.auditing.checks.base import Findings
-from heedful.auditing.checks.class_words import CONTROLS, FEWEST, ClassWord, controls, key, ranked
+from heedful.auditing.checks.class_words import FEWEST, ClassWord, control_sets, controls, key, ranked
 from heedful.auditing.rows import Text
 from heedful.auditing.tables import holm
 from heedful.classifier import Classifier
@@ -31,6 +31,7 @@ except ImportError:
     raise MissingExtraError("scipy", "audit", "the statistics of an audit") from None
 
 LIMIT = 10  # words a class
+FORWARDS = 300  # texts, where each masking is a forward pass and no look-up
 LEVEL = 0.05  # of adjusted p-values
 PURE = 0.95  # share of the texts with a word; a hint, not a rule
 _RESAMPLES = 9999
@@ -94,8 +95,9 @@ def shortcuts_check(
         classifier: the classifier.
         texts: texts that can be explained.
         rows: an audit's rows of one method with signed effects, one a text in their order: "units", "scores" for the
-            class "predicted", and "label", or None. Where a label is missing, or none of the classifier's classes,
-            agreement with its own predictions takes the place of accuracy. Rows whose scores are None are left out.
+            class "predicted", and "label", or None. Texts whose label is missing, or none of the classifier's classes,
+            are left out of what is measured; if all are such, agreement with its own predictions takes the place of
+            accuracy. Rows whose scores are None are left out.
         choices: units and masking that the rows were made with; a seed, of the words to compare with.
         limit: words a class.
         progress: show a bar on stderr.
@@ -104,9 +106,11 @@ def shortcuts_check(
         A row a word, then one for the words of each class together, and one for all: class, rank, word, n texts that
         have it, evidence, effect, purity, class_share, position, accuracy and masked where it occurs, lost over all
         texts and lost_here where it occurs, control and control_n, excess, p, shortcut. Means with _low and _high.
+        Words are masked in 300 texts at most, drawn by the seed, if the model has no look-up tables.
 
     Raises:
-        SettingError: rows are not of these texts and units, or of another target than the predicted class.
+        SettingError: there is no row; rows are not of these texts and units, or of another target than the predicted
+            class; or the classifier has a single logit, so no class to rank words for.
 
     Source: ours; words that matter across a corpus as in Ribeiro et al., Why should I trust you?, 2016, section 4.
 
@@ -121,16 +125,16 @@ def shortcuts_check(
         ('all classes', True)
     """
     check_whole("limit", limit, 1)
-    _check(texts, rows, choices)
+    _check(classifier, texts, rows, choices)
     known = [i for i, row in enumerate(rows) if row["scores"] is not None]  # the method refused the others
     texts, rows = [texts[i] for i in known], [rows[i] for i in known]
     words = ranked(rows, classifier.labels, limit)
     if not words:
         sentence = f"No word speaks for a class in {FEWEST} texts or more, so nothing was masked."
         return Findings(name="shortcuts", source=_SOURCE, sentences=(sentence,), rows=[])
-    labelled = all(row.get("label") in classifier.labels for row in rows)
-    drawn, _ = controls(words, rows, choices.seed)
-    tried = _to_try(words, drawn)
+    tried = _to_try(words, rows, choices.seed)
+    places, labelled, about = _measured(classifier, rows, choices.seed)
+    texts, rows = [texts[i] for i in places], [rows[i] for i in places]
     classes = [row["label"] if labelled else row["predicted"] for row in rows]
     asked = track(
         _asked(classifier, texts, rows, choices), "masking words everywhere", shown=progress, total=len(texts)
@@ -143,13 +147,17 @@ def shortcuts_check(
             row["p"] = p
             row["shortcut"] = family is alone and row["excess"] > 0 and p < LEVEL
     sentences, flags = _told(table, "accuracy" if labelled else "agreement with its own predictions", len(texts))
-    return Findings(name="shortcuts", source=_SOURCE, sentences=sentences, rows=table, flags=flags)
+    return Findings(name="shortcuts", source=_SOURCE, sentences=[*sentences, *about], rows=table, flags=flags)
 
 
 _SOURCE = "words across a corpus: Ribeiro et al., 2016, section 4; masked everywhere, against words as frequent"
 
 
-def _check(texts: Sequence[Text], rows: Sequence[Row], choices: Choices) -> None:
+def _check(classifier: Classifier, texts: Sequence[Text], rows: Sequence[Row], choices: Choices) -> None:
+    if len(classifier.labels) < 2:
+        raise SettingError(f"{classifier.name} has a single logit: words are ranked for models of two classes or more")
+    if not rows:
+        raise SettingError("the check of words needs a method whose scores have signs, such as occlusion")
     if choices.target != "predicted":
         raise SettingError("words are ranked by effects on the predicted class: leave the target at 'predicted'")
     places = [row.get("place", text.place) for row, text in zip(rows, texts, strict=False)]
@@ -157,8 +165,22 @@ def _check(texts: Sequence[Text], rows: Sequence[Row], choices: Choices) -> None
         raise SettingError("give one row a text, of one method, in the order of the texts")
 
 
-def _to_try(words: Sequence[ClassWord], drawn: Sequence[Sequence[str]]) -> list[_Tried]:
+def _measured(classifier: Classifier, rows: Sequence[Row], seed: int) -> tuple[list[int], bool, list[str]]:
+    """Places of the rows in whose texts words are masked, whether by their labels, and which are left out."""
+    known = [i for i, row in enumerate(rows) if row.get("label") in classifier.labels]
+    places, about = known or [*range(len(rows))], list[str]()
+    if known and len(known) < len(rows):
+        n = len(rows) - len(known)
+        about.append(f"Texts without a label that the model knows count for the ranking of words alone: {n}.")
+    if classifier.paper_model is None and len(places) > FORWARDS:
+        about.append(f"Words were masked in {FORWARDS} of {len(places):,} texts, drawn at random, to bound the cost.")
+        places = sorted(np.random.default_rng(seed).permutation(places)[:FORWARDS].tolist())
+    return places, bool(known), about
+
+
+def _to_try(words: Sequence[ClassWord], rows: Sequence[Row], seed: int) -> list[_Tried]:
     """Every word, the words of each class, and all; each against other words that are as frequent."""
+    drawn, _ = controls(words, rows, seed)
     tried = list[_Tried]()
     for one, others in zip(words, drawn, strict=True):
         about = {"class": one.label, "rank": one.rank, "word": one.word, "evidence": one.evidence}
@@ -167,10 +189,9 @@ def _to_try(words: Sequence[ClassWord], drawn: Sequence[Sequence[str]]) -> list[
         tried.append(_Tried(about | effect, Words([one.word]), one.label, tuple(Words([other]) for other in others)))
     labels = list(dict.fromkeys(one.label for one in words))
     for label in (*labels, None):
-        some = [i for i, one in enumerate(words) if label in (one.label, None)]
+        some = [one.word for one in words if label in (one.label, None)]
         about = dict.fromkeys(tried[0].about) | {"class": "all classes" if label is None else label}
-        against = [Words(drawn[i][k] for i in some if k < len(drawn[i])) for k in range(CONTROLS)]
-        tried.append(_Tried(about, Words(words[i].word for i in some), label, tuple(filter(None, against))))
+        tried.append(_Tried(about, Words(some), label, tuple(control_sets(some, words, rows, seed))))
     return tried
 
 
@@ -216,7 +237,8 @@ def _row(one: _Tried, seen: _Seen) -> dict[str, Any]:
     control = np.mean(against, axis=0) if against else np.full(len(right), math.nan)
     excess = lost - control
     of_class = np.array([label == one.label for label in seen.classes])
-    alone = one.about["word"] is not None
+    positions = seen.positions.get(one.about["word"])
+    purity = share(of_class[has]) if one.label is not None else None
     estimates = {
         "accuracy": share(right[has]),
         "masked": share(masked[has]),
@@ -228,9 +250,11 @@ def _row(one: _Tried, seen: _Seen) -> dict[str, Any]:
     return {
         **one.about,
         "n": int(has.sum()),
-        "purity": float(of_class[has].mean()) if one.label is not None else None,
-        "class_share": float(of_class.mean()) if one.label is not None else None,
-        "position": float(np.mean(seen.positions[one.about["word"]])) if alone else None,
+        "purity": purity.value if purity else None,
+        "purity_low": purity.low if purity else None,
+        "purity_high": purity.high if purity else None,
+        "class_share": float(of_class.mean()) if purity else None,
+        "position": float(np.mean(positions)) if positions else None,
         **figures,
         "control": float(control.mean()),
         "control_n": float(np.mean([seen.has[words].sum() for words in one.against])) if against else math.nan,
@@ -263,11 +287,11 @@ def _told(table: Sequence[Mapping[str, Any]], what: str, n_texts: int) -> tuple[
     ]  # fmt: skip
     for row in table[len(words) :]:
         whose = "of all classes" if row["purity"] is None else f"of {visible(row['class'])}"
-        sentences.append(
-            f"Masking the words {whose} everywhere costs {_points(row, 'lost')} of {what}, "
-            f"words as frequent {100 * row['control']:.1f}."
-        )
-    if pure := [row for row in words if row["purity"] >= PURE]:
+        others = f"words as frequent {100 * row['control']:.1f}"
+        if math.isnan(row["control"]):
+            others = "and there are too few other words to compare them with"
+        sentences.append(f"Masking the words {whose} everywhere costs {_points(row, 'lost')} of {what}, {others}.")
+    if pure := [row for row in words if row["purity"] >= PURE and row["purity_low"] > row["class_share"]]:
         sentences.append(
             f"In texts of their class almost only ({PURE:.0%} or more), which is where to look first: "
             + ", ".join(f"{visible(row['word'])} ({visible(row['class'])})" for row in pure)
