@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
+import weakref
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 import heedful
+import tiny
 import zoo
 from factory import SENTENCES, make_bert, make_classifier
 from heedful import methods
@@ -256,6 +259,74 @@ def test_what_cannot_be_checked_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
         sanity_check(demo, [Text("0", "dull film")], {"random": methods.get("random")}, Choices())
     monkeypatch.setattr(sanity, "LIMIT", 3)
     assert all(row["n"] <= 3 and not row["unchanged"] for row in checked(demo, ("random",)).rows)
+
+
+def test_what_is_quantised_or_does_not_fit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = make_bert()
+    before = state(classifier)
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate")
+
+    monkeypatch.setattr(randomised, "_shuffle", full)
+    with pytest.raises(ModelError, match=r"the weights of bert cannot be shuffled: CUDA out of memory") as raised:
+        next(cascade(classifier, 0))
+    assert "\n" not in str(raised.value)
+    monkeypatch.setattr(copy, "deepcopy", full)
+    with pytest.raises(ModelError, match="bert cannot be copied: CUDA out of memory"):
+        constant(classifier)
+    classifier.model.config.quantization_config = {"quant_method": "bitsandbytes"}
+    for change in (stages, constant, lambda one: next(cascade(one, 0))):
+        with pytest.raises(ModelError, match="bert is quantised"):
+            change(classifier)
+    del classifier.model.config.quantization_config
+    monkeypatch.undo()
+    assert_same_state(before, state(classifier))
+
+
+def test_one_copy_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier, real = make_bert(), copy.deepcopy
+    copies = list[weakref.ref[object]]()
+
+    def copied(one: object, *given: object) -> object:
+        if one is not classifier.model:
+            return real(one, *given)
+        assert not [one for one in copies if one() is not None]
+        made = real(one)
+        copies.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr(copy, "deepcopy", copied)
+    texts = [Text(str(i), text) for i, text in enumerate(SENTENCES)]
+    sanity_check(classifier, texts, {"occlusion": methods.get("occlusion")}, Choices())
+    assert len(copies) == sanity.COPIES + 1
+
+
+def test_a_language_model_s_head_is_changed_without_its_words() -> None:
+    tokenizer = tiny.tokenizer("byte-level-decoder")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = AutoConfig.for_model("gpt2", vocab_size=len(tokenizer), pad_token_id=None, **tiny.DECODER)
+        model = AutoModelForCausalLM.from_config(config).double().eval()
+    tied = model.lm_head.weight
+    assert tied is model.transformer.wte.weight
+    words = {"pos": " good", "neg": " not"}
+    classifier = heedful.load(model, tokenizer, template="what {text} the plot :", labels=words)
+    before = state(classifier)
+    logits = np.stack([one.logits for one in classifier.predict(list(SENTENCES))])
+    flat = np.stack([one.logits for one in constant(classifier).predict(list(SENTENCES))])
+    assert flat * 2.0**40 == pytest.approx(logits, rel=1e-6)
+    stage, first = next(cascade(classifier, 0))
+    assert stage == HEAD
+    assert torch.equal(first.model.lm.transformer.wte.weight, tied)
+    head = first.model.lm.lm_head.weight
+    assert not torch.equal(head, tied)
+    assert torch.equal(head.flatten().sort().values, tied.flatten().sort().values)
+    *_, (stage, last) = cascade(classifier, 0)
+    assert stage == ALL
+    assert not torch.equal(last.model.lm.transformer.wte.weight, tied)
+    assert model.lm_head.weight is model.transformer.wte.weight is tied
+    assert_same_state(before, state(classifier))
 
 
 def test_a_model_without_head_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from transformers import PreTrainedModel
 from heedful.classifier import Classifier
 from heedful.classifier.forward import FAILURES
 from heedful.classifier.function import FunctionModel
+from heedful.classifier.next_word import NextWordModel
 from heedful.errors import ModelError, first_line
 
 ALL = "all weights"
@@ -76,19 +78,23 @@ def cascade(classifier: Classifier, seed: int) -> Iterator[tuple[str, Classifier
     """Yield what is random by now, and a classifier of which that is: one copy, which changes from step to step.
 
     The numbers of every parameter change places at random, so that each keeps its scale. The caller's model is left
-    as it is.
+    as it is. Of a language model whose head is its table of words, the copy has a head of its own.
 
     Raises:
-        ModelError: as `stages`; or the model cannot be copied.
+        ModelError: as `stages`; or the model cannot be copied, or its weights not be shuffled.
 
     Source: Adebayo et al., Sanity checks for saliency maps, 2018, section 3.
     """
-    steps, rng, model = stages(classifier), np.random.default_rng(seed), _copied(classifier)
-    for stage in steps:
-        parameters = dict(model.named_parameters())
+    _check(classifier)
+    changed, rng = _copied(classifier), np.random.default_rng(seed)
+    for stage in stages(changed):
+        parameters = dict(changed.model.named_parameters())
         for name in stage.parameters:
-            _shuffle(parameters[name], rng)
-        yield stage.name, replace(classifier, model=model)
+            try:
+                _shuffle(parameters[name], rng)
+            except (*FAILURES, MemoryError) as error:
+                raise ModelError(f"the weights of {classifier.name} cannot be shuffled: {first_line(error)}") from error
+        yield stage.name, replace(changed)
 
 
 def constant(classifier: Classifier) -> Classifier:
@@ -106,35 +112,49 @@ def constant(classifier: Classifier) -> Classifier:
         True
     """
     _check(classifier)
-    names = {id(weights): name for name, weights in classifier.model.named_parameters()}
-    head = ["readout"] if classifier.paper_model is not None else [names[id(one)] for one in _head(classifier)]
-    model = _copied(classifier)
-    parameters = dict(model.named_parameters())
+    changed = _copied(classifier)
+    model = changed.paper_model
     with torch.no_grad():
-        for name in head:  # biases too: beside them, so small differences would be lost in rounding
-            parameters[name].mul_(NEXT_TO_NOTHING)
-    return replace(classifier, model=model)
+        for weights in [model.readout] if model is not None else _head(changed):
+            weights.mul_(NEXT_TO_NOTHING)  # biases too: beside them, so small differences would be lost in rounding
+    return changed
 
 
 def _check(classifier: Classifier) -> None:
     if isinstance(classifier.model, FunctionModel):
         raise ModelError(f"{classifier.name} is a function, which has no weights to change")
+    if getattr(classifier.model.config, "quantization_config", None) is not None:
+        raise ModelError(f"{classifier.name} is quantised, so its weights cannot be changed: load it in float32")
     weights = [*classifier.model.parameters()]
     if not weights or not all(one.is_floating_point() and not one.is_meta for one in weights):
         raise ModelError(f"{classifier.name} keeps weights as other than plain numbers: load it whole and in float32")
 
 
-def _copied(classifier: Classifier) -> PreTrainedModel:
+def _copied(classifier: Classifier) -> Classifier:
+    """A copy, whose head, of a language model, is no table of words at once."""
+    gc.collect()  # an earlier copy may be part of a circle
     try:
-        return copy.deepcopy(classifier.model)
-    except FAILURES as error:
+        model: PreTrainedModel = copy.deepcopy(classifier.model)
+        if isinstance(model, NextWordModel):
+            _untie(model.lm)
+    except (*FAILURES, MemoryError) as error:
         raise ModelError(f"{classifier.name} cannot be copied: {first_line(error)}") from error
+    return replace(classifier, model=model)
+
+
+def _untie(model: PreTrainedModel) -> None:
+    """Give the head a weight of its own where it is the table of words."""
+    head, words = model.get_output_embeddings(), model.get_input_embeddings()
+    tied = getattr(head, "weight", None)
+    if isinstance(head, nn.Module) and isinstance(tied, nn.Parameter) and tied is getattr(words, "weight", None):
+        head.weight = nn.Parameter(tied.detach().clone(), requires_grad=tied.requires_grad)
 
 
 @torch.no_grad()
 def _shuffle(weights: nn.Parameter, rng: np.random.Generator) -> None:
-    order = torch.from_numpy(rng.permutation(weights.numel())).to(weights.device)
-    weights.copy_(weights.flatten()[order].reshape(weights.shape))
+    """Put the numbers into a random order, on the CPU: the order takes more memory than the numbers."""
+    order = torch.from_numpy(rng.permutation(weights.numel()))
+    weights.copy_(weights.flatten().cpu()[order].reshape(weights.shape))
 
 
 def _head(classifier: Classifier) -> list[nn.Parameter]:

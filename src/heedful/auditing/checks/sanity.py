@@ -14,7 +14,7 @@ from jaxtyping import Float64
 
 from heedful.auditing.checks.base import Findings
 from heedful.auditing.checks.likeness import ANOTHER, Compared, compared, told
-from heedful.auditing.checks.randomised import ALL, cascade, constant, stages
+from heedful.auditing.checks.randomised import ALL, cascade, constant
 from heedful.auditing.checks.shuffled_labels import shuffled
 from heedful.auditing.rows import Text
 from heedful.classifier import Classifier
@@ -39,6 +39,8 @@ Scores = Float64[np.ndarray, " units"]
 class _Change:
     """Questions about a changed model, or about another class; without any, the reason.
 
+    They hold the changed model: whoever has asked them clears them, so that the next one has its place in memory.
+
     Attributes:
         test, stage: what was changed.
         places: which of the texts the questions are about.
@@ -49,7 +51,7 @@ class _Change:
     test: str
     stage: str
     places: Sequence[int] = ()
-    questions: Sequence[Question] = ()
+    questions: list[Question] = field(default_factory=list)
     reason: str | None = None
 
 
@@ -121,6 +123,7 @@ def sanity_check(
             new = _heard(method, change.places, change.questions)
             here[name].scores |= new.scores
             here[name].reason = here[name].reason or change.reason or new.reason
+        change.questions.clear()
     table = [
         compared(name, *key, _pairs(key, name, originals, heard), originals[name].reason or by_method[name].reason)
         for key, by_method in heard.items()
@@ -173,13 +176,7 @@ def _changes(
         yield _Change("target", "the other class", everything, [one for one in swapped if one])
     else:
         yield _Change("target", "the other class", reason=f"{classifier.name} has one class only")
-    try:
-        flat = constant(classifier)
-        asked = _asked_again(flat, everything, real)
-        _check_constant(real, asked)
-        yield _Change("constant", "the head reads nothing", everything, asked)
-    except InputError as error:
-        yield _Change("constant", "the head reads nothing", reason=str(error))
+    yield _constant(classifier, real)
     if train is None:
         notes.append("Shuffled labels were not tried: no training texts were given.")
         return
@@ -195,17 +192,27 @@ def _changes(
 def _random_weights(classifier: Classifier, real: Sequence[Question], seed: int) -> Iterator[_Change]:
     """Every step of the cascade, each text on one copy; at the last step also on the next one, to compare the two."""
     try:
-        steps = [stage.name for stage in stages(classifier)]
         for number in range(COPIES):
             places = [i for i in range(len(real)) if i % COPIES == number]
             others = [i for i in range(len(real)) if (i + 1) % COPIES == number]
             copy_seed = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
             for stage, changed in cascade(classifier, copy_seed):
                 yield _asked("weights", stage, changed, places, real)
-                if stage == steps[-1]:
+                if stage == ALL:  # the last
                     yield _asked("weights", ANOTHER, changed, others, real)
+            del changed  # before the next one is made
     except InputError as error:
         yield _Change("weights", ALL, reason=str(error))
+
+
+def _constant(classifier: Classifier, real: Sequence[Question]) -> _Change:
+    """A model whose logits do not depend on the text."""
+    try:
+        asked = _asked_again(constant(classifier), range(len(real)), real)
+        _check_constant(real, asked)
+        return _Change("constant", "the head reads nothing", range(len(real)), asked)
+    except InputError as error:
+        return _Change("constant", "the head reads nothing", reason=str(error))
 
 
 def _asked(test: str, stage: str, changed: Classifier, places: Sequence[int], real: Sequence[Question]) -> _Change:
