@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias, cast, overload
 
@@ -72,13 +73,14 @@ def load(
 
 @overload
 def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str, a pair one of texts: both are one text
-    clf: Explained, text: Given, method: str | Method = ..., *, target: int | str = ..., output: str = ...,
+    clf: Explained, text: Given, method: str | Method = ..., *, target: int | str = ..., output: str | None = ...,
     unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
 ) -> Explanation: ...  # fmt: skip
 @overload
 def explain(
-    clf: Explained, text: Iterable[Given], method: str | Method = ..., *, target: int | str = ..., output: str = ...,
-    unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ..., progress: bool = ...,
+    clf: Explained, text: Iterable[Given], method: str | Method = ..., *, target: int | str = ...,
+    output: str | None = ..., unit: str = ..., masking: str = ..., seed: int = ..., long_text: str | Windows = ...,
+    progress: bool = ...,
 ) -> list[Explanation]: ...  # fmt: skip
 def explain(  # noqa: PLR0913 - the front door names every choice
     clf: Explained,
@@ -86,7 +88,7 @@ def explain(  # noqa: PLR0913 - the front door names every choice
     method: str | Method = "lime",
     *,
     target: int | str = "predicted",
-    output: str = "logit",
+    output: str | None = None,
     unit: str = "word_type",
     masking: str = "auto",
     seed: int = 0,
@@ -101,7 +103,9 @@ def explain(  # noqa: PLR0913 - the front door names every choice
             among others it gets the same scores, but for rounding.
         method: a registered name, with settings as in "lime:n_samples=1000", or a method object.
         target: class index, class name, or "predicted".
-        output: "logit", "probability", or "logit_difference" (target minus the best other class).
+        output: "logit", "probability", or "logit_difference" (target minus the best other class). None for "logit", and
+            of a language model with a template for "logit_difference": its logits share an offset that says nothing
+            about the classes.
         unit: "word_type" (all occurrences of a word together; of a pair, those in each text), "word", "token" or
             "sentence".
         masking: how units are removed: "unk", "mask", "pad" (replaced, positions kept), "delete" (positions close
@@ -118,10 +122,13 @@ def explain(  # noqa: PLR0913 - the front door names every choice
         >>> explain(load("demo"), "The acting was wonderful.", "occlusion").top(1)[0][0]
         'wonderful'
     """
-    choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
+    choices = Choices(
+        target=target, output="logit" if output is None else output, unit=unit, masking=masking, seed=seed
+    )
     chosen, windows = registry.get(method), Windows.of(long_text)
     one = None if are_several(text) else as_text(text)
     clf = clf if isinstance(clf, Classifier) else load(clf)  # which takes time: not for nothing
+    choices = choices if output is not None else _usual(clf, choices)
     if one is not None:
         asked = ask_long(clf, one, choices, windows)
         (explanation,) = explain_questions([asked], chosen, progress=progress)
@@ -137,7 +144,7 @@ def compare(  # noqa: PLR0913 - the same choices as explain
     methods: Sequence[str | Method] = registry.DEFAULTS,
     *,
     target: int | str = "predicted",
-    output: str = "logit",
+    output: str | None = None,
     unit: str = "word_type",
     masking: str = "auto",
     seed: int = 0,
@@ -154,12 +161,20 @@ def compare(  # noqa: PLR0913 - the same choices as explain
         (2, 2)
     """
     chosen = _methods(methods)
-    choices = Choices(target=target, output=output, unit=unit, masking=masking, seed=seed)
+    choices = Choices(
+        target=target, output="logit" if output is None else output, unit=unit, masking=masking, seed=seed
+    )
     windows, one = Windows.of(long_text), _single(text)
     clf = clf if isinstance(clf, Classifier) else load(clf)
+    choices = choices if output is not None else _usual(clf, choices)
     asked = ask_long(clf, one, choices, windows)
     each = (next(explain_questions([asked], method)) for method in chosen)
     return Comparison(explanations=tuple(track(each, "comparing", total=len(chosen), shown=progress)))
+
+
+def _usual(clf: Classifier, choices: Choices) -> Choices:
+    """The choices with the output that is explained where the caller names none."""
+    return choices if clf.template is None else replace(choices, output="logit_difference")
 
 
 def _methods(given: object) -> list[Method]:

@@ -185,9 +185,36 @@ def test_a_long_text_is_cut_and_not_the_question(llama: Classifier) -> None:
 
 def test_removed_words_leave_the_template_in_place(llama: Classifier) -> None:
     whole, without = (llama.predict(text).logits for text in ("a dull film", "a film"))
-    result = heedful.explain(llama, "a dull film", "occlusion", masking="delete", target="neg")
+    result = heedful.explain(llama, "a dull film", "occlusion", masking="delete", target="neg", output="logit")
     assert dict(result)["dull"] == pytest.approx(whole[1] - without[1])
     assert result.units == ("a", "dull", "film")
+
+
+def test_the_difference_of_two_words_is_explained_unless_another_output_is_named(llama: Classifier) -> None:
+    text = "a dull film"
+    default, named, logit = (
+        heedful.explain(llama, text, "occlusion", **given)
+        for given in ({}, {"output": "logit_difference"}, {"output": "logit"})
+    )
+    assert [one.output for one in (default, named, logit)] == ["logit_difference", "logit_difference", "logit"]
+    assert default.scores.tolist() == named.scores.tolist() != logit.scores.tolist()
+    (several,) = heedful.explain(llama, [text], "occlusion")
+    assert several.output == "logit_difference"
+    assert {one.output for one in heedful.compare(llama, text, ["occlusion"]).explanations} == {"logit_difference"}
+    assert heedful.explain(heedful.load("demo"), text, "occlusion").output == "logit"
+    with pytest.raises(SettingError, match="output"):
+        heedful.explain(llama, text, "occlusion", output="")
+
+
+def test_the_tokenizer_keeps_what_it_is_set_to() -> None:
+    model, tokenizer = parts("llama")
+    backend = tokenizer.backend_tokenizer
+    backend.enable_truncation(max_length=7)
+    backend.enable_padding(length=9)
+    before = backend.truncation, backend.padding
+    classifier = heedful.load(model, tokenizer, template=TEMPLATE, labels=LABELS)
+    assert (backend.truncation, backend.padding) == before
+    assert classifier.predict(TEXT).logits == pytest.approx(load().predict(TEXT).logits)
 
 
 def test_padding_on_the_left_is_read_past(llama: Classifier) -> None:

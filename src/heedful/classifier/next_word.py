@@ -19,6 +19,7 @@ from transformers.modeling_outputs import SequenceClassifierOutputWithPast
 
 from heedful.errors import ModelError, SettingError
 from heedful.support.names import shown
+from heedful.text.encoding import plain_ids
 from heedful.text.template import Template
 
 _SAMPLE = "a"  # a text to see what follows the template
@@ -143,10 +144,10 @@ def _first_tokens(
     tokenizer: PreTrainedTokenizerBase, template: Template, labels: Mapping[str, str], name: str
 ) -> dict[str, int]:
     """The first token of each word where it stands behind the template."""
-    context = _ids(tokenizer, template.around(_SAMPLE))
+    context = plain_ids(tokenizer, template.around(_SAMPLE), name)
     words: dict[str, int] = {}
     for label, word in labels.items():
-        ids = _ids(tokenizer, template.around(_SAMPLE) + word)
+        ids = plain_ids(tokenizer, template.around(_SAMPLE) + word, name)
         if ids[: len(context)] != context or len(ids) == len(context):
             raise SettingError(
                 f"{name}: {shown(word)} does not begin with a token of its own behind the template: end the template "
@@ -162,8 +163,3 @@ def _first_tokens(
             raise SettingError(f"{name}: {shown(word)} is not in the vocabulary: choose another word")
         words[label] = ids[len(context)]
     return words
-
-
-def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Token ids of a text, special tokens that the tokenizer adds left out."""
-    return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])

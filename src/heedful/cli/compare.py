@@ -42,7 +42,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one option a choice
     pair: Pair = None,
     method: Annotated[list[str] | None, typer.Option("--method", "-m", help="A method; repeat for several.")] = None,
     target: Target = "predicted",
-    output: Output = "logit",
+    output: Output = None,
     unit: Unit = "word_type",
     masking: Masking = "auto",
     seed: Seed = 0,

@@ -41,7 +41,7 @@ def explain(  # noqa: PLR0913, PLR0917 - one option a choice
     pair: Pair = None,
     method: Annotated[str, typer.Option("--method", "-m", help="Name, with settings: lime:n_samples=1000.")] = "lime",
     target: Target = "predicted",
-    output: Output = "logit",
+    output: Output = None,
     unit: Unit = "word_type",
     masking: Masking = "auto",
     seed: Seed = 0,

@@ -30,7 +30,12 @@ Encoding = Annotated[
 ]
 Pair = Annotated[str | None, typer.Option(help="The second text of a pair, where the classifier takes two.")]
 Target = Annotated[str, typer.Option(help="Class name, class index, or 'predicted'.")]
-Output = Annotated[str, typer.Option(help="What is explained: logit, probability or logit_difference.")]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        help="What is explained: logit, probability or logit_difference; by default logit, with --template the last."
+    ),
+]
 Unit = Annotated[str, typer.Option(help="What gets a score: word_type, word, token or sentence.")]
 Masking = Annotated[str, typer.Option(help="How units are removed: auto, unk, mask, pad, delete or ignore.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]

@@ -62,8 +62,8 @@ class Request:
     arguments: dict[str, Any]
 
 
-def check_request(methods: Sequence[str], long_text: str, **choices: Any) -> Request:
-    """Make objects of what stands on the command line.
+def check_request(methods: Sequence[str], long_text: str, *, output: str | None, **choices: Any) -> Request:
+    """Make objects of what stands on the command line; an output of None is left to the classifier.
 
     Raises:
         TargetError, SettingError: something is unknown, or cannot be; the message says what there is.
@@ -73,7 +73,10 @@ def check_request(methods: Sequence[str], long_text: str, **choices: Any) -> Req
 
         chosen = [heedful.methods.get(method) for method in methods]
         windows = heedful.Windows.of(long_text)
-        arguments = asdict(Choices(**choices)) | {"long_text": "truncate" if windows is None else windows}
+        arguments = asdict(Choices(output="logit" if output is None else output, **choices)) | {
+            "output": output,
+            "long_text": "truncate" if windows is None else windows,
+        }
     return Request(chosen, arguments)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import regex
@@ -106,6 +107,15 @@ def special_tokens(
     return encoded.input_ids[: words[0]], encoded.input_ids[words[-1] + 1 :]
 
 
+def plain_ids(tokenizer: PreTrainedTokenizerBase, text: str, name: str) -> list[int]:
+    """Return the ids of a whole text, without the special tokens that the tokenizer puts around it.
+
+    Raises:
+        ModelError: the tokenizer fails on it.
+    """
+    return [int(i) for i in _called(tokenizer, (text,), name, add_special_tokens=False)["input_ids"]]
+
+
 def _check(text: str) -> None:
     if not text.strip():
         raise TextError("the text is empty: give at least one word")
@@ -115,19 +125,13 @@ def _check(text: str) -> None:
         raise TextError(f"the text is not valid Unicode: lone surrogate at character {error.start}") from None
 
 
-def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit: int | None, name: str) -> Encoded:
+def _called(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], name: str, **settings: Any) -> BatchEncoding:
+    """What the tokenizer gives; what others have set it to is left as it was."""
     backend = tokenizer.backend_tokenizer
     with alone(backend):  # every call sets these anew, for all who use the tokenizer
         truncation, padding, splits = backend.truncation, backend.padding, backend.encode_special_tokens
         try:
-            out = tokenizer(
-                *texts,
-                truncation=limit is not None,
-                max_length=limit,
-                return_offsets_mapping=True,
-                return_special_tokens_mask=True,
-                verbose=False,
-            )
+            return tokenizer(*texts, verbose=False, **settings)
         except BaseException as error:  # tokenizers raises plain ones, and worse
             if not (isinstance(error, Exception) or is_panic(error)):
                 raise
@@ -138,6 +142,13 @@ def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit:
             if backend.padding != padding:
                 backend.no_padding() if padding is None else backend.enable_padding(**padding)
             backend.encode_special_tokens = splits
+
+
+def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit: int | None, name: str) -> Encoded:
+    out = _called(
+        tokenizer, texts, name, truncation=limit is not None, max_length=limit, return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+    )  # fmt: skip
     starts = (0, len(texts[0]) + 1)
     offsets = _offsets(out, starts, name)
     type_ids = out.get("token_type_ids")
