@@ -224,14 +224,13 @@ def test_a_row_s_own_text_comes_before_its_number(demo: heedful.Classifier, tmp_
         for order in (texts, None):
             assert scores_of([row | other for row in rows], order) == [1, 2, 3]
     bare = [{key: value for key, value in row.items() if key != "text"} for row in rows]
-    numbered = [2, 0, 1]
-    moved = [2.0, 3.0, 1.0]
-    assert scores_of([row | {"id": i} for row, i in zip(bare, numbered, strict=True)]) == moved
-    assert scores_of([row | {"row": i, "id": "x"} for row, i in zip(bare, numbered, strict=True)]) == moved
-    for ids in ((1, 2, 3), ("a", "b", "c"), (-1, 0, 1), (0.0, 1.0, 2.0)):  # no numbers of these texts: so by order
+    moved = [(bare[i], i) for i in (2, 0, 1)]
+    for name in ("id", "row"):
+        assert scores_of([row | {name: i} for row, i in moved]) == [1, 2, 3]
+    assert scores_of([row | {"row": i, "id": "x"} for row, i in moved]) == [1, 2, 3]
+    for ids in ((1, 2, 3), ("a", "b", "c"), (-1, 0, 1), (0.0, 2.0, 1.0)):  # no numbers of these texts: so by order
         assert scores_of([row | {"id": i} for row, i in zip(bare, ids, strict=True)]) == [1, 2, 3]
-    mixed = [rows[2] | {"row": 0}, bare[0] | {"row": 1}, bare[1] | {"row": 0}]
-    assert scores_of(mixed) == [2, 1, 3]
+    assert scores_of([rows[2] | {"row": 0}, bare[1] | {"row": 1}, bare[0] | {"row": 0}]) == [1, 2, 3]
     with pytest.raises(DataError, match="there is no text -1"):
         GivenScores._made("x", "x", [made("x", ["a"], [1.0], row=-1)], ["a"], lenient=False, signed=None)
 

@@ -87,6 +87,7 @@ def test_answers_that_are_missing_or_rare_are_left_out_and_counted() -> None:
 
 
 def test_of_many_texts_some_are_drawn_and_the_others_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mask_probe, "SHUFFLES", 1)
     draw = np.random.default_rng(3)
     attention = [weights(draw, 6) for _ in range(80)]
     answers: list[str | None] = ["a", "b"] * 38 + [None] * 4

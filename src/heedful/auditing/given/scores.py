@@ -80,9 +80,9 @@ class GivenScores(Method):
         Args:
             path: the file. Its columns are `units`, a list of strings, and `scores`, as many numbers; `text`, or, where
                 that is missing, `row`, the number of the text from 0, else rows are in the order of the texts; and,
-                where they are known,
-                `spans` (start and end of every unit, or a list of such), `target` (the explained class: name or
-                index; without it the scores are taken to be of the class that is asked about) and `method`.
+                where they are known, `spans` (start and end of every unit, or a list of such), `target` (the explained
+                class: name or index; without it the scores are taken to be of the class that is asked about) and
+                `method`.
             name: what tables call it; None for the method in the file, or the file's name.
             method: which method's rows to read where there are several.
             texts: the audit's texts, a data set, or its rows, for files without a column of texts.
