@@ -6,6 +6,7 @@ import copy
 import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -145,8 +146,8 @@ def _copied(classifier: Classifier) -> Classifier:
 def _untie(model: PreTrainedModel) -> None:
     """Give the head a weight of its own where it is the table of words."""
     head, words = model.get_output_embeddings(), model.get_input_embeddings()
-    tied = getattr(head, "weight", None)
-    if isinstance(head, nn.Module) and isinstance(tied, nn.Parameter) and tied is getattr(words, "weight", None):
+    tied: Any = getattr(words, "weight", None)
+    if isinstance(head, nn.Module) and getattr(head, "weight", None) is tied and tied is not None:
         head.weight = nn.Parameter(tied.detach().clone(), requires_grad=tied.requires_grad)
 
 
