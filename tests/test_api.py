@@ -199,7 +199,7 @@ import heedful, numpy
 from heedful.errors import InputError
 bad = {
     "target": [None, 1.0, True, ["LABEL_0"], b"LABEL_0"],
-    "output": [None, 3, "odds"],
+    "output": [3, "odds"],
     "unit": [None, ["word"], "letters"],
     "masking": [None, 0, "hidden"],
     "seed": [None, "0", 1.5, -1, math.nan, True, 10**5000 * -1],

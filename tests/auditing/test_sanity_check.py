@@ -251,14 +251,14 @@ def test_without_training_texts_or_another_kind_of_model_it_is_said() -> None:
         shuffled(make_classifier(), train, 0)
 
 
-def test_what_cannot_be_checked_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_checked_is_one_line() -> None:
     demo = heedful.load("demo")
     with pytest.raises(SettingError, match="at least one method"):
         sanity_check(demo, TEXTS, {}, Choices())
     with pytest.raises(DataError, match="3 units"):
         sanity_check(demo, [Text("0", "dull film")], {"random": methods.get("random")}, Choices())
-    monkeypatch.setattr(sanity, "LIMIT", 3)
-    assert all(row["n"] <= 3 and not row["unchanged"] for row in checked(demo, ("random",)).rows)
+    few = sanity_check(demo, TEXTS, {"random": methods.get("random")}, Choices(), limit=3)
+    assert all(row["n"] <= 3 and not row["unchanged"] for row in few.rows)
 
 
 def test_what_is_quantised_or_does_not_fit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def audit(  # noqa: PLR0913 - the front door names every choice
     checks: Sequence[str] = CHECKS,
     train: Dataset | None = None,
     limit: int | None = None,
-    budget: str | float | None = None,
+    budget: str | float | int | None = None,
     reference: str | Method = "permutation-shap:n_permutations=10",
     unit: str = "word_type",
     masking: str = "auto",
@@ -157,9 +157,7 @@ def _named(given: Sequence[Any], get: Any) -> dict[str, Any]:
     return named
 
 
-def _texts(
-    data: Dataset | Usable | Iterable[str | TextRow], limit: int | None, seed: int
-) -> tuple[list[Text], Problems]:
+def _texts(data: Dataset | Usable | Iterable[Any], limit: int | None, seed: int) -> tuple[list[Text], Problems]:
     """The texts in a random order, or so many of them as are asked for; and what is wrong with rows of the data."""
     if limit is not None:
         check_whole("limit", limit, 1)
@@ -173,8 +171,7 @@ def _texts(
         every = _labelled(data, [f"text {i}" for i in range(len(data))])
     else:
         every = []
-        given: Iterable[Any] = data
-        for i, one in enumerate(given):
+        for i, one in enumerate(data):
             if isinstance(one, str) or (isinstance(one, TextRow) and one.problem is None):
                 every.append(_placed(i, one))
             elif isinstance(one, TextRow):

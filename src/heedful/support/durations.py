@@ -11,7 +11,7 @@ from heedful.support.names import shown
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
-def seconds_of(name: str, given: str | float) -> float:
+def seconds_of(name: str, given: str | float | int) -> float:
     """Return seconds: of a number, or of words such as "90s", "10m" and "1.5h".
 
     Raises:
@@ -28,7 +28,7 @@ def seconds_of(name: str, given: str | float) -> float:
     return seconds
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | int) -> str:
     """Say how long something takes, to two units.
 
     Example:
