@@ -136,7 +136,7 @@ def main() -> None:
         for tool in PAIRS:
             if python := getattr(options, tool):
                 command = [python, str(side), tool, name]
-                ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+                ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - the user's own python
                 result = json.loads(ran.stdout.splitlines()[-1])
                 print(f"{tool} {result['version']}")
                 compare(tool, result["values"], measure)

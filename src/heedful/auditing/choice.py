@@ -12,7 +12,7 @@ from heedful.auditing.tables import CHANCE, holm
 from heedful.errors import MissingExtraError
 
 try:
-    from statsmodels.stats.weightstats import ttost_paired  # type: ignore[import-untyped]
+    from statsmodels.stats.weightstats import ttost_paired
 except ImportError:
     raise MissingExtraError("statsmodels", "audit", "the statistics of an audit") from None
 

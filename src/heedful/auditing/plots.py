@@ -40,11 +40,11 @@ def plots(content: Content) -> dict[str, tuple[str, Callable[[], Figure]]]:
             "How far methods agree: Kendall's tau-b of their scores, the mean over texts. Agreement is no evidence.",
             lambda: _agreement(content["agreement"]),
         )
-    for kind, what in (("best", "best"), ("worst", "worst")):
+    for kind in ("best", "worst"):
         rows = [row for row in content["examples"] if row["kind"] == kind]
         if rows:
             some[kind] = (
-                f"The texts in which attention orders words {what} by the size of their effects: the most attended and "
+                f"The texts in which attention orders words {kind} by the size of their effects: the most attended and "
                 "the most effective words. Red speaks for the prediction, blue against it.",
                 partial(_examples, rows),
             )

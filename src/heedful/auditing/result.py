@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -98,7 +99,7 @@ class Audit:
         """
         path = Path(folder)
         content = read(path)
-        parquet = _parquet()
+        parquet = _pyarrow().parquet
         rows, trial = (parquet.read_table(path / name).to_pylist() for name in (ROWS, TRIAL))
         return cls(content, rows, trial)
 
@@ -161,11 +162,9 @@ class Audit:
 
     def to_html(self) -> str:
         """Return the report as one self-contained page."""
-        import tempfile
+        from heedful.auditing.report import write  # late: matplotlib comes here
 
         with tempfile.TemporaryDirectory() as folder:
-            from heedful.auditing.report import write  # late: matplotlib comes here
-
             return write(self.to_dict(), Path(folder)).read_text("utf-8")
 
     def save(self, folder: str | Path) -> Path:
@@ -179,13 +178,11 @@ class Audit:
 
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        parquet = _parquet()
-        import pyarrow
-
+        pyarrow = _pyarrow()
         for name, rows in ((ROWS, self.rows), (TRIAL, self.trial)):
             table = pyarrow.Table.from_pylist([_plain(row) for row in rows])  # null, which sorts as missing, for NaN
             with open_whole(path / name) as file:
-                parquet.write_table(table, file)
+                pyarrow.parquet.write_table(table, file)
         report = write(self.to_dict(), path)
         write_whole(path / REPORT, self.to_json(indent=1) + "\n")
         return report
@@ -222,12 +219,12 @@ def _effects(trial: Sequence[Row]) -> str | None:
     return None if not exact else "exact" if all(exact) else "sampled"
 
 
-def _parquet() -> Any:
+def _pyarrow() -> Any:
     try:
         import pyarrow.parquet
     except ImportError:
         raise MissingExtraError("pyarrow", "audit", "keeping the rows of an audit") from None
-    return pyarrow.parquet
+    return pyarrow
 
 
 def _plain(value: Any) -> Any:

@@ -23,7 +23,7 @@ from heedful.metrics.curves import Deletion, Insertion
 from heedful.question import Choices, Question, check_text
 
 REVERSED = "reversed"  # of a method: its scores from last to first, which is as wrong as it can be
-PASSING = "ModelError"  # a call that failed: worth another try when the audit goes on
+TRIED_AGAIN = "ModelError"  # of a call that failed: it may not, when the audit goes on
 CURVE = " curve"  # behind a metric's name: the column of its curve
 REFUSALS = (InputError, PrecisionError)  # what a method or metric may say of a single text
 Row = dict[str, Any]

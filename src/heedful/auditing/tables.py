@@ -14,7 +14,7 @@ from heedful.support import intervals
 
 try:
     from scipy import stats
-    from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
+    from statsmodels.stats.multitest import multipletests
 except ImportError:
     raise MissingExtraError("scipy and statsmodels", "audit", "the statistics of an audit") from None
 

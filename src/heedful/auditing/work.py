@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from heedful.auditing.price import Price
-from heedful.auditing.rows import PASSING, REFUSALS, REVERSED, Plan, Row, Text, measured
+from heedful.auditing.rows import REFUSALS, REVERSED, TRIED_AGAIN, Plan, Row, Text, measured
 from heedful.auditing.trial import tried
 from heedful.classifier import Classifier
 from heedful.question import Question, ask_all
@@ -170,7 +170,7 @@ class Work:
             rows = tried(self.classifier, texts, questions, self.plan)
         else:
             rows = [*measured(questions, texts, piece.name, self.plan)]
-        failed = len(texts) < len(self._chunk(piece.chunk)) or any(row["error_kind"] == PASSING for row in rows)
+        failed = len(texts) < len(self._chunk(piece.chunk)) or any(row["error_kind"] == TRIED_AGAIN for row in rows)
         kept = {"name": piece.name, "seconds": self.clock() - started, "rows": rows}
         if self.folder is not None and not failed:  # what failed is tried again when the audit goes on
             write_whole(self._path(self.folder, piece), json.dumps(kept, ensure_ascii=False) + "\n")

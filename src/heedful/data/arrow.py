@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from heedful.data.columns import Columns, Query, first_line, row_place
-from heedful.errors import DataError, MissingExtraError
+from heedful.data.columns import Columns, Query, row_place
+from heedful.errors import DataError, MissingExtraError, first_line
 
 STATE, INFO = "state.json", "dataset_info.json"  # of a folder saved by the library datasets
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"

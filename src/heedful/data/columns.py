@@ -181,11 +181,6 @@ def row_place(i: int) -> str:
     return f"row {i + 1}"
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of a library's message."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
 def _option(role: str) -> str:
     return f"{role}= (--{role}-column)"
 

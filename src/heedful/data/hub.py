@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from heedful.data.arrow import named
-from heedful.data.columns import Columns, Query, first_line, row_place
+from heedful.data.columns import Columns, Query, row_place
 from heedful.data.folders import SPLITS
 from heedful.data.formats import table_suffix
-from heedful.errors import DataError, MissingExtraError
+from heedful.errors import DataError, MissingExtraError, first_line
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 

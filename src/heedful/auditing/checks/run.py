@@ -21,7 +21,7 @@ from heedful.auditing.rows import REVERSED, Row, Text
 from heedful.auditing.tables import CHANCE, costs
 from heedful.auditing.work import Work
 from heedful.data import Dataset
-from heedful.errors import HeedfulError, SettingError
+from heedful.errors import HeedfulError, SettingError, first_line
 from heedful.runs.stamp import digest
 from heedful.support.files import write_whole
 
@@ -75,7 +75,7 @@ def run_checks(
         shown = {"title": check.title, "columns": list(check.columns)}
         try:
             findings[name] = shown | check.run(work, train, progress).to_dict()
-        except Exception as error:
+        except Exception as error:  # whatever a library raises: what is measured must not be lost for a check
             said = str(error) if isinstance(error, HeedfulError) else f"{type(error).__name__}: {first_line(error)}"
             findings[name] = shown | Findings(name=name, source="", sentences=[f"Not done: {said}."], rows=[]).to_dict()
             continue
@@ -83,11 +83,6 @@ def run_checks(
             content = {"stamp": stamp, "findings": findings[name]}
             write_whole(kept, json.dumps(content, ensure_ascii=False) + "\n")
     return findings
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of a library's message."""
-    return next(iter(str(error).splitlines()), "no message")
 
 
 def _stamp(work: Work, train: Dataset | None) -> str:
@@ -118,9 +113,7 @@ def _attention(work: Work, train: Dataset | None, progress: bool) -> Findings:
         for row in rows
     ]
     choices = work.plan.choices
-    return attention_check(
-        work.classifier, texts, known, choices, train=train, seed=choices.seed, progress=progress
-    )  # fmt: skip
+    return attention_check(work.classifier, texts, known, choices, train=train, seed=choices.seed, progress=progress)
 
 
 def _effects(row: Row) -> Effects:
@@ -136,9 +129,7 @@ def _sanity(work: Work, train: Dataset | None, progress: bool) -> Findings:
     allowed = max(_LEAST_SECONDS, _SHARE * whole)
     limit = min(LIMIT, max(_LEAST_TEXTS, int(allowed / (_TIMES * max(seconds, 1e-9)))))
     choices = work.plan.choices
-    return sanity_check(
-        work.classifier, work.texts, methods, choices, train=train, limit=limit, progress=progress
-    )  # fmt: skip
+    return sanity_check(work.classifier, work.texts, methods, choices, train=train, limit=limit, progress=progress)
 
 
 def _shortcuts(work: Work, _: Dataset | None, progress: bool) -> Findings:

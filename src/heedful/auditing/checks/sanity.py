@@ -16,12 +16,11 @@ from heedful.auditing.checks.base import Findings
 from heedful.auditing.checks.likeness import ANOTHER, Compared, compared, told
 from heedful.auditing.checks.randomised import ALL, cascade, constant
 from heedful.auditing.checks.shuffled_labels import shuffled
-from heedful.auditing.rows import Text
+from heedful.auditing.rows import Text, explained
 from heedful.classifier import Classifier
 from heedful.data import Dataset
-from heedful.errors import DataError, HeedfulError, InputError, SettingError, TextError
-from heedful.explaining.answers import explain_questions
-from heedful.explaining.windows import Asked
+from heedful.errors import DataError, InputError, SettingError, TextError
+from heedful.explanation import Explanation
 from heedful.games.output import Output
 from heedful.methods.base import Method
 from heedful.question import Choices, Question, ask, ask_all
@@ -150,19 +149,10 @@ def _real(classifier: Classifier, texts: Sequence[Text], choices: Choices, limit
 
 
 def _heard(method: Method, places: Sequence[int], questions: Sequence[Question]) -> _Heard:
-    """Ask a method about all questions at once, or one by one where it refuses some."""
-    try:
-        answers = explain_questions([Asked.at_once(one) for one in questions], method)
-        return _Heard({place: answer.scores for place, answer in zip(places, answers, strict=True)})
-    except HeedfulError as error:
-        if len(questions) == 1:
-            return _Heard(reason=str(error))
-    heard = _Heard()
-    for place, question in zip(places, questions, strict=True):
-        one = _heard(method, [place], [question])
-        heard.scores |= one.scores
-        heard.reason = heard.reason or one.reason
-    return heard
+    """What a method says of each question, and why it refuses the first that it does."""
+    answers = explained(questions, method)
+    scores = {place: one.scores for place, one in zip(places, answers, strict=True) if isinstance(one, Explanation)}
+    return _Heard(scores, next((str(one) for one in answers if not isinstance(one, Explanation)), None))
 
 
 def _changes(
