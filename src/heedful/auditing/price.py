@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from heedful.auditing.given import GivenScores
-from heedful.auditing.rows import Plan, Refusal, Text, explained, measured
+from heedful.auditing.rows import Plan, Text, explained, measured
 from heedful.auditing.trial import tried
 from heedful.classifier import Classifier
+from heedful.explaining.answers import Refusal
 from heedful.explanation import Explanation
 from heedful.methods.base import Method
 from heedful.question import ask_all

@@ -13,8 +13,8 @@ import numpy as np
 from heedful.auditing.effects import SAMPLER
 from heedful.classifier import Classifier
 from heedful.data import Rationale
-from heedful.errors import InputError, PrecisionError
-from heedful.explaining.answers import explain_questions
+from heedful.errors import InputError
+from heedful.explaining.answers import REFUSALS, Refusal, explain_questions
 from heedful.explaining.windows import Asked
 from heedful.explanation import Explanation
 from heedful.methods.base import Method
@@ -25,9 +25,7 @@ from heedful.question import Choices, Question, check_text
 REVERSED = "reversed"  # of a method: its scores from last to first, which is as wrong as it can be
 TRIED_AGAIN = "ModelError"  # of a call that failed: it may not, when the audit goes on
 CURVE = " curve"  # behind a metric's name: the column of its curve
-REFUSALS = (InputError, PrecisionError)  # what a method or metric may say of a single text
 Row = dict[str, Any]
-Refusal = InputError | PrecisionError
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import asdict, replace
 
 from heedful.auditing.effects import Effects, effects
 from heedful.auditing.figures import NOTHING, text_figures
-from heedful.auditing.rows import REFUSALS, Plan, Row, Text, about, explained
+from heedful.auditing.rows import Plan, Row, Text, about, explained
 from heedful.classifier import Classifier
+from heedful.explaining.answers import REFUSALS
 from heedful.explanation import Explanation
 from heedful.methods.attention import AttentionMean
 from heedful.methods.base import Method

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from heedful.auditing.price import Price
-from heedful.auditing.rows import REFUSALS, REVERSED, TRIED_AGAIN, Plan, Row, Text, measured
+from heedful.auditing.rows import REVERSED, TRIED_AGAIN, Plan, Row, Text, measured
 from heedful.auditing.trial import tried
 from heedful.classifier import Classifier
+from heedful.explaining.answers import REFUSALS
 from heedful.question import Question, ask_all
 from heedful.runs.stamp import digest
 from heedful.support.files import write_whole

@@ -22,6 +22,7 @@ COMMANDS = {
     "explain": "Explain one prediction by one method.",
     "compare": "Explain one prediction by several methods and show how far they agree.",
     "audit": "Say whether a model's attention may be shown as an explanation, and which explanation may.",
+    "corpus": "Explain a whole data set: rows streamed in, Parquet out; what was stopped goes on.",
     "study": "Regenerate a paper's figures and tables on a classifier trained afresh.",
     "methods": "List every method.",
     "metrics": "List every metric.",

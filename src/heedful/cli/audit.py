@@ -26,7 +26,7 @@ from heedful.cli.options import (
     command,
 )
 from heedful.cli.printing import print_json
-from heedful.cli.reading import load_classifier
+from heedful.cli.reading import listed, load_classifier
 from heedful.errors import DataError, SettingError
 from heedful.support.progress import say, waiting
 from heedful.support.settings import check_seed
@@ -105,9 +105,9 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     result = auditing.audit(
         classifier,
         texts,
-        [*(_listed(methods) or auditing.METHODS), *given],
-        _listed(metrics) or auditing.METRICS,
-        checks=auditing.CHECKS if checks is None else [name for name in _listed(checks) if name != "none"],
+        [*(listed(methods) or auditing.METHODS), *given],
+        listed(metrics) or auditing.METRICS,
+        checks=auditing.CHECKS if checks is None else [name for name in listed(checks) if name != "none"],
         train=labelled,
         limit=limit,
         budget=budget,
@@ -139,23 +139,6 @@ def _strings(texts: Usable | tuple[TextRow, ...]) -> list[str]:
         return [row.text or "" for row in texts]
     by_row = dict(zip(texts.rows, texts.dataset.texts, strict=True))
     return [by_row.get(i, "") for i in range(texts.n_rows)]
-
-
-def _listed(given: list[str] | None) -> list[str]:
-    """Names with commas between; a comma within the settings of one, as in lime:a=1,b=2, belongs to it.
-
-    Example:
-        >>> _listed(["lime:n_samples=10,width=5,occlusion", "random"])
-        ['lime:n_samples=10,width=5', 'occlusion', 'random']
-    """
-    names: list[str] = []
-    for piece in (piece.strip() for one in given or () for piece in one.split(",")):
-        setting = "=" in piece and ":" not in piece
-        if setting and names:
-            names[-1] += f",{piece}"
-        elif piece:
-            names.append(piece)
-    return names
 
 
 def _compare(word: str, first: str, second: str, *, as_json: bool) -> None:

@@ -103,6 +103,23 @@ def load_classifier(
         return heedful.load(model, template=template, labels=words, device=device)
 
 
+def listed(given: list[str] | None) -> list[str]:
+    """Return names with commas between; a comma within the settings of one, as in lime:a=1,b=2, belongs to it.
+
+    Example:
+        >>> listed(["lime:n_samples=10,width=5,occlusion", "random"])
+        ['lime:n_samples=10,width=5', 'occlusion', 'random']
+    """
+    names: list[str] = []
+    for piece in (piece.strip() for one in given or () for piece in one.split(",")):
+        setting = "=" in piece and ":" not in piece
+        if setting and names:
+            names[-1] += f",{piece}"
+        elif piece:
+            names.append(piece)
+    return names
+
+
 def _words(template: str | None, label: Sequence[str]) -> dict[str, str] | None:
     """The word for each class, white space in front of it and all."""
     if template is None and not label:

@@ -14,11 +14,15 @@ classes 0 and 1, named "1" and "2".
 from heedful.data.checks import TextRow
 from heedful.data.dataset import Dataset, Rationale, Splits
 from heedful.data.reading import is_table, read, read_splits, read_texts, read_usable, text_of
+from heedful.data.streaming import Row, RowColumns, RowStream, stream_rows
 from heedful.data.usable import Usable
 
 __all__ = [
     "Dataset",
     "Rationale",
+    "Row",
+    "RowColumns",
+    "RowStream",
     "Splits",
     "TextRow",
     "Usable",
@@ -27,5 +31,6 @@ __all__ = [
     "read_splits",
     "read_texts",
     "read_usable",
+    "stream_rows",
     "text_of",
 ]

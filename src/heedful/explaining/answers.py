@@ -10,12 +10,15 @@ from itertools import islice
 
 import numpy as np
 
-from heedful.errors import ModelError
+from heedful.errors import InputError, ModelError, PrecisionError
 from heedful.explaining.prediction import prediction
 from heedful.explaining.windows import Asked, Part
 from heedful.explanation import Explanation
 from heedful.methods.base import Answer, Method
 from heedful.support.progress import track
+
+REFUSALS = (InputError, PrecisionError)  # what a method may say of a single text
+Refusal = InputError | PrecisionError
 
 
 def explain_questions(asked: Iterable[Asked], method: Method, *, progress: bool = False) -> Iterator[Explanation]:
@@ -31,12 +34,28 @@ def explain_questions(asked: Iterable[Asked], method: Method, *, progress: bool 
     """
     for some in _batched(asked, method.together):
         started = time.perf_counter()
-        parts = [part for one in some for part in one.steps(method)]
-        answers = track(_answers(parts, method), f"explaining by {method.card.name}", total=len(parts), shown=progress)
-        combined = [one.combined(method, list(islice(answers, len(one.steps(method))))) for one in some]
+        answers = _combined(some, method, progress=progress)
         seconds = (time.perf_counter() - started) / len(some)
-        for one, answer in zip(some, combined, strict=True):
+        for one, answer in zip(some, answers, strict=True):
             yield _explanation(one, method, answer, seconds)
+
+
+def answer_each(asked: Sequence[Asked], method: Method) -> list[Answer | Refusal]:
+    """Let a method answer every question, as many at once as it gains from; of those it refuses, why."""
+    answers: list[Answer | Refusal] = []
+    for some in _batched(asked, method.together):
+        try:
+            answers += _combined(some, method)
+        except REFUSALS as error:
+            answers += [error] if len(some) == 1 else [answer for one in some for answer in answer_each([one], method)]
+    return answers
+
+
+def _combined(some: Sequence[Asked], method: Method, *, progress: bool = False) -> list[Answer]:
+    """The answers to questions that are put together, those of windows combined."""
+    parts = [part for one in some for part in one.steps(method)]
+    answers = track(_answers(parts, method), f"explaining by {method.card.name}", total=len(parts), shown=progress)
+    return [one.combined(method, list(islice(answers, len(one.steps(method))))) for one in some]
 
 
 def _batched(items: Iterable[Asked], n: int) -> Iterator[list[Asked]]:

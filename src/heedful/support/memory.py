@@ -34,3 +34,17 @@ def memory_limit() -> int:
         with suppress(OSError, ValueError):  # a ValueError: it says "max"
             limits.append(int(Path(path).read_text("ascii")))
     return min(limits)
+
+
+def resident() -> int | None:
+    """Return how many bytes of memory this process holds at present; None where the system does not say.
+
+    Example:
+        >>> (resident() or 2**30) > 2**20
+        True
+    """
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return None

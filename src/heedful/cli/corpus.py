@@ -1,0 +1,126 @@
+"""`heedful corpus`: a whole data set explained, into Parquet files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from heedful.cli.options import (
+    AsJson,
+    Device,
+    Encoding,
+    Label,
+    LabelColumn,
+    LongText,
+    Masking,
+    Model,
+    Output,
+    Seed,
+    Target,
+    Template,
+    TextColumn,
+    Unit,
+    column,
+    command,
+)
+from heedful.cli.printing import print_json
+from heedful.cli.reading import check_request, listed, load_classifier
+from heedful.support.progress import say, waiting
+from heedful.support.visible import visible
+from heedful.support.writable import check_file, check_folder
+
+STOPPED = 3  # exit code where SIGTERM has stopped a run, which goes on when it is called again
+
+
+def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
+    model: Model,
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            help="A table, a folder, a pattern such as 'reviews/*.csv', '-' for standard input, or a hub id."
+        ),
+    ],
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; what was stopped goes on there."),
+    ],
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method", "--methods", "-m", help="Methods, with commas between, or given again. Default: lime."
+        ),
+    ] = None,
+    target: Target = "predicted",
+    output: Output = None,
+    unit: Unit = "word_type",
+    masking: Masking = "auto",
+    seed: Seed = 0,
+    long_text: LongText = "truncate",
+    text_column: TextColumn = None,
+    pair_column: Annotated[str | None, typer.Option(help="Column of the second texts, of pairs.")] = None,
+    label_column: LabelColumn = None,
+    id_column: Annotated[
+        str | None, typer.Option(help="Column of ids; by default 'id', else the row's number.")
+    ] = None,
+    encoding: Encoding = None,
+    float32: Annotated[bool, typer.Option("--float32", help="Scores of half the size.")] = False,
+    shard_rows: Annotated[
+        int | None, typer.Option(help="Rows a file. Default: 4096 by look-up tables, else 256.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be explained.")] = False,
+    engine: Annotated[
+        str, typer.Option(help="local; or ray, with settings as in ray:workers=4,gpus=1 (extra 'ray').")
+    ] = "local",
+    address: Annotated[str | None, typer.Option(help="The Ray cluster: 'auto', or ray://HOST:PORT.")] = None,
+    log: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Add a line of JSON to this file for every shard.")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write texts.csv too, for a spreadsheet.")] = False,
+    device: Device = None,
+    template: Template = None,
+    label: Label = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain a whole data set: rows streamed in, Parquet out; what was stopped goes on."""
+    folder = check_folder(out)
+    written = None if log is None else check_file(log)
+    methods = listed(method) or ["lime"]
+    request = check_request(methods, long_text, target=target, output=output, unit=unit, masking=masking, seed=seed)
+    with waiting("loading"):
+        from heedful.corpus import run, spreadsheet, summary  # late: torch comes here, which takes seconds
+        from heedful.corpus.engines import engine_of  # late: as above
+        from heedful.data import RowColumns, stream_rows  # late: as above
+    chosen = engine_of(engine, address)
+    columns = RowColumns(*(column(one) for one in (text_column, pair_column, label_column, id_column)))
+    stream = stream_rows(data[0] if len(data) == 1 else data, columns=columns, encoding=encoding)
+    classifier = load_classifier(model, device, template, label)
+    result = run(
+        classifier,
+        stream,
+        methods,
+        out=folder,
+        numbers="float32" if float32 else "float64",
+        shard_rows=shard_rows,
+        strict=strict,
+        engine=chosen,
+        log=written,
+        progress=True,
+        **request.arguments,
+    )
+    if as_csv and result.facts["finished"]:
+        say(f"spreadsheet: {spreadsheet.write(result).resolve()}")
+    if as_json:
+        print_json(json.dumps(dict(result.facts), ensure_ascii=False, allow_nan=False))
+    else:
+        for line in summary.lines(result):
+            typer.echo(visible(line))
+    say(f"rows: {(Path(folder) / 'rows').resolve()}")
+    if not result.facts["finished"]:
+        say("stopped before the end: the same command goes on")
+        raise typer.Exit(STOPPED)
+
+
+COMMAND = command(corpus)

@@ -1,0 +1,11 @@
+"""A whole data set explained: rows streamed in, Parquet out, resumable, on one machine or many.
+
+`run` explains a data set into a folder, `Corpus` reads such a folder, and `Explainer` explains batches of rows within a
+pipeline of yours, such as `map_batches` of Ray Data or `map` of the library `datasets`.
+"""
+
+from heedful.corpus.corpus import Corpus
+from heedful.corpus.explainer import Explainer
+from heedful.corpus.run import run
+
+__all__ = ["Corpus", "Explainer", "run"]

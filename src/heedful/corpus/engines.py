@@ -1,0 +1,31 @@
+"""The engines that can do the work, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from heedful.corpus.engine import Local
+from heedful.errors import SettingError
+from heedful.support.names import match, shown
+from heedful.support.settings import changed
+
+NAMES = ("local", "ray")
+
+
+def engine_of(given: str, address: str | None = None) -> Any:
+    """Return an engine by its name and settings, as in "ray:workers=4".
+
+    Raises:
+        SettingError: there is none of that name, or no such setting.
+    """
+    name, _, settings = given.partition(":")
+    known = match(name, NAMES)
+    if known is None:
+        raise SettingError(f"no engine is called {shown(name)}: use local, or ray:workers=4")
+    if known == "local":
+        if settings or address is not None:
+            raise SettingError("the local engine has no settings: --address goes with --engine ray")
+        return Local()
+    from heedful.corpus.ray_engine import Ray  # late: only here is Ray needed
+
+    return changed(Ray(address=address), settings, "ray")

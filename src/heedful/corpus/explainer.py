@@ -1,0 +1,224 @@
+"""Explainer: rows in, a table out; for the engines here, and for pipelines of other libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from heedful.api import load
+from heedful.classifier import Classifier
+from heedful.corpus.plan import Plan
+from heedful.corpus.table import Result, table
+from heedful.data import Row
+from heedful.errors import DataError, InputError, SettingError
+from heedful.explaining.answers import REFUSALS, Refusal, answer_each
+from heedful.explaining.windows import Asked, Windows, ask_long
+from heedful.methods.base import Answer, Method
+from heedful.question import Choices, about
+from heedful.text.encoding import Encoded
+
+CHUNK = 256  # rows explained together: part of what a result depends on, since texts may share forward passes
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Rows that are explained together, with their texts as the classifier sees them, or why it cannot."""
+
+    rows: Sequence[Row]
+    encoded: Sequence[Encoded | str]
+
+
+class Explainer:
+    """Explain batches of rows by several methods: a callable for `map_batches` of Ray Data and its like.
+
+    A batch is a dictionary of columns (lists or numpy arrays), an Arrow table, or a pandas DataFrame; the result is of
+    the same kind, with the columns of `heedful corpus` behind those that were there. A text that cannot be explained
+    has the reason in the column `error`, or in that of the method which refuses it; no batch fails because of one text.
+
+    Args:
+        model: a classifier, from `heedful.load`, or a hub id, a folder or "demo", loaded when the explainer is made: in
+            the worker, if a pipeline makes it there.
+        methods: names, with settings as in "lime:n_samples=1000", or method objects.
+        text: the column of texts.
+        text_pair: the column of second texts, of pairs.
+        device: where to put a model that is loaded here.
+        target, output, unit, masking, seed, long_text: as in `heedful.explain`.
+        numbers: "float64", or "float32" for scores of half the size.
+
+    Raises:
+        SettingError, TargetError: a setting is unknown or cannot be; also when called, if the column is not there.
+
+    Example:
+        >>> explainer = Explainer("demo", ["shapley-exact"])
+        >>> batch = explainer({"review": [7], "text": ["The acting was superb."]})
+        >>> batch["predicted"][0], batch["shapley_exact_scores"][0].argmax(), batch["units"][0][3]
+        ('positive', 3, 'superb')
+    """
+
+    def __init__(  # noqa: PLR0913 - the choices of `heedful.explain`
+        self,
+        model: Classifier | str,
+        methods: str | Method | Sequence[str | Method],
+        *,
+        text: str = "text",
+        text_pair: str | None = None,
+        device: str | None = None,
+        target: int | str = "predicted",
+        output: str | None = None,
+        unit: str = "word_type",
+        masking: str = "auto",
+        seed: int = 0,
+        long_text: str | Windows = "truncate",
+        numbers: str = "float64",
+    ) -> None:
+        choices = Choices(target=target, output=output or "logit", unit=unit, masking=masking, seed=seed)
+        plan = Plan.of(methods, choices, long_text, numbers)
+        classifier = model if isinstance(model, Classifier) else load(model, device=device)
+        if output is None and classifier.template is not None:
+            plan = replace(plan, choices=replace(choices, output="logit_difference"))
+        self._text, self._pair = text, text_pair
+        self.classifier, self.plan = classifier, plan
+        check_choices(classifier, plan.choices)
+
+    @classmethod
+    def of_plan(cls, classifier: Classifier, plan: Plan) -> Explainer:
+        """Make one of a classifier and a plan."""
+        made = cls.__new__(cls)
+        made._text, made._pair = "text", None
+        made.classifier, made.plan = classifier, plan
+        check_choices(classifier, plan.choices)
+        return made
+
+    def __call__(self, batch: Any) -> Any:
+        """Explain a batch; the result is of the same kind."""
+        if isinstance(batch, pa.Table):
+            return _beside(batch, self._explained({name: batch[name].to_pylist() for name in self._columns(batch)}))
+        if isinstance(batch, Mapping):
+            made = self._explained(batch)
+            return {**batch, **{name: _lists(made[name]) for name in made.column_names}}
+        if hasattr(batch, "to_dict") and hasattr(batch, "columns"):
+            made = self._explained({name: batch[name].tolist() for name in self._columns(batch)})
+            return batch.assign(**{name: _lists(made[name]) for name in made.column_names})
+        raise SettingError(f"a batch is a dictionary of columns, an Arrow table or a DataFrame, got {type(batch)}")
+
+    def prepare(self, rows: Sequence[Row]) -> Chunk:
+        """Tokenise the texts of rows that are to be explained together."""
+        if self.plan.windows is not None:
+            return Chunk(rows, [row.problem or "" for row in rows])
+        return Chunk(rows, [*self._encoded(rows)])
+
+    def explain(self, chunk: Chunk) -> list[Result]:
+        """Explain the rows of a chunk; a result each, in their order."""
+        asked = [*self._asked(chunk)]
+        able = [one for one in asked if isinstance(one, Asked)]
+        answers: list[dict[str, Answer | Refusal]] = [{} for _ in able]
+        for name, method in self.plan.methods.items():
+            for answer, one in zip(answers, answer_each(able, method), strict=True):
+                answer[name] = one
+        explained = iter(answers)
+        return [
+            Result(row, one, None, next(explained)) if isinstance(one, Asked) else Result(row, problem=one)
+            for row, one in zip(chunk.rows, asked, strict=True)
+        ]
+
+    def table(self, results: Sequence[Result]) -> pa.Table:
+        """Return results as an Arrow table, a row each."""
+        return table(results, self.classifier, self.plan)
+
+    def _encoded(self, rows: Sequence[Row]) -> Iterator[Encoded | str]:
+        for row in rows:
+            if row.text is None:
+                yield row.problem or "there is no text"
+                continue
+            try:
+                yield self.classifier.encode(row.text)
+            except InputError as error:
+                yield str(error)
+
+    def _asked(self, chunk: Chunk) -> Iterator[Asked | str]:
+        """The questions about the texts, which share forward passes; or why there is none."""
+        if self.plan.windows is not None:
+            yield from (self._in_windows(row) for row in chunk.rows)
+            return
+        logits = iter(self._logits([one for one in chunk.encoded if isinstance(one, Encoded)]))
+        for one in chunk.encoded:
+            yield one if isinstance(one, str) else self._question(one, next(logits))
+
+    def _in_windows(self, row: Row) -> Asked | str:
+        if row.text is None:
+            return row.problem or "there is no text"
+        try:
+            return ask_long(self.classifier, row.text, self.plan.choices, self.plan.windows)
+        except REFUSALS as error:
+            return str(error)
+
+    def _question(self, encoded: Encoded, logits: np.ndarray | str) -> Asked | str:
+        if isinstance(logits, str):
+            return logits
+        try:
+            return Asked.at_once(about(self.classifier, encoded, logits, self.plan.choices))
+        except REFUSALS as error:
+            return str(error)
+
+    def _logits(self, encoded: Sequence[Encoded]) -> Sequence[np.ndarray | str]:
+        """Logits of texts; of those that the model fails on, why."""
+        if not encoded:
+            return []
+        try:
+            return [*self.classifier.logits_of_all(encoded)]
+        except REFUSALS as error:
+            return [str(error)] if len(encoded) == 1 else [one for each in encoded for one in self._logits([each])]
+
+    def _columns(self, batch: Any) -> list[str]:
+        wanted = [self._text] if self._pair is None else [self._text, self._pair]
+        columns = list(getattr(batch, "column_names", None) or getattr(batch, "columns", None) or batch)
+        if missing := [name for name in wanted if name not in columns]:
+            raise DataError(f"no column {missing[0]!r}; the columns are: {', '.join(map(str, columns))}")
+        return wanted
+
+    def _explained(self, batch: Mapping[str, Any]) -> pa.Table:
+        self._columns(batch)
+        texts = list(batch[self._text])
+        pairs = [None] * len(texts) if self._pair is None else list(batch[self._pair])
+        rows = [_row(i, *both, paired=self._pair is not None) for i, both in enumerate(zip(texts, pairs, strict=True))]
+        parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)] or [rows]
+        made = pa.concat_tables([self.table(self.explain(self.prepare(some))) for some in parts])
+        return made.drop_columns(["row", "id", "label"])
+
+
+def check_choices(classifier: Classifier, choices: Choices) -> None:
+    """See that target and masking are ones that the classifier has.
+
+    Raises:
+        TargetError, SettingError: they are not.
+    """
+    classifier.target(choices.target, np.zeros(len(classifier.labels)))
+    classifier.masking(choices.masking)
+
+
+def _row(number: int, text: Any, pair: Any, *, paired: bool) -> Row:
+    """A row of a batch; what is no text has a problem."""
+    wrong = next((one for one in ([text, pair] if paired else [text]) if not isinstance(one, str)), None)
+    if not isinstance(text, str) or (paired and not isinstance(pair, str)):
+        return Row(number, f"row {number}", str(number), None, None, f"the text is {type(wrong).__name__}, not text")
+    return Row(number, f"row {number}", str(number), (text, pair) if paired else text)
+
+
+def _beside(batch: pa.Table, made: pa.Table) -> pa.Table:
+    """The columns of both; a new one takes the place of an old one of its name."""
+    kept = batch.drop_columns([name for name in made.column_names if name in batch.column_names])
+    for name in made.column_names:
+        kept = kept.append_column(name, made[name])
+    return kept
+
+
+def _lists(column: pa.ChunkedArray) -> list[Any]:
+    """Values as Python and numpy have them: lists of numbers as arrays."""
+    values = column.to_pylist()
+    if pa.types.is_list(column.type) and pa.types.is_floating(column.type.value_type):
+        return [None if one is None else np.array(one) for one in values]
+    return values

@@ -1,0 +1,84 @@
+"""What callers give as data, as a stream of rows: paths, or texts in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from heedful.data import Dataset, Row, RowColumns, RowStream, TextRow, stream_rows
+from heedful.errors import SettingError, TextError
+from heedful.support.names import shown
+from heedful.text.given import as_text
+
+
+def stream_of(data: str | Path | RowStream | Iterable[Any], columns: RowColumns | None) -> Any:
+    """Return rows of whatever holds texts: paths are read as a stream.
+
+    Raises:
+        DataError: as `stream_rows`.
+        SettingError: it holds none.
+    """
+    if isinstance(data, (RowStream, InMemory)):
+        return data
+    if isinstance(data, (str, Path)) or _are_paths(data):
+        return stream_rows(data, columns=columns)
+    if hasattr(data, "columns"):
+        raise SettingError("of a table, give the column of texts, as in table['text'], or the path of its file")
+    if not isinstance(data, (Dataset, Iterable)) or isinstance(data, (bytes, Mapping)):
+        raise SettingError(f"data is a path, a data set, or a list of texts, got {shown(data)}")
+    return InMemory.of(data)
+
+
+def _are_paths(data: object) -> bool:
+    return isinstance(data, Sequence) and bool(data) and all(isinstance(one, Path) for one in data)
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """Rows that are there already; see `heedful.data.RowStream`."""
+
+    name: str
+    rows: Sequence[Row]
+    files: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, data: Dataset | Iterable[Any]) -> InMemory:
+        """Make rows of a data set, or of texts and pairs of texts."""
+        if isinstance(data, Dataset):
+            labels = [data.label_names[k] for k in data.labels]
+            both = enumerate(zip(data.texts, labels, strict=True))
+            return cls(data.source, [Row(i, f"text {i}", str(i), text, label) for i, (text, label) in both])
+        return cls("the texts given", [_row(i, one) for i, one in enumerate(data)])
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.rows)
+
+    def identity(self) -> dict[str, Any]:
+        """Return a digest of the rows."""
+        whole = hashlib.sha256(repr([(row.id, row.text, row.label, row.problem) for row in self.rows]).encode())
+        return {"rows": len(self.rows), "digest": whole.hexdigest()[:16]}
+
+    def batches(self, size: int = 1024) -> Iterator[list[Row]]:
+        """Yield the rows in lists."""
+        for start in range(0, len(self.rows), size):
+            yield [*self.rows[start : start + size]]
+
+
+def _row(number: int, given: Any) -> Row:
+    place = f"text {number}"
+    if isinstance(given, Row):
+        return given
+    if isinstance(given, TextRow):
+        return Row(number, given.place, str(number), given.text, problem=given.problem)
+    try:
+        text = as_text(given)
+    except TextError as error:
+        return Row(number, place, str(number), None, problem=str(error))
+    parts = (text,) if isinstance(text, str) else text
+    blank = None if all(part.strip() for part in parts) else "the text ('text') is missing or blank"
+    return Row(number, place, str(number), None if blank else text, problem=blank)

@@ -1,0 +1,143 @@
+"""Explain a whole data set into a folder; what was stopped goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from heedful.api import load
+from heedful.classifier import Classifier
+from heedful.corpus.corpus import Corpus
+from heedful.corpus.engine import CHUNK, Job, Local
+from heedful.corpus.explainer import Explainer
+from heedful.corpus.fingerprint import fingerprint
+from heedful.corpus.given import stream_of
+from heedful.corpus.plan import Plan
+from heedful.corpus.shards import ROWS, Done
+from heedful.corpus.watch import Watch, stopped_by_signal
+from heedful.data import RowColumns, RowStream
+from heedful.errors import SettingError
+from heedful.explaining.windows import Windows
+from heedful.methods.base import Method
+from heedful.question import Choices
+from heedful.runs.folder import RunFolder
+from heedful.support.settings import check_whole
+
+FORMAT = "heedful.corpus/1"
+_FAST, _SLOW = 4096, 256  # rows a shard, of look-up tables and of forward passes
+
+
+def run(  # noqa: PLR0913 - the front door names every choice
+    model: Classifier | str | Path,
+    data: str | Path | RowStream | Iterable[Any],
+    methods: str | Method | Sequence[str | Method] = "lime",
+    *,
+    out: str | Path,
+    columns: RowColumns | None = None,
+    target: int | str = "predicted",
+    output: str | None = None,
+    unit: str = "word_type",
+    masking: str = "auto",
+    seed: int = 0,
+    long_text: str | Windows = "truncate",
+    numbers: str = "float64",
+    shard_rows: int | None = None,
+    strict: bool = False,
+    engine: Any = None,
+    log: str | Path | None = None,
+    progress: bool = False,
+) -> Corpus:
+    """Explain every text of a data set, into Parquet files in a folder.
+
+    The same call goes on after it was stopped, by whatever: shards that are done are kept, and held against the data;
+    the result is the same, byte by byte. Rows that cannot be explained stand in their place with the reason.
+
+    Args:
+        model: the classifier, or a hub id or folder.
+        data: a path (Parquet, Arrow, CSV, JSON Lines, a folder, a pattern such as "reviews/*.csv"), "-" for standard
+            input, a hub id, several paths, rows from `heedful.data.stream_rows`, a data set, or texts.
+        methods: names, with settings as in "lime:n_samples=1000", or method objects.
+        out: the folder.
+        columns: which columns hold texts, second texts, labels and ids, where their names do not tell.
+        target, output, unit, masking, seed, long_text: as in `heedful.explain`.
+        numbers: "float64", or "float32" for scores of half the size.
+        shard_rows: rows a file; None: 4,096 where look-up tables explain, else 256.
+        strict: stop at the first row that cannot be explained.
+        engine: what does the work: None or `Local()` for this machine, or a `heedful.corpus.ray_engine.Ray`.
+        log: file to which a JSON object a line is added for every shard.
+        progress: show a bar on stderr.
+
+    Returns:
+        The corpus; `facts["finished"]` is False if SIGTERM asked it to stop, which it does after the shard at hand.
+
+    Raises:
+        DataError: the data cannot be read, has no rows, or `strict` and a row cannot be explained.
+        SettingError: settings or data are not those that the folder was begun with, or another process works in it; or
+            a method cannot be used on this classifier.
+        InputError: a file cannot be written; or as `heedful.load`.
+
+    Example:
+        >>> import heedful, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     corpus = run("demo", ["The acting was superb.", ""], "shapley-exact", out=folder)
+        ...     for row in corpus.rows(["shapley_exact_scores", "error"]): print(row)
+        {'shapley_exact_scores': [...], 'error': None}
+        {'shapley_exact_scores': None, 'error': "the text ('text') is missing or blank"}
+    """
+    choices = Choices(target=target, output=output or "logit", unit=unit, masking=masking, seed=seed)
+    plan = Plan.of(methods, choices, long_text, numbers)
+    if shard_rows is not None:
+        check_whole("shard_rows", shard_rows, 1)
+    stream = stream_of(data, columns)
+    classifier = model if isinstance(model, Classifier) else load(model)
+    if output is None and classifier.template is not None:
+        plan = replace(plan, choices=replace(choices, output="logit_difference"))
+    explainer = Explainer.of_plan(classifier, plan)
+    rows_a_shard = shard_rows or (_SLOW if classifier.paper_model is None else _FAST)
+    identity = _identity(classifier, stream, plan, rows_a_shard)
+    folder = RunFolder(Path(out), identity, parts=(ROWS,))
+    with folder.claimed(), stopped_by_signal() as stop:
+        watch = Watch(stream.n_rows, None if log is None else Path(log), stop, progress=progress)
+        with watch:
+            watch.say("start", model=identity["model"], out=str(out))
+            job = Job(explainer, stream, folder.path, Done(folder.path), rows_a_shard, watch, strict)
+            (engine or Local()).work(job)
+            watch.say("stop" if stop.is_set() else "end")
+        corpus = Corpus.read(out)
+        return corpus if stop.is_set() else corpus.finish()
+
+
+def _identity(classifier: Classifier, stream: RowStream, plan: Plan, rows_a_shard: int) -> dict[str, Any]:
+    """All that decides the bytes of the shards."""
+    parameter = next(classifier.model.parameters(), None)
+    return {
+        "format": FORMAT,
+        "model": _name(classifier),
+        "fingerprint": fingerprint(classifier),
+        "numbers_of_the_model": None if parameter is None else str(parameter.dtype).removeprefix("torch."),
+        "device": classifier.device.type,
+        "data": stream.identity(),
+        **plan.settings(),
+        "masking": classifier.masking(plan.choices.masking),
+        "rows_a_shard": rows_a_shard,
+        "rows_together": CHUNK,
+        "versions": {
+            name: version(name)
+            for name in ("heedful", "numba", "numpy", "pyarrow", "tokenizers", "torch", "transformers")
+        },
+    }
+
+
+def _name(classifier: Classifier) -> str:
+    """The model's name; of a folder the last part, as the manifest is for other people's eyes."""
+    path = Path(classifier.name)
+    return path.resolve().name if path.is_dir() else classifier.name
+
+
+def check_engine(engine: object) -> None:
+    """Refuse what is no engine."""
+    if not hasattr(engine, "work"):
+        raise SettingError(f"an engine is Local() or Ray(), got {engine!r}")

@@ -1,0 +1,49 @@
+"""What a corpus holds, in a few lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from heedful.corpus.corpus import Corpus
+from heedful.support.durations import duration
+
+_SHOWN = 5  # problems named
+
+
+def lines(corpus: Corpus) -> Iterator[str]:
+    """Yield lines that tell what has been explained, what has not and why, and how large it is.
+
+    Example:
+        >>> import heedful, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     corpus = heedful.corpus.run("demo", ["A dull film.", ""], "occlusion", out=folder)
+        >>> list(lines(corpus))[:2]
+        ['1 of 2 texts explained by occlusion, in 1 file', 'predicted: negative 1']
+    """
+    facts = corpus.facts
+    methods = ", ".join(one["method"] for one in facts["methods"].values())
+    files = f"{facts['n_shards']:,} file{'s' * (facts['n_shards'] != 1)}"
+    yield f"{facts['n_explained']:,} of {facts['n_rows']:,} texts explained by {methods}, in {files}"
+    if facts["predicted"]:
+        yield "predicted: " + ", ".join(f"{name} {n:,}" for name, n in _largest(facts["predicted"]))
+    right, labelled = facts["correct"]
+    if labelled:
+        yield f"predicted as labelled: {right:,} of {labelled:,} ({right / labelled:.1%})"
+    if facts["n_units"]:
+        size = f"{facts['n_bytes'] / 1e6:,.1f} MB, {facts['bytes_a_unit']:.1f} bytes a unit"
+        yield f"{facts['n_units']:,} units, {size}; {duration(facts['seconds'])} of work"
+    yield from _problems("not explained", facts["problems"])
+    for name, some in facts["refused"].items():
+        yield from _problems(f"not explained by {name}", some)
+
+
+def _problems(what: str, problems: Mapping[str, int]) -> Iterator[str]:
+    for reason, n in _largest(problems):
+        yield f"{what}: {n:,}: {reason}"
+    if len(problems) > _SHOWN:
+        yield f"{what}: {len(problems) - _SHOWN:,} more reasons: see the column error"
+
+
+def _largest(counts: Mapping[str, int]) -> list[tuple[str, Any]]:
+    return sorted(counts.items(), key=lambda item: -item[1])[:_SHOWN]
