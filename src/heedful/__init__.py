@@ -8,6 +8,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from heedful import corpus as corpus
     from heedful import data, errors, games, methods, metrics, models
     from heedful.api import compare, explain, load
     from heedful.auditing.audit import audit as audit
@@ -30,11 +31,11 @@ _HOME = {
     "explain": "heedful.api",
     "load": "heedful.api",
 }
-_MODULES = {name: f"heedful.{name}" for name in ("data", "errors", "games", "methods", "metrics", "models")} | {
-    "planted": "heedful.data.planted"
-}
+_MODULES = {
+    name: f"heedful.{name}" for name in ("corpus", "data", "errors", "games", "methods", "metrics", "models")
+} | {"planted": "heedful.data.planted"}
 
-__all__ = [  # but for Audit and audit, which need an extra
+__all__ = [  # but for Audit, audit and corpus, which need an extra
     "Classifier",
     "Comparison",
     "Explanation",

@@ -39,19 +39,15 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
     model: Model,
     data: Annotated[
         list[str],
-        typer.Argument(
-            help="A table, a folder, a pattern such as 'reviews/*.csv', '-' for standard input, or a hub id."
-        ),
+        typer.Argument(help="Tables, a folder, a pattern such as 'reviews/*.csv', '-' for standard input, a hub id."),
     ],
     out: Annotated[
         str,
-        typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; what was stopped goes on there."),
+        typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; what was stopped goes on."),
     ],
     method: Annotated[
         list[str] | None,
-        typer.Option(
-            "--method", "--methods", "-m", help="Methods, with commas between, or given again. Default: lime."
-        ),
+        typer.Option("--method", "--methods", "-m", help="Methods, commas between, or given again. Default: lime."),
     ] = None,
     target: Target = "predicted",
     output: Output = None,
@@ -62,22 +58,16 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
     text_column: TextColumn = None,
     pair_column: Annotated[str | None, typer.Option(help="Column of the second texts, of pairs.")] = None,
     label_column: LabelColumn = None,
-    id_column: Annotated[
-        str | None, typer.Option(help="Column of ids; by default 'id', else the row's number.")
-    ] = None,
+    id_column: Annotated[str | None, typer.Option(help="Column of ids; else 'id', else row numbers.")] = None,
     encoding: Encoding = None,
     float32: Annotated[bool, typer.Option("--float32", help="Scores of half the size.")] = False,
-    shard_rows: Annotated[
-        int | None, typer.Option(help="Rows a file. Default: 4096 by look-up tables, else 256.")
-    ] = None,
+    shard_rows: Annotated[int | None, typer.Option(help="Rows a file. Default: 4096 by look-up, else 256.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be explained.")] = False,
     engine: Annotated[
         str, typer.Option(help="local; or ray, with settings as in ray:workers=4,gpus=1 (extra 'ray').")
     ] = "local",
     address: Annotated[str | None, typer.Option(help="The Ray cluster: 'auto', or ray://HOST:PORT.")] = None,
-    log: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Add a line of JSON to this file for every shard.")
-    ] = None,
+    log: Annotated[str | None, typer.Option(metavar="FILE", help="Add a line of JSON a shard to this file.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write texts.csv too, for a spreadsheet.")] = False,
     device: Device = None,
     template: Template = None,

@@ -4,8 +4,16 @@
 pipeline of yours, such as `map_batches` of Ray Data or `map` of the library `datasets`.
 """
 
+from importlib.util import find_spec
+
+from heedful.errors import MissingExtraError
+
+if find_spec("pyarrow") is None:
+    raise MissingExtraError("pyarrow", "parquet", "explaining a data set")
+
 from heedful.corpus.corpus import Corpus
+from heedful.corpus.engine import Local
 from heedful.corpus.explainer import Explainer
 from heedful.corpus.run import run
 
-__all__ = ["Corpus", "Explainer", "run"]
+__all__ = ["Corpus", "Explainer", "Local", "run"]

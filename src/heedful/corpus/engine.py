@@ -6,19 +6,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from heedful.corpus.explainer import Explainer
+from heedful.corpus.explainer import CHUNK, Chunk, Explainer
+from heedful.corpus.given import Stream
 from heedful.corpus.shards import Done, Part, check_same, parts, refuse_problems, write
 from heedful.corpus.table import Result
 from heedful.corpus.watch import Watch
-from heedful.data import RowStream
 from heedful.errors import DataError, SettingError
 from heedful.methods.base import Answer
 from heedful.support.ahead import ahead
-
-CHUNK = 256  # rows explained together: part of what a result depends on, as texts may share forward passes
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +35,7 @@ class Job:
     """
 
     explainer: Explainer
-    stream: RowStream
+    stream: Stream
     folder: Path
     done: Done
     rows_a_shard: int
@@ -73,14 +72,14 @@ class Job:
         self.watch.wrote(shard.shard, shard.n_rows, seconds)
 
 
-def explained(explainer: Explainer, part: Part, chunk: object = None, *, strict: bool = False) -> pa.Table:
-    """Return the rows of a part as a table.
+def explained(explainer: Explainer, part: Part, chunk: Chunk, *, strict: bool = False) -> pa.Table:
+    """Return the rows of a part as a table; `chunk` is what the explainer has prepared of them.
 
     Raises:
         DataError: `strict`, and a row cannot be explained.
         SettingError: a method cannot be used on this classifier.
     """
-    results = explainer.explain(explainer.prepare(part.rows) if chunk is None else chunk)  # type: ignore[arg-type]
+    results = explainer.explain(chunk)
     if part.rows[0].number == 0:
         _refuse_unusable(results)
     made = explainer.table(results)
@@ -96,6 +95,14 @@ def _refuse_unusable(results: list[Result]) -> None:
         said = [one[name] for one in answers]
         if all(not isinstance(one, Answer) for one in said) and isinstance(said[0], SettingError):
             raise said[0]
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Whatever can do a job."""
+
+    def work(self, job: Job) -> None:
+        """Write the shards that are not done, and enter them; stop after those at hand when asked to."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from heedful.corpus.engine import Local
+from heedful.corpus.engine import Engine, Local
 from heedful.errors import SettingError
 from heedful.support.names import match, shown
 from heedful.support.settings import changed
@@ -12,12 +10,17 @@ from heedful.support.settings import changed
 NAMES = ("local", "ray")
 
 
-def engine_of(given: str, address: str | None = None) -> Any:
-    """Return an engine by its name and settings, as in "ray:workers=4".
+def engine_of(given: str | Engine, address: str | None = None) -> Engine:
+    """Return an engine by its name and settings, as in "ray:workers=4"; an object is taken as it is.
 
     Raises:
         SettingError: there is none of that name, or no such setting.
+        MissingExtraError: Ray is not installed.
     """
+    if isinstance(given, Engine):
+        return given
+    if not isinstance(given, str):
+        raise SettingError(f"an engine is local, or ray:workers=4, got {shown(given)}")
     name, _, settings = given.partition(":")
     known = match(name, NAMES)
     if known is None:

@@ -175,7 +175,7 @@ class Explainer:
 
     def _columns(self, batch: Any) -> list[str]:
         wanted = [self._text] if self._pair is None else [self._text, self._pair]
-        columns = list(getattr(batch, "column_names", None) or getattr(batch, "columns", None) or batch)
+        columns = batch.column_names if isinstance(batch, pa.Table) else list(batch)
         if missing := [name for name in wanted if name not in columns]:
             raise DataError(f"no column {missing[0]!r}; the columns are: {', '.join(map(str, columns))}")
         return wanted

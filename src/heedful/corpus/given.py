@@ -6,22 +6,41 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from heedful.data import Dataset, Row, RowColumns, RowStream, TextRow, stream_rows
+from heedful.data import Dataset, Row, RowColumns, TextRow, stream_rows
 from heedful.errors import SettingError, TextError
 from heedful.support.names import shown
 from heedful.text.given import as_text
 
 
-def stream_of(data: str | Path | RowStream | Iterable[Any], columns: RowColumns | None) -> Any:
+@runtime_checkable
+class Stream(Protocol):
+    """Rows in batches; see `heedful.data.RowStream`."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows there are, where that is known."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return what tells these data from others."""
+
+    def batches(self, size: int = 1024) -> Iterator[list[Row]]:
+        """Yield the rows in lists."""
+
+
+def stream_of(data: str | Path | Stream | Dataset | Iterable[Any], columns: RowColumns | None) -> Stream:
     """Return rows of whatever holds texts: paths are read as a stream.
 
     Raises:
         DataError: as `stream_rows`.
         SettingError: it holds none.
     """
-    if isinstance(data, (RowStream, InMemory)):
+    if isinstance(data, Stream):
         return data
     if isinstance(data, (str, Path)) or _are_paths(data):
         return stream_rows(data, columns=columns)
@@ -42,7 +61,6 @@ class InMemory:
 
     name: str
     rows: Sequence[Row]
-    files: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, data: Dataset | Iterable[Any]) -> InMemory:

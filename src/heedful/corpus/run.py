@@ -11,15 +11,15 @@ from typing import Any
 from heedful.api import load
 from heedful.classifier import Classifier
 from heedful.corpus.corpus import Corpus
-from heedful.corpus.engine import CHUNK, Job, Local
-from heedful.corpus.explainer import Explainer
+from heedful.corpus.engine import Engine, Job
+from heedful.corpus.engines import engine_of
+from heedful.corpus.explainer import CHUNK, Explainer
 from heedful.corpus.fingerprint import fingerprint
-from heedful.corpus.given import stream_of
+from heedful.corpus.given import Stream, stream_of
 from heedful.corpus.plan import Plan
 from heedful.corpus.shards import ROWS, Done
 from heedful.corpus.watch import Watch, stopped_by_signal
-from heedful.data import RowColumns, RowStream
-from heedful.errors import SettingError
+from heedful.data import Dataset, RowColumns
 from heedful.explaining.windows import Windows
 from heedful.methods.base import Method
 from heedful.question import Choices
@@ -32,7 +32,7 @@ _FAST, _SLOW = 4096, 256  # rows a shard, of look-up tables and of forward passe
 
 def run(  # noqa: PLR0913 - the front door names every choice
     model: Classifier | str | Path,
-    data: str | Path | RowStream | Iterable[Any],
+    data: str | Path | Stream | Dataset | Iterable[Any],
     methods: str | Method | Sequence[str | Method] = "lime",
     *,
     out: str | Path,
@@ -46,7 +46,7 @@ def run(  # noqa: PLR0913 - the front door names every choice
     numbers: str = "float64",
     shard_rows: int | None = None,
     strict: bool = False,
-    engine: Any = None,
+    engine: str | Engine = "local",
     log: str | Path | None = None,
     progress: bool = False,
 ) -> Corpus:
@@ -62,11 +62,16 @@ def run(  # noqa: PLR0913 - the front door names every choice
         methods: names, with settings as in "lime:n_samples=1000", or method objects.
         out: the folder.
         columns: which columns hold texts, second texts, labels and ids, where their names do not tell.
-        target, output, unit, masking, seed, long_text: as in `heedful.explain`.
+        target: class index, class name, or "predicted".
+        output: "logit", "probability", or "logit_difference"; None for what `heedful.explain` takes.
+        unit: "word_type", "word", "token" or "sentence".
+        masking: how units are removed, as in `heedful.explain`.
+        seed: for methods that draw random numbers; a text's scores do not depend on the others.
+        long_text: "truncate" or "windows", as in `heedful.explain`.
         numbers: "float64", or "float32" for scores of half the size.
         shard_rows: rows a file; None: 4,096 where look-up tables explain, else 256.
         strict: stop at the first row that cannot be explained.
-        engine: what does the work: None or `Local()` for this machine, or a `heedful.corpus.ray_engine.Ray`.
+        engine: what does the work: "local", "ray" with settings as in "ray:workers=4", or an object of these.
         log: file to which a JSON object a line is added for every shard.
         progress: show a bar on stderr.
 
@@ -91,7 +96,7 @@ def run(  # noqa: PLR0913 - the front door names every choice
     plan = Plan.of(methods, choices, long_text, numbers)
     if shard_rows is not None:
         check_whole("shard_rows", shard_rows, 1)
-    stream = stream_of(data, columns)
+    doing, stream = engine_of(engine), stream_of(data, columns)
     classifier = model if isinstance(model, Classifier) else load(model)
     if output is None and classifier.template is not None:
         plan = replace(plan, choices=replace(choices, output="logit_difference"))
@@ -104,13 +109,13 @@ def run(  # noqa: PLR0913 - the front door names every choice
         with watch:
             watch.say("start", model=identity["model"], out=str(out))
             job = Job(explainer, stream, folder.path, Done(folder.path), rows_a_shard, watch, strict)
-            (engine or Local()).work(job)
+            doing.work(job)
             watch.say("stop" if stop.is_set() else "end")
         corpus = Corpus.read(out)
         return corpus if stop.is_set() else corpus.finish()
 
 
-def _identity(classifier: Classifier, stream: RowStream, plan: Plan, rows_a_shard: int) -> dict[str, Any]:
+def _identity(classifier: Classifier, stream: Stream, plan: Plan, rows_a_shard: int) -> dict[str, Any]:
     """All that decides the bytes of the shards."""
     parameter = next(classifier.model.parameters(), None)
     return {
@@ -135,9 +140,3 @@ def _name(classifier: Classifier) -> str:
     """The model's name; of a folder the last part, as the manifest is for other people's eyes."""
     path = Path(classifier.name)
     return path.resolve().name if path.is_dir() else classifier.name
-
-
-def check_engine(engine: object) -> None:
-    """Refuse what is no engine."""
-    if not hasattr(engine, "work"):
-        raise SettingError(f"an engine is Local() or Ray(), got {engine!r}")

@@ -42,7 +42,10 @@ def _lines(row: Mapping[str, Any], methods: Sequence[str]) -> Iterator[tuple[Any
     first = tuple("" if row[name] is None else row[name] for name in _HEADER[:5])
     for method in methods:
         scores, error = row[f"{method}_{SCORES}"], row["error"] or row[f"{method}_{ERROR}"]
-        order = [] if scores is None else sorted(range(len(scores)), key=lambda i, by=scores: -abs(by[i]))
-        by_sign = ([i for i in order if scores[i] > 0], [i for i in order if scores[i] < 0])
-        words = ["; ".join(f"{row['units'][i]} {scores[i]:+.3g}" for i in some[:_SHOWN]) for some in by_sign]
+        pairs = sorted(zip(row["units"] or (), scores or (), strict=scores is not None), key=lambda one: -abs(one[1]))
+        signs = (
+            [(word, score) for word, score in pairs if score > 0],
+            [(word, score) for word, score in pairs if score < 0],
+        )
+        words = ["; ".join(f"{word} {score:+.3g}" for word, score in some[:_SHOWN]) for some in signs]
         yield (*first, method, *words, error or "")
