@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from heedful.data.columns import Columns, Query, row_place
 from heedful.errors import DataError, MissingExtraError, first_line
@@ -21,7 +21,7 @@ def parquet(path: Path, query: Query) -> Columns:
         DataError: it is damaged, cut off, or holds a text that is not UTF-8.
         MissingExtraError: pyarrow is not installed.
     """
-    pa = _pyarrow(path)
+    pa = pyarrow_for(path)
     try:
         with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             return _collected(lambda names: file.iter_batches(4096, columns=names), file.schema_arrow, path, query)
@@ -36,7 +36,7 @@ def table_rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, Any]]
         DataError: it is damaged, cut off, holds a text that is not UTF-8, or a column of these twice.
         MissingExtraError: pyarrow is not installed.
     """
-    pa = _pyarrow(path)
+    pa = pyarrow_for(path)
     try:
         with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             names = [name for name in file.schema_arrow.names if name in columns]
@@ -57,25 +57,40 @@ def arrow(path: Path, query: Query) -> Columns:
         DataError: it is damaged, cut off, or holds a text that is not UTF-8.
         MissingExtraError: pyarrow is not installed.
     """
-    pa = _pyarrow(path)
+    pa = pyarrow_for(path)
     try:
         with path.open("rb") as file:
-            if file.read(6) == b"ARROW1":
-                reader = pa.ipc.open_file(file)
-                batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-            else:
-                file.seek(-len(_END_OF_STREAM), 2)
-                if file.read() != _END_OF_STREAM:
-                    raise DataError(f"{path}: not an Arrow file, or one that is cut off")
-                file.seek(0)
-                batches = reader = pa.ipc.open_stream(file)
-            return _collected(lambda _: batches, reader.schema, path, query)
+            schema, batches = record_batches(file, path)
+            return _collected(lambda _: batches, schema, path, query)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not an Arrow file, or a damaged one ({first_line(error)})") from None
 
 
-def _pyarrow(path: Path) -> Any:
-    """The library, of which only these formats have need."""
+def record_batches(file: BinaryIO, path: Path) -> tuple[Any, Iterator[Any]]:
+    """Return the schema of an open Arrow file, and its record batches, which are read one after the other.
+
+    Raises:
+        DataError: it is cut off.
+        ArrowException, OSError: it is no Arrow file.
+    """
+    pa = pyarrow_for(path)
+    if file.read(6) == b"ARROW1":
+        reader = pa.ipc.open_file(file)
+        return reader.schema, (reader.get_batch(i) for i in range(reader.num_record_batches))
+    file.seek(-len(_END_OF_STREAM), 2)
+    if file.read() != _END_OF_STREAM:
+        raise DataError(f"{path}: not an Arrow file, or one that is cut off")
+    file.seek(0)
+    stream = pa.ipc.open_stream(file)
+    return stream.schema, iter(stream)
+
+
+def pyarrow_for(path: Path) -> Any:
+    """Return the library, of which only these formats have need.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         import pyarrow.parquet
     except ImportError:
@@ -130,7 +145,7 @@ def _collected(batches: Callable[[list[str]], Iterable[Any]], schema: Any, path:
                 break
     except UnicodeDecodeError:
         raise DataError(f"{path}, after row {n}: not UTF-8") from None
-    names = _class_names(path, schema.metadata or {}, chosen["label"]) if query.labelled else None
+    names = class_names(path, schema.metadata or {}, chosen["label"]) if query.labelled else None
     if names is not None and "label_name" not in values:
         values["label_name"] = named(values["label"], names)
     return Columns(str(path), values, row_place, chosen)
@@ -141,8 +156,8 @@ def named(labels: Iterable[Any], names: list[str]) -> list[str | None]:
     return [names[k] if type(k) is int and 0 <= k < len(names) else None if k is None else str(k) for k in labels]
 
 
-def _class_names(path: Path, metadata: dict[bytes, bytes], column: str) -> list[str] | None:
-    """The names of the classes, if the library `datasets` wrote them beside the data or into it."""
+def class_names(path: Path, metadata: dict[bytes, bytes], column: str) -> list[str] | None:
+    """Return the names of the classes, if the library `datasets` wrote them beside the data or into it."""
     described: Any = None
     try:
         described = json.loads(metadata.get(b"huggingface", b"null"))["info"]["features"][column]

@@ -85,7 +85,7 @@ def text_problems(columns: Columns) -> dict[int, str]:
 def label_problems(columns: Columns) -> dict[int, str]:
     """Return the rows whose label is missing, with the words for it."""
     what = f"the label ({columns.names['label']!r}) is missing"
-    return {i: what for i, value in enumerate(columns.values["label"]) if _is_missing(value)}
+    return {i: what for i, value in enumerate(columns.values["label"]) if is_missing(value)}
 
 
 def rationale_problems(columns: Columns) -> dict[int, str]:
@@ -104,17 +104,23 @@ def rationale_problems(columns: Columns) -> dict[int, str]:
 
 def _problems(columns: Columns) -> tuple[Sequence[Any], list[str | None]]:
     values, name = columns.values["text"], columns.names.get("text", "text")
+    return values, [text_problem(value, name) for value in values]
 
-    def problem(value: Any) -> str | None:
-        if value is None or value != value or (isinstance(value, str) and not value.strip()):  # noqa: PLR0124 - NaN
-            return f"the text ({name!r}) is missing or blank"
-        if not isinstance(value, str):
-            return f"{name!r} holds {type(value).__name__}, not text"
-        if not value.isascii() and _SURROGATE.search(value):
-            return f"the text ({name!r}) is not Unicode: it has half a surrogate pair"
-        return None
 
-    return values, [problem(value) for value in values]
+def text_problem(value: Any, name: str) -> str | None:
+    """Return why the value of a column cannot be used as a text; None if it can."""
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):  # noqa: PLR0124 - NaN
+        return f"the text ({name!r}) is missing or blank"
+    if not isinstance(value, str):
+        return f"{name!r} holds {type(value).__name__}, not text"
+    if has_half_pair(value):
+        return f"the text ({name!r}) is not Unicode: it has half a surrogate pair"
+    return None
+
+
+def has_half_pair(text: str) -> bool:
+    """Return True if there is half a surrogate pair in a text, which no encoding can write."""
+    return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def _texts(columns: Columns) -> tuple[str, ...]:
@@ -124,12 +130,13 @@ def _texts(columns: Columns) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Return True if there is no label in a cell."""
     return value is None or str(value).strip().lower() in {"", "nan"}
 
 
 def _refuse_halves(columns: Columns, values: Sequence[Any], what: str) -> None:
-    halves = [i for i, v in enumerate(values) if isinstance(v, str) and not v.isascii() and _SURROGATE.search(v)]
+    halves = [i for i, v in enumerate(values) if isinstance(v, str) and has_half_pair(v)]
     if halves:
         raise columns.error(halves, f"{what} is not Unicode: it has half a surrogate pair")
 

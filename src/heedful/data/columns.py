@@ -182,7 +182,7 @@ def row_place(i: int) -> str:
 
 
 def _option(role: str) -> str:
-    return f"{role}= (--{role}-column)"
+    return f"{role}= (--{role.replace('_', '-')}-column)"
 
 
 def _plain(name: str) -> str:

@@ -11,7 +11,7 @@ import csv
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,11 +24,11 @@ from heedful.data.encodings import Content, load
 from heedful.errors import DataError
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's
-_RARE = (*range(31, 13, -1), *range(0xE000, 0xF900))  # signs that few texts have, and no text all of
+_RARE = (0x10FFFE, *range(31, 13, -1), *range(0xE000, 0xF900))  # signs that few texts have, and no text all of
 _FIELD_LIMIT = threading.Lock()  # there is one limit for all threads
 
 
-class _RowsInsideError(DataError):
+class RowsInsideError(DataError):
     """Rows may hide in a quoted text."""
 
 
@@ -38,8 +38,42 @@ def delimited(path: Path, query: Query, delimiter: str) -> Columns:
     Raises:
         DataError: no reading fits; the message is that of the likeliest.
     """
-    content = load(path, query.encoding)
-    with _long_fields():
+    return read_content(load(path, query.encoding), query, delimiter)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of one file of delimited text are laid out.
+
+    Attributes:
+        dialect: how fields are separated, quoted and escaped.
+        start: lines before the first row.
+        at: position of every column that is read, by its role.
+        header: names of all columns; their numbers where the file has no header.
+        named: whether the first row is a header.
+    """
+
+    dialect: Dialect
+    start: int
+    at: Mapping[str, int]
+    header: Sequence[str]
+    named: bool
+
+
+@dataclass(frozen=True)
+class Sheet(Columns):
+    """Values of a file of delimited text, and how it is laid out."""
+
+    layout: Layout
+
+
+def read_content(content: Content, query: Query, delimiter: str) -> Sheet:
+    """Read delimited text; `delimiter` is tried first.
+
+    Raises:
+        DataError: no reading fits; the message is that of the likeliest.
+    """
+    with field_limit():
         return _Sheet(content, query).read(delimiter)
 
 
@@ -50,7 +84,7 @@ class _Sheet:
     content: Content
     query: Query
 
-    def read(self, delimiter: str) -> Columns:
+    def read(self, delimiter: str) -> Sheet:
         delimiters, head = delimiter + DELIMITERS.replace(delimiter, ""), 0
         if told := _SEPARATOR_LINE.fullmatch(next(self.lines(), "")):
             delimiters, head = told[1], 1
@@ -66,7 +100,7 @@ class _Sheet:
                     missing.append(error)
         raise max(missing, key=lambda error: error.n)
 
-    def _by_number(self, starts: Sequence[int], delimiters: Sequence[str]) -> Columns:
+    def _by_number(self, starts: Sequence[int], delimiters: Sequence[str]) -> Sheet:
         """Without names only the fit can tell: two or more fields in every row, else one."""
         errors: list[DataError] = []
         choices = [(2, delimiters), (1, [self.nothing])]
@@ -86,7 +120,7 @@ class _Sheet:
     @cached_property
     def inner_break(self) -> re.Pattern[str]:
         """Line breaks within the lines of this file, which some writers leave without quotes."""
-        return re.compile(r"\r(?!\r*\n|\Z)" if self.content.line_end == "\n" else r"\n")
+        return inner_breaks(self.content.line_end)
 
     def lines(self, start: int = 0) -> Iterator[str]:
         """The lines from the start-th on, with `nothing` for breaks within them."""
@@ -108,7 +142,7 @@ class _Sheet:
             starts.append(n)
         return starts
 
-    def _best(self, start: int, dialect: Dialect, fewest: int = 1) -> Columns:
+    def _best(self, start: int, dialect: Dialect, fewest: int = 1) -> Sheet:
         """The rows by this dialect if they fit, else by one that differs in its quotes or escapes."""
         text = self.content.text[sum(map(len, islice(self.lines(), start))) :]
         try:
@@ -129,18 +163,18 @@ class _Sheet:
             return table
         return self._reconsidered(start, dialect, table, text)
 
-    def _reconsidered(self, start: int, dialect: Dialect, table: Columns, text: str) -> Columns:
+    def _reconsidered(self, start: int, dialect: Dialect, table: Sheet, text: str) -> Sheet:
         other = dialect.reconsidered(text, [table.values[role] for role in ("text", "label") if role in table.values])
         try:
             if other.literal:
                 return self._literal_or_not(start, dialect, other) or table
             return table if other == dialect else self._parsed(start, other)
-        except _RowsInsideError:
+        except RowsInsideError:
             raise
         except DataError:
             return table
 
-    def _literal_or_not(self, start: int, dialect: Dialect, literal: Dialect) -> Columns | None:
+    def _literal_or_not(self, start: int, dialect: Dialect, literal: Dialect) -> Sheet | None:
         """The rows with quotes as characters, if those taken for several lines of a text fit too well to be that."""
         whole = _Sheet(self.content, replace(self.query, limit=None))
         table, again = whole._parsed(start, dialect), whole._parsed(start, literal)
@@ -153,21 +187,22 @@ class _Sheet:
         i = next(i for i, text in enumerate(texts) if "\n" in text or "\r" in text)
         what = "a quoted text seems to hold rows of its own, as if its quotes were characters"
         place = f"{table.source}, {table.place(i)}"
-        raise _RowsInsideError(f"{place}: {what}: double the quotes that are characters, or use JSON Lines or Parquet")
+        raise RowsInsideError(f"{place}: {what}: double the quotes that are characters, or use JSON Lines or Parquet")
 
-    def _parsed(self, start: int, dialect: Dialect, fewest: int = 1) -> Columns:
+    def _parsed(self, start: int, dialect: Dialect, fewest: int = 1) -> Sheet:
         rows = ((line + start, self._restored(row)) for line, row in dialect.rows(self.lines(start)))
         first: list[str] = []
         try:
             first_line, first = next(((line, row) for line, row in rows if row), (0, []))
-            return self._table(first_line, first, rows, fewest)
+            return self._table(Layout(dialect, start, {}, first, named=True), first_line, rows, fewest)
         except csv.Error as error:
             line, reason = error.args
             kind = DataError if first else NoColumnError
             raise kind(f"{self.content.source}, line {line + start}: not CSV ({reason})") from None
 
-    def _table(self, first_line: int, first: list[str], rows: Iterator[tuple[int, list[str]]], fewest: int) -> Columns:
-        source = self.content.source
+    def _table(self, layout: Layout, first_line: int, rows: Iterator[tuple[int, list[str]]], fewest: int) -> Sheet:
+        """The rows, of which the first stands for the header in `layout`."""
+        source, first = self.content.source, [*layout.header]
         if 0 < len(first) < fewest:
             raise NoColumnError(f"{source}: there is one column only", len(first))
         named = not self.query.by_number or self.query.is_header(first, source)
@@ -196,10 +231,17 @@ class _Sheet:
         else:
             if at.get("label") == len(header) - 1 and lines and self.content.text[-1] not in "\r\n":
                 _refuse_cut(source, lines[-1], values["label"])
-        table = Columns(source, values, lambda i: f"line {lines[i]}", {role: header[i] for role, i in at.items()})
+        names = {role: header[i] for role, i in at.items()}
+        layout = replace(layout, at=at, header=header, named=named)
+        table = Sheet(source, values, lambda i: f"line {lines[i]}", names, layout)
         if not named and self.query.labelled:
             _refuse_header(table)
         return table
+
+
+def inner_breaks(line_end: str) -> re.Pattern[str]:
+    """Return what finds line breaks within lines that end in LF (and so CRLF) or CR."""
+    return re.compile(r"\r(?!\r*\n|\Z)" if line_end == "\n" else r"\n")
 
 
 def _refuse_cut(source: str, line: int, labels: Sequence[str]) -> None:
@@ -222,10 +264,10 @@ def _refuse_header(table: Columns) -> None:
 
 
 @contextmanager
-def _long_fields() -> Iterator[None]:
+def field_limit(n_characters: int = 2**31 - 1) -> Iterator[None]:
     """Lift the csv module's limit of 131,072 characters a field, and put it back."""
     with _FIELD_LIMIT:
-        limit = csv.field_size_limit(2**31 - 1)
+        limit = csv.field_size_limit(n_characters)
         try:
             yield
         finally:

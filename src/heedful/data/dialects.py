@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 DELIMITERS = ",\t;|"
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
@@ -39,15 +40,7 @@ class Dialect:
         Raises:
             csv.Error: the lines do not fit; its arguments are the number of the line and the reason.
         """
-        reader = csv.reader(
-            map(self._escaped, lines) if self.escape else lines,
-            delimiter=self.delimiter,
-            quotechar=None if self.literal else self.quote,
-            quoting=csv.QUOTE_NONE if self.literal else csv.QUOTE_MINIMAL,
-            escapechar="\\" if self.escape else None,
-            skipinitialspace=self.spaced,
-            strict=True,
-        )
+        reader = self.reader(lines)
         while True:
             start = reader.line_num + 1
             try:
@@ -57,6 +50,18 @@ class Dialect:
             except csv.Error as error:
                 raise csv.Error(reader.line_num, error) from None
             yield start, row
+
+    def reader(self, lines: Iterator[str]) -> Any:
+        """Return a reader of the module csv for these lines, which refuses what does not fit."""
+        return csv.reader(
+            map(self._escaped, lines) if self.escape else lines,
+            delimiter=self.delimiter,
+            quotechar=None if self.literal else self.quote,
+            quoting=csv.QUOTE_NONE if self.literal else csv.QUOTE_MINIMAL,
+            escapechar="\\" if self.escape else None,
+            skipinitialspace=self.spaced,
+            strict=True,
+        )
 
     def _escaped(self, line: str) -> str:
         """Double the backslashes that escape nothing: the csv module would drop them."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from heedful.errors import DataError
 
+HEAD = 260  # bytes from which an encoding is told
 COMPRESSIONS = (".gz", ".bz2", ".xz")
 _UNPACK = {b"\x1f\x8b\x08": gzip.decompress, b"\xfd7zXZ\x00": lzma.decompress} | {
     b"BZh%d1AY&SY" % level: bz2.decompress for level in range(1, 10)
@@ -97,9 +98,7 @@ def unpacked(data: bytes, source: str) -> bytes:
     Raises:
         DataError: they are damaged, or no text.
     """
-    for start, what in _OTHER_FILES.items():
-        if data.startswith(start):
-            raise DataError(f"{source}: {what}")
+    refuse_other_files(data, source)
     unpack = next((unpack for start, unpack in _UNPACK.items() if data.startswith(start)), None)
     try:
         return data if unpack is None else unpack(data)
@@ -107,14 +106,24 @@ def unpacked(data: bytes, source: str) -> bytes:
         raise DataError(f"{source}: compressed, and damaged or cut off ({error})") from None
 
 
+def refuse_other_files(head: bytes, source: str) -> None:
+    """Refuse what is no text file, by its first bytes.
+
+    Raises:
+        DataError: it is a workbook, an archive or a Parquet file.
+    """
+    for start, what in _OTHER_FILES.items():
+        if head.startswith(start):
+            raise DataError(f"{source}: {what}")
+
+
 def decode(data: bytes, source: str, encoding: str | None = None) -> Content:
     """Decode by the byte order mark, else as told, else as UTF-16 or UTF-32 with every other byte zero, else as UTF-8.
 
     Older encodings of one byte a character cannot be told apart, so they are never guessed.
     """
-    mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
-    data = data[len(mark) :]
-    name = _MARKS.get(mark) or encoding or _wide(data[:256]) or "utf-8"
+    name, n_mark = encoding_of(data[:HEAD], encoding)
+    mark, data = data[:n_mark], data[n_mark:]
     try:
         return Content(source, data.decode(name))
     except UnicodeError as error:
@@ -125,6 +134,12 @@ def decode(data: bytes, source: str, encoding: str | None = None) -> Content:
     if name == "utf-8" and not mark:
         what += f": save it as UTF-8, or say its encoding= (--encoding): {_guess(data, start)}"
     return Content(source, text, what)
+
+
+def encoding_of(head: bytes, encoding: str | None = None) -> tuple[str, int]:
+    """Return the encoding of a file by its first `HEAD` bytes, and how many of these are its byte order mark."""
+    mark = next((mark for mark in _MARKS if head.startswith(mark)), b"")
+    return _MARKS.get(mark) or encoding or _wide(head[len(mark) :][:256]) or "utf-8", len(mark)
 
 
 def _guess(data: bytes, at: int) -> str:

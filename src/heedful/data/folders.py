@@ -30,14 +30,14 @@ def columns_of(place: Place, query: Query) -> Columns:
         DataError: there is nothing to read, or something is missing.
     """
     if isinstance(place, tuple):
-        return _joined(_all_shards(place), query)
+        return _joined(all_shards(place), query)
     if not place.is_dir():
         return read_file(place, query)
     if saved := saved_files(place):
         return _joined(saved, query)
-    shards = [one for places in _places(place).values() for one in places if isinstance(one, tuple)]
-    if len(shards) == 1 and not any(_class_files(place).values()):
-        return _joined(_all_shards(shards[0]), query)
+    shards = shard_groups(place)
+    if len(shards) == 1 and not any(class_files(place).values()):
+        return _joined(all_shards(shards[0]), query)
     return _class_folders(place, query)
 
 
@@ -47,10 +47,15 @@ def find_parts(path: Path) -> dict[str, Place]:
     Raises:
         DataError: several places could be one part.
     """
-    return _parts(path) or _parts(path / "data") or {"train": path}  # repositories of the hub have a folder data
+    return parts_in(path) or parts_in(path / "data") or {"train": path}  # repositories of the hub have a folder data
 
 
-def _parts(path: Path) -> dict[str, Place]:
+def parts_in(path: Path) -> dict[str, Place]:
+    """Return the parts that stand in a folder itself, if there are any.
+
+    Raises:
+        DataError: several places could be one part.
+    """
     there = _places(path) if path.is_dir() else {}
     parts: dict[str, Place] = {}
     for split, aliases in SPLITS.items():
@@ -90,8 +95,12 @@ def _name(place: Place) -> str:
     return re.sub(r"-\d{5,}-of-", "-*-of-", place[0].name)
 
 
-def _all_shards(shards: tuple[Path, ...]) -> tuple[Path, ...]:
-    """The shards in their order; refused if one of them is missing."""
+def all_shards(shards: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Return the shards in their order.
+
+    Raises:
+        DataError: one of them is missing.
+    """
     parsed = [_SHARD.fullmatch(bare_name(path)) for path in shards]
     numbers = [(int(one[2]), int(one[3])) for one in parsed if one]
     totals = {total for _, total in numbers}
@@ -135,22 +144,29 @@ def _joined(paths: Sequence[Path], query: Query) -> Columns:
     return Columns(str(paths[0].parent), values, place, tables[0].names)
 
 
-def _class_files(path: Path) -> dict[str, list[Path]]:
-    """The text files of every class folder; macOS leaves files that start with ._ in some."""
+def shard_groups(folder: Path) -> list[tuple[Path, ...]]:
+    """Return the files in a folder that are shards, together with the others of their file."""
+    return [one for places in _places(folder).values() for one in places if isinstance(one, tuple)]
+
+
+def is_text_file(path: Path) -> bool:
+    """Return True if a file holds a text, by its name."""
+    return bool(_TEXT.fullmatch(path.name)) and not path.name.startswith("._")
+
+
+def class_files(path: Path) -> dict[str, list[Path]]:
+    """Return the text files of every class folder; macOS leaves files that start with ._ in some."""
     folders = [
         p for p in sorted(path.iterdir()) if p.is_dir() and p.name not in _IGNORED and not p.name.startswith(".")
     ]
-    return {
-        folder.name: sorted(p for p in folder.iterdir() if _TEXT.fullmatch(p.name) and not p.name.startswith("._"))
-        for folder in folders
-    }
+    return {folder.name: sorted(p for p in folder.iterdir() if is_text_file(p)) for folder in folders}
 
 
 def _class_folders(path: Path, query: Query) -> Columns:
-    files_of = _class_files(path)
+    files_of = class_files(path)
     if not any(files_of.values()):
         files = [_name(place) for places in _places(path).values() for place in places if _is_table(place)]
-        parts = [_name(place) for place in _parts(path).values()]
+        parts = [_name(place) for place in parts_in(path).values()]
         which = "one part" if parts else "the file"
         advice = f"name {which}"
         if len(files) > 1 and len({re.sub(r"\d+", "", name) for name in files}) == 1:

@@ -63,6 +63,15 @@ def read_file(path: Path, query: Query) -> Columns:
     Raises:
         DataError: it is not there, is empty, or its suffix tells no format that is read.
     """
+    return READERS[check_format(path)](path, query)
+
+
+def check_format(path: Path) -> str:
+    """Return the suffix of a file that tells a format that is read.
+
+    Raises:
+        DataError: the file is not there, is empty, or has no such suffix.
+    """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     suffix = _suffix(path)
@@ -72,7 +81,7 @@ def read_file(path: Path, query: Query) -> Columns:
         raise DataError(f"{path}: cannot tell the format from its name: use {', '.join(READERS)}, also with .gz")
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
-    return READERS[suffix](path, query)
+    return suffix
 
 
 def _suffix(path: Path) -> str:

@@ -24,18 +24,37 @@ def is_hub_id(path: str | Path) -> bool:
 
 def from_hub(name: str, query: Query) -> dict[str, Columns]:
     """The parts of a data set of the hub."""
+    dataset = _loaded(name)
+    parts = {split: alias for split, aliases in SPLITS.items() for alias in aliases if alias in dataset}
+    return {split: _columns(dataset[alias], f"{name} ({alias})", query) for split, alias in parts.items()}
+
+
+def open_on_hub(name: str) -> tuple[str, Any]:
+    """Return a part of a data set of the hub as a stream, and what it is called: test, else validation, else train.
+
+    Raises:
+        DataError: it cannot be had, or has none of these parts.
+        MissingExtraError: the library `datasets` is not installed.
+    """
+    dataset = _loaded(name, streaming=True)
+    for split in reversed(SPLITS):
+        for alias in SPLITS[split]:
+            if alias in dataset:
+                return alias, dataset[alias]
+    raise DataError(f"{name}: there is no part called test, validation or train, only {', '.join(dataset)}")
+
+
+def _loaded(name: str, **settings: Any) -> Any:
     try:
         import datasets
     except ImportError:
         purpose = f"there is no file or folder {name}, and reading it from the hub"
         raise MissingExtraError("datasets", "hub", purpose) from None
     try:
-        dataset = datasets.load_dataset(name)
+        return datasets.load_dataset(name, **settings)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = first_line(error)
         raise DataError(f"{name}: no such file or folder, and not to be had from the hub ({reason})") from None
-    parts = {split: alias for split, aliases in SPLITS.items() for alias in aliases if alias in dataset}
-    return {split: _columns(dataset[alias], f"{name} ({alias})", query) for split, alias in parts.items()}
 
 
 def _columns(split: Any, source: str, query: Query) -> Columns:

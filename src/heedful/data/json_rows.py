@@ -26,7 +26,7 @@ def json_lines(path: Path, query: Query) -> Columns:
     content = load(path, query.encoding)
     if content.wrong is None and content.text.lstrip().startswith("["):
         try:
-            document = _parsed(content.text, content.source)
+            document = parsed(content.text, content.source)
         except DataError:
             pass  # then an error in one line says more
         else:
@@ -43,7 +43,7 @@ def object_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     content = load(path, None)
     for number, line in enumerate(content.lines(), 1):
         if line.strip():
-            row = _parsed(line.rstrip(), f"{content.source}, line {number}")
+            row = parsed(line.rstrip(), f"{content.source}, line {number}")
             if not isinstance(row, dict):
                 raise DataError(f"{content.source}, line {number}: not a JSON object")
             yield f"line {number}", row
@@ -60,7 +60,7 @@ def json_document(path: Path, query: Query) -> Columns:
     """
     content = load(path, query.encoding)
     try:
-        document = _parsed(content.whole().strip(), content.source)
+        document = parsed(content.whole().strip(), content.source)
     except DataError as error:
         first, *others = [line for line in re.split(r"[\r\n]+", content.text) if line.strip()] or [""]
         if others and first.lstrip()[:1] in {"{", "["} and first.rstrip()[-1:] in {"}", "]"}:
@@ -74,13 +74,18 @@ def _lines(content: Content, query: Query) -> Columns:
     for number, line in enumerate(content.lines(), 1):
         if line.strip():
             place = f"line {number}"
-            rows.append((place, _parsed(line.rstrip(), f"{content.source}, {place}")))
+            rows.append((place, parsed(line.rstrip(), f"{content.source}, {place}")))
         if query.is_met(len(rows)):
             break
     return _columns(rows, content.source, query)
 
 
-def _parsed(text: str, place: str) -> Any:
+def parsed(text: str, place: str) -> Any:
+    """Return the value that a JSON text holds.
+
+    Raises:
+        DataError: it is not JSON, or an object in it has a key twice; the message begins with `place`.
+    """
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
