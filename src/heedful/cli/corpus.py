@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+import heedful
 from heedful.cli.options import (
     AsJson,
     Device,
@@ -80,14 +81,11 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
     methods = listed(method) or ["lime"]
     request = check_request(methods, long_text, target=target, output=output, unit=unit, masking=masking, seed=seed)
     with waiting("loading"):
-        from heedful.corpus import run, spreadsheet, summary  # late: torch comes here, which takes seconds
-        from heedful.corpus.engines import engine_of  # late: as above
-        from heedful.data import RowColumns, stream_rows  # late: as above
-    chosen = engine_of(engine, address)
-    columns = RowColumns(*(column(one) for one in (text_column, pair_column, label_column, id_column)))
-    stream = stream_rows(data[0] if len(data) == 1 else data, columns=columns, encoding=encoding)
+        doing = heedful.corpus.engine_of(engine, address)
+    columns = heedful.data.RowColumns(*(column(one) for one in (text_column, pair_column, label_column, id_column)))
+    stream = heedful.data.stream_rows(data[0] if len(data) == 1 else data, columns=columns, encoding=encoding)
     classifier = load_classifier(model, device, template, label)
-    result = run(
+    result = heedful.corpus.run(
         classifier,
         stream,
         methods,
@@ -95,17 +93,17 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
         numbers="float32" if float32 else "float64",
         shard_rows=shard_rows,
         strict=strict,
-        engine=chosen,
+        engine=doing,
         log=written,
         progress=True,
         **request.arguments,
     )
     if as_csv and result.facts["finished"]:
-        say(f"spreadsheet: {spreadsheet.write(result).resolve()}")
+        say(f"spreadsheet: {result.to_csv().resolve()}")
     if as_json:
         print_json(json.dumps(dict(result.facts), ensure_ascii=False, allow_nan=False))
     else:
-        for line in summary.lines(result):
+        for line in result.summary():
             typer.echo(visible(line))
     say(f"rows: {(Path(folder) / 'rows').resolve()}")
     if not result.facts["finished"]:

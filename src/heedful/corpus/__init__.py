@@ -13,7 +13,8 @@ if find_spec("pyarrow") is None:
 
 from heedful.corpus.corpus import Corpus
 from heedful.corpus.engine import Local
+from heedful.corpus.engines import engine_of
 from heedful.corpus.explainer import Explainer
 from heedful.corpus.run import run
 
-__all__ = ["Corpus", "Explainer", "Local", "run"]
+__all__ = ["Corpus", "Explainer", "Local", "engine_of", "run"]

@@ -13,12 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset
 
+from heedful.corpus import spreadsheet, summary
 from heedful.corpus.shards import ROWS, Done, Shard
 from heedful.errors import DataError
 from heedful.runs.folder import RECORD
 from heedful.support.files import failing_clearly, write_whole
 
-MANIFEST = "manifest.json"
+MANIFEST, SPREADSHEET = "manifest.json", "texts.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +94,31 @@ class Corpus:
                 found = hashlib.sha256(path.read_bytes()).hexdigest()
             if found != shard.sha256:
                 raise DataError(f"{path} has changed since it was written")
+
+    def summary(self) -> list[str]:
+        """Return lines that tell what has been explained, what has not and why, and how large it is.
+
+        Example:
+            >>> import heedful, tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     corpus = heedful.corpus.run("demo", ["A dull film.", ""], "occlusion", out=folder)
+            >>> corpus.summary()[:2]
+            ['1 of 2 texts explained by occlusion, in 1 file', 'predicted: negative 1']
+        """
+        return [*summary.lines(self.facts)]
+
+    def to_csv(self) -> Path:
+        """Write texts.csv beside the rows, for a spreadsheet: a line for each text and method; return the file.
+
+        Words are those with the largest scores, each with its score. What a text or an id begins with is left as it is:
+        to keep a spreadsheet from taking "=1+1" for a formula, import the columns as text.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        path = self.folder / SPREADSHEET
+        spreadsheet.write(path, self.rows(), tuple(self.facts["methods"]))
+        return path
 
     def finish(self) -> Corpus:
         """Write the manifest, which says that all is done, and return the corpus with it."""

@@ -42,17 +42,15 @@ def stream_of(data: str | Path | Stream | Dataset | Iterable[Any], columns: RowC
     """
     if isinstance(data, Stream):
         return data
-    if isinstance(data, (str, Path)) or _are_paths(data):
+    if isinstance(data, (str, Path)):
         return stream_rows(data, columns=columns)
+    if isinstance(data, Sequence) and data and all(isinstance(one, Path) for one in data):
+        return stream_rows([*data], columns=columns)
     if hasattr(data, "columns"):
         raise SettingError("of a table, give the column of texts, as in table['text'], or the path of its file")
     if not isinstance(data, (Dataset, Iterable)) or isinstance(data, (bytes, Mapping)):
         raise SettingError(f"data is a path, a data set, or a list of texts, got {shown(data)}")
     return InMemory.of(data)
-
-
-def _are_paths(data: object) -> bool:
-    return isinstance(data, Sequence) and bool(data) and all(isinstance(one, Path) for one in data)
 
 
 @dataclass(frozen=True, eq=False)

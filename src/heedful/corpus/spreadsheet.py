@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from csv import QUOTE_NONNUMERIC, writer
 from pathlib import Path
 from typing import Any
 
-from heedful.corpus.corpus import Corpus
 from heedful.corpus.table import ERROR, SCORES
 from heedful.support.files import open_whole
 
-NAME = "texts.csv"
 _HEADER = ("id", "label", "predicted", "probability", "target", "method", "words for", "words against", "error")
 _SHOWN = 5  # words for the target, and as many against it
-_CHUNK = 1024
 
 
-def write(corpus: Corpus) -> Path:
-    """Write the lines into the folder of the corpus, and return the file.
-
-    Words are those with the largest scores, each with its score. What a text or an id begins with is left as it is: to
-    keep a spreadsheet from taking "=1+1" for a formula, import the columns as text.
+def write(path: Path, rows: Iterable[Mapping[str, Any]], methods: Sequence[str]) -> None:
+    """Write a file with a line for each row and method.
 
     Raises:
         InputError: the file cannot be written.
     """
-    path = corpus.folder / NAME
     with open_whole(path) as file:
         text = io.TextIOWrapper(file, "utf-8-sig", newline="", write_through=True)  # the mark is for spreadsheets
         lines = writer(text, quoting=QUOTE_NONNUMERIC, lineterminator="\n")
         lines.writerow(_HEADER)
-        for row in corpus.rows():
-            lines.writerows(_lines(row, tuple(corpus.facts["methods"])))
+        for row in rows:
+            lines.writerows(_lines(row, methods))
         text.detach()
-    return path
 
 
 def _lines(row: Mapping[str, Any], methods: Sequence[str]) -> Iterator[tuple[Any, ...]]:

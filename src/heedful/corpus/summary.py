@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from heedful.corpus.corpus import Corpus
 from heedful.support.durations import duration
 
 _SHOWN = 5  # problems named
 
 
-def lines(corpus: Corpus) -> Iterator[str]:
-    """Yield lines that tell what has been explained, what has not and why, and how large it is.
-
-    Example:
-        >>> import heedful, tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     corpus = heedful.corpus.run("demo", ["A dull film.", ""], "occlusion", out=folder)
-        >>> list(lines(corpus))[:2]
-        ['1 of 2 texts explained by occlusion, in 1 file', 'predicted: negative 1']
-    """
-    facts = corpus.facts
+def lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield lines that tell of the facts of a corpus what has been explained, what has not and why, and its size."""
     methods = ", ".join(one["method"] for one in facts["methods"].values())
     files = f"{facts['n_shards']:,} file{'s' * (facts['n_shards'] != 1)}"
     yield f"{facts['n_explained']:,} of {facts['n_rows']:,} texts explained by {methods}, in {files}"

@@ -16,7 +16,8 @@ from heedful.data.checks import TextRow
 from heedful.data.dataset import Dataset, Rationale, Splits
 from heedful.data.reading import is_table, read, read_splits, read_texts, read_usable, text_of
 from heedful.data.row_query import RowColumns
-from heedful.data.streaming import Row, RowStream, stream_rows
+from heedful.data.rows import Row
+from heedful.data.streaming import RowStream, stream_rows
 from heedful.data.usable import Usable
 
 __all__ = [
