@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -81,10 +82,8 @@ def test_killed_at_twenty_random_moments(tmp_path: Path, whole: dict[str, bytes]
             out = tmp_path / str(i)
             pid = started(out)
             time.sleep(random.Random(i).uniform(0, usual))  # noqa: S311 - no secrets here
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             killed += int(children.stdout.readline()) == -signal.SIGKILL
             for shard in Corpus.read(out).shards if (out / "run.json").exists() else ():
                 assert (out / "rows" / shard.file).read_bytes() == whole[shard.file]
@@ -125,7 +124,7 @@ def test_a_full_disk_is_said_in_one_line_and_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(InputError, match="cannot write .*: No space left on device"):
+        with pytest.raises(InputError, match=r"cannot write .*: No space left on device"):
             run(tmp_path / "c")
     for shard in Corpus.read(tmp_path / "c").shards:
         assert (tmp_path / "c" / "rows" / shard.file).read_bytes() == whole[shard.file]

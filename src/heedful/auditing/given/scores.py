@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from heedful.auditing.given.corpora import read_corpus
 from heedful.auditing.given.matching import matched
 from heedful.auditing.given.objects import records_of
 from heedful.auditing.given.pieces import fold
@@ -75,15 +76,15 @@ class GivenScores(Method):
         lenient: bool = False,
         signed: bool | None = None,
     ) -> GivenScores:
-        """Read a Parquet file or JSON Lines with a row a text.
+        """Read a Parquet file or JSON Lines with a row a text, or the folder of a corpus (see `heedful.corpus`).
 
         Args:
-            path: the file. Its columns are `units`, a list of strings, and `scores`, as many numbers; `text`, or, where
-                that is missing, `row`, the number of the text from 0, else rows are in the order of the texts; and,
-                where they are known, `spans` (start and end of every unit, or a list of such), `target` (the explained
-                class: name or index; without it the scores are taken to be of the class that is asked about) and
-                `method`.
-            name: what tables call it; None for the method in the file, or the file's name.
+            path: the file or folder. A file's columns are `units`, a list of strings, and `scores`, as many numbers;
+                `text`, or, where that is missing, `row`, the number of the text from 0, else rows are in the order of
+                the texts; and, where they are known, `spans` (start and end of every unit, or a list of such), `target`
+                (the explained class: name or index; without it the scores are taken to be of the class that is asked
+                about) and `method`.
+            name: what tables call it; None for the method that is named there, or the file's name.
             method: which method's rows to read where there are several.
             texts: the audit's texts, a data set, or its rows, for files without a column of texts.
             lenient: see the class.
@@ -96,7 +97,11 @@ class GivenScores(Method):
             DataError: the file cannot be read, no row has scores, or it is not known of which texts they are.
         """
         known = _known(texts)
-        records, found = read_records(path, method, None if known is None else len(known))
+        found: str | None
+        if os.path.isdir(path):  # noqa: PTH112 - which is False, and no error, for any string
+            records, found = read_corpus(Path(path), method, known)
+        else:
+            records, found = read_records(path, method, None if known is None else len(known))
         called = name or found or Path(path).stem
         return cls._made(called, str(path), records, known, lenient=lenient, signed=signed)
 
@@ -104,7 +109,8 @@ class GivenScores(Method):
     def parse(cls, given: str, texts: Iterable[Any] | None = None) -> GivenScores:
         """Read what a command line says, NAME=PATH, or a path alone; `texts` and what is raised as in `read`.
 
-        If there is a file of that whole name, it is a path, whatever signs are in it.
+        Of a corpus with several methods, PATH is FOLDER:METHOD. If there is a file of that whole name, it is a path,
+        whatever signs are in it.
 
         Raises:
             SettingError: there is no path.
@@ -114,7 +120,11 @@ class GivenScores(Method):
         name, found, path = given.partition("=")
         if not (path if found else name):
             raise SettingError(f"scores are given as NAME=PATH, as in shap=scores.parquet, got {shown(given)}")
-        return cls.read(path, name=name or None, texts=texts) if found else cls.read(given, texts=texts)
+        path, name = (path, name) if found else (given, "")
+        folder, _, method = path.rpartition(":")
+        if os.path.isdir(folder):  # noqa: PTH112 - likewise
+            return cls.read(folder, name=name or None, method=method, texts=texts)
+        return cls.read(path, name=name or None, texts=texts)
 
     @classmethod
     def of(
