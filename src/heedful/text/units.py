@@ -181,21 +181,19 @@ def find(text: str, offsets: Iterable[Span | None], kind: str, *, second: int | 
     candidates = sentences(text) if kind == "sentence" else _words(text, read)
     spans, owned = _match(candidates, offsets)
     if kind != "word_type":
-        return _units(kind, text, [(span,) for span in spans], list(map(tuple, owned)), len(offsets))
+        return _units(kind, text, [(span,) for span in spans], [tuple(tokens) for tokens in owned], len(offsets))
     groups: dict[object, tuple[list[Span], list[int]]] = {}
-    for span, places in zip(spans, owned, strict=True):
+    for span, tokens in zip(spans, owned, strict=True):
         string = text[span[0] : span[1]]
         key = string if second is None else (span[0] >= second, string)
         group = groups.get(key)
         if group is None:
-            groups[key] = [span], places
+            groups[key] = [span], tokens
         else:
             group[0].append(span)
-            group[1].extend(places)
-    grouped = groups.values()
-    return _units(
-        kind, text, [tuple(spans) for spans, _ in grouped], [tuple(places) for _, places in grouped], len(offsets)
-    )
+            group[1].extend(tokens)
+    spans_of = [tuple(group[0]) for group in groups.values()]
+    return _units(kind, text, spans_of, [tuple(group[1]) for group in groups.values()], len(offsets))
 
 
 def _units(
