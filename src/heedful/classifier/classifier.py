@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -23,12 +23,13 @@ from heedful.classifier.classes import index_of, names_of
 from heedful.classifier.forward import FAILURES, device_of, forward, random_state, restore_random_state, undisturbed
 from heedful.classifier.prediction import Prediction
 from heedful.classifier.rounding import precision, same
-from heedful.errors import HeedfulError, ModelError, SettingError, TextError, first_line
+from heedful.errors import HeedfulError, InputError, ModelError, SettingError, TextError, first_line
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.support.memory import out_of_memory
 from heedful.support.visible import visible
 from heedful.text.encoding import Encoded, Text, encode
 from heedful.text.given import ONE, Given, are_several, as_text
+from heedful.text.many import encode_many, fitting, is_pair
 from heedful.text.template import Template
 
 REPLACING = ("unk", "mask", "pad")
@@ -148,6 +149,51 @@ class Classifier:
         if isinstance(given, tuple) and not getattr(self.model, "takes_pairs", True):
             raise TextError(f"{self.name} takes single texts: join the two of a pair as it wants them")
         return self.encode_up_to(self.max_tokens, given)
+
+    def encode_each(self, texts: Sequence[Text]) -> list[Encoded | InputError]:
+        """Tokenise many texts or pairs at once, each as `encode` does it.
+
+        Returns:
+            In order, the encoded texts, and the errors of those that `encode` refuses.
+
+        Example:
+            >>> import heedful
+            >>> encoded, refused = heedful.load("demo").encode_each(["A dull film.", " "])
+            >>> len(encoded), refused
+            (4, TextError('the text is empty: give at least one word'))
+        """
+        return [one or self._encoded_or_error(text) for one, text in zip(self._many(texts), texts, strict=True)]
+
+    def encode_all(self, texts: Sequence[Text]) -> list[Encoded]:
+        """Tokenise many texts or pairs at once, each as `encode` does it.
+
+        Raises:
+            TextError, ModelError: as `encode`, for the first text that it refuses.
+
+        Example:
+            >>> import heedful
+            >>> [len(one) for one in heedful.load("demo").encode_all(["A dull film.", "Superb!"])]
+            [4, 3]
+        """
+        return [one or self.encode(text) for one, text in zip(self._many(texts), texts, strict=True)]
+
+    def _encoded_or_error(self, text: Any) -> Encoded | InputError:
+        try:
+            return self.encode(text)
+        except InputError as error:
+            return error
+
+    def _many(self, texts: Sequence[object]) -> list[Encoded | None]:
+        """The encoded texts that need no closer look; None for the others."""
+        if self.template is not None or len(texts) < 2:
+            return [None] * len(texts)
+        pairs = getattr(self.model, "takes_pairs", True)
+        usual: list[Text] = [text if isinstance(text, str) or (pairs and is_pair(text)) else "" for text in texts]
+        n_words, n_types = limits.n_words(self.model), self._n_types if self._takes_types else 0
+        return [
+            None if one is None else fitting(one, n_words, n_types)
+            for one in encode_many(self.tokenizer, usual, self.max_tokens, self.name)
+        ]
 
     def encode_up_to(self, limit: int, text: Text) -> Encoded:
         """Tokenise with another limit, which may be above the classifier's: for texts that are read in parts."""
@@ -281,7 +327,7 @@ class Classifier:
             'positive'
         """
         several = are_several(text)
-        logits = self.logits_of_all([self.encode(as_text(one)) for one in (text if several else [text])])
+        logits = self.logits_of_all(self.encode_all([as_text(one) for one in (text if several else [text])]))
         is_number = self.model.config.problem_type == "regression"
         each = [Prediction.of(row, self.labels, exclusive=self.exclusive, is_number=is_number) for row in logits]
         return each if several else each[0]

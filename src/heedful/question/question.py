@@ -170,7 +170,7 @@ def ask_all(classifier: Classifier, texts: Sequence[Text], choices: Choices) -> 
         TextError, TargetError, SettingError: a text, the target or settings cannot be used.
         ModelError: the classifier gives NaN or infinite logits.
     """
-    encoded = [classifier.encode(text) for text in texts]
+    encoded = classifier.encode_all(texts)
     logits = classifier.logits_of_all(encoded)
     return [about(classifier, *seen, choices) for seen in zip(encoded, logits, strict=True)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -60,7 +61,7 @@ def encode(
     """
     texts = (text,) if isinstance(text, str) else text
     for part in texts:
-        _check(part)
+        check(part)
     whole = kept = (
         _tokenise(tokenizer, texts, None, name) if template is None else _asked(tokenizer, text, template, name)
     )
@@ -69,12 +70,12 @@ def encode(
         if len(kept) > limit or all(span is None for span in kept.offsets):
             beside = "its tokenizer's special tokens" if template is None else "the template"
             raise ModelError(f"{name} takes {limit} tokens, which leaves no room for a word beside {beside}")
-    widened = _with_marks(kept.text, whole.offsets)
+    widened = with_marks(kept.text, whole.offsets)
     offsets, all_offsets = (tuple(widened[span] for span in spans) for spans in (kept.offsets, whole.offsets))
     words = [int(i) for i, span in zip(kept.input_ids, offsets, strict=True) if span is not None]
     if not words or set(words) <= set(tokenizer.all_special_ids):
         raise TextError(f"no word of the text is in the vocabulary of {name}")
-    cut = _difference(all_offsets, offsets)
+    cut = difference(all_offsets, offsets)
     return Encoded(kept.text, kept.input_ids, offsets, cut, kept.type_ids, kept.second)
 
 
@@ -113,20 +114,33 @@ def plain_ids(tokenizer: PreTrainedTokenizerBase, text: str, name: str) -> list[
     Raises:
         ModelError: the tokenizer fails on it.
     """
-    return [int(i) for i in _called(tokenizer, (text,), name, add_special_tokens=False)["input_ids"]]
+    return [int(i) for i in called(tokenizer, (text,), name, add_special_tokens=False)["input_ids"]]
 
 
-def _check(text: str) -> None:
-    if not text.strip():
+def check(text: str) -> None:
+    """Refuse a text without a word, or with half a character.
+
+    Raises:
+        TextError: it is blank or not valid Unicode.
+    """
+    if not text or text.isspace():
         raise TextError("the text is empty: give at least one word")
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise TextError(f"the text is not valid Unicode: lone surrogate at character {error.start}") from None
 
 
-def _called(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], name: str, **settings: Any) -> BatchEncoding:
-    """What the tokenizer gives; what others have set it to is left as it was."""
+def called(
+    tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...] | tuple[list[str], ...], name: str, **settings: Any
+) -> BatchEncoding:
+    """Return what the tokenizer gives for a text, a pair, or lists of these; its settings are left as they were.
+
+    Raises:
+        ModelError: it fails.
+    """
     backend = tokenizer.backend_tokenizer
     with alone(backend):  # every call sets these anew, for all who use the tokenizer
         truncation, padding, splits = backend.truncation, backend.padding, backend.encode_special_tokens
@@ -145,12 +159,12 @@ def _called(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], name: st
 
 
 def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit: int | None, name: str) -> Encoded:
-    out = _called(
+    out = called(
         tokenizer, texts, name, truncation=limit is not None, max_length=limit, return_offsets_mapping=True,
         return_special_tokens_mask=True,
     )  # fmt: skip
     starts = (0, len(texts[0]) + 1)
-    offsets = _offsets(out, starts, name)
+    offsets = placed(out["offset_mapping"], out["special_tokens_mask"], out.sequence_ids(), starts, name)
     type_ids = out.get("token_type_ids")
     return Encoded(
         "\n".join(texts),
@@ -161,9 +175,22 @@ def _tokenise(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...], limit:
     )
 
 
-def _offsets(out: BatchEncoding, starts: tuple[int, int], name: str) -> tuple[Span | None, ...]:
-    """Spans of the tokens in the joined text; raises ModelError if the text is there twice, or its end first."""
-    tokens = list(zip(out["offset_mapping"], out["special_tokens_mask"], out.sequence_ids(), strict=True))
+def placed(
+    given: Sequence[Span], special_mask: Sequence[int], sequence_ids: Sequence[int | None], starts: Span, name: str
+) -> tuple[Span | None, ...]:
+    """Return the tokens' spans in the joined text, None for special ones.
+
+    Args:
+        given: spans within each token's own text.
+        special_mask: 1 for special tokens.
+        sequence_ids: which text each token is of.
+        starts: where the two texts begin in the joined one.
+        name: what errors call the classifier.
+
+    Raises:
+        ModelError: the text is there twice, or its end first.
+    """
+    tokens = list(zip(given, special_mask, sequence_ids, strict=True))
     words = [which for _, special, which in tokens if not special]
     spans = [
         None if special or n is None else (starts[n] + span[0], starts[n] + span[1]) for span, special, n in tokens
@@ -175,9 +202,14 @@ def _offsets(out: BatchEncoding, starts: tuple[int, int], name: str) -> tuple[Sp
     return tuple(spans)
 
 
-def _with_marks(text: str, spans: tuple[Span | None, ...]) -> dict[Span | None, Span | None]:
-    """Each span of a whole text, together with the marks behind it that no token has in its span."""
-    if not _MARK.search(text):
+def has_marks(text: str) -> bool:
+    """Tell whether any character of a text may belong to the one before it."""
+    return not text.isascii() and _MARK.search(text) is not None
+
+
+def with_marks(text: str, spans: Sequence[Span | None]) -> dict[Span | None, Span | None]:
+    """Return each span of a whole text, together with the marks behind it that no token has in its span."""
+    if not has_marks(text):
         return {span: span for span in spans} | {None: None}
     claimed = {i for span in spans if span is not None for i in range(*span)}
     widened: dict[Span | None, Span | None] = {None: None}
@@ -190,8 +222,8 @@ def _with_marks(text: str, spans: tuple[Span | None, ...]) -> dict[Span | None, 
     return widened
 
 
-def _difference(whole: tuple[Span | None, ...], kept: tuple[Span | None, ...]) -> tuple[Span, ...]:
-    """Runs of the whole text's tokens that are not among the kept ones, as character spans."""
+def difference(whole: Sequence[Span | None], kept: Sequence[Span | None]) -> tuple[Span, ...]:
+    """Return runs of the whole text's tokens that are not among the kept ones, as character spans."""
     seen = set(kept)
     runs: list[Span] = []
     joining = False
