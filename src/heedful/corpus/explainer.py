@@ -130,14 +130,11 @@ class Explainer:
         return table(results, self.classifier, self.plan)
 
     def _encoded(self, rows: Sequence[Row]) -> Iterator[Encoded | str]:
+        texts = [row.text for row in rows if row.text is not None]
+        encoded = iter(self.classifier.encode_each(texts))
         for row in rows:
-            if row.text is None:
-                yield row.problem or "there is no text"
-                continue
-            try:
-                yield self.classifier.encode(row.text)
-            except InputError as error:
-                yield str(error)
+            one = (row.problem or "there is no text") if row.text is None else next(encoded)
+            yield str(one) if isinstance(one, InputError) else one
 
     def _asked(self, chunk: Chunk) -> Iterator[Asked | str]:
         """The questions about the texts, which share forward passes; or why there is none."""
