@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import os
+import sys
 import tempfile
 import tracemalloc
 
@@ -285,8 +286,11 @@ def test_text_files(tmp_path):
         put(tmp_path / name, text)
     rows = rows_of(tmp_path)
     assert [(row.place, row.text, row.label) for row in rows] == [
-        ("neg/1.txt", "bad", "neg"), ("pos/1.txt", "good", "pos"), ("neg/2.txt", None, "neg"), ("pos/2.txt", None, "pos")
-    ]  # fmt: skip
+        ("neg/1.txt", "bad", "neg"),
+        ("pos/1.txt", "good", "pos"),
+        ("neg/2.txt", None, "neg"),
+        ("pos/2.txt", None, "pos"),
+    ]
     assert rows[3].problem is not None
     assert rows[3].problem.startswith("line 1: not UTF-8")
     for source in (tmp_path / "neg", str(tmp_path / "neg/*.txt"), [tmp_path / "neg/1.txt", tmp_path / "neg/2.txt"]):
@@ -376,21 +380,42 @@ def test_standard_input_that_is_refused(monkeypatch):
     assert "no column 'c'" in refused("-", columns=RowColumns("c"))
 
 
-def test_the_hub(monkeypatch, tmp_path):
-    datasets = pytest.importorskip("datasets")
-    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["n", "p"])})
-    parts = {
-        name: datasets.Dataset.from_dict({"text": [name] * 3, "label": [0, 1, 1]}, features).to_iterable_dataset()
-        for name in ("train", "validation")
-    }
-    monkeypatch.setattr(datasets, "load_dataset", lambda name, streaming: parts if streaming else name)
+class HubStream:
+    """As much of a `datasets.IterableDataset` as is used."""
+
+    def __init__(self, columns, features=None):
+        self.columns, self.features = columns, features
+        self.column_names = list(features) if features else None
+
+    def __iter__(self):
+        return (dict(zip(self.columns, row, strict=True)) for row in zip(*self.columns.values(), strict=True))
+
+    def select_columns(self, names):
+        return HubStream({name: self.columns[name] for name in names}, self.features)
+
+    def iter(self, batch_size):
+        for i in range(0, len(self.columns["text"]), batch_size):
+            yield {name: values[i : i + batch_size] for name, values in self.columns.items()}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_hub_through_a_stand_in(monkeypatch, tmp_path, known):
+    features = {"text": None, "label": SimpleNamespace(names=["n", "p"]), "other": None} if known else None
+    columns = {"text": ["a", "b", None], "label": [0, 1, 1], "other": [1, 2, 3]}
+    module = ModuleType("datasets")
+    module.load_dataset = lambda name, streaming: {  # type: ignore[attr-defined]
+        "train": HubStream({"text": [name]}), "dev": HubStream(columns, features)
+    } if streaming else {}  # fmt: skip
+    monkeypatch.setitem(sys.modules, "datasets", module)
     monkeypatch.chdir(tmp_path)
     stream = data.stream_rows("owner/reviews")
-    assert stream.name == "owner/reviews (validation)"
+    assert (stream.name, stream.files) == ("owner/reviews (dev)", ())
+    names = ("n", "p", "p") if known else ("0", "1", "1")
     rows = [row for batch in stream.batches() for row in batch]
     assert [(row.place, row.text, row.label) for row in rows] == [
-        (f"row {i}", "validation", label) for i, label in ((1, "n"), (2, "p"), (3, "p"))
+        (f"row {i}", text, name) for i, text, name in zip((1, 2, 3), columns["text"], names, strict=True)
     ]
+    assert [row.problem for row in rows] == [None, None, "the text ('text') is missing or blank"]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
