@@ -10,6 +10,8 @@ import os
 import sys
 import tempfile
 import tracemalloc
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_files import put, write
-from data_writers import NAMES, TABLES, TEXTS, WRITERS, written
+from data_writers import NAMES, SIGNS, TABLES, TEXTS, WRITERS, written
 from heedful import data
 from heedful.data import RowColumns, delimited_stream, stream_sources, text_streams
 from heedful.errors import DataError, SettingError
@@ -296,6 +298,22 @@ def test_text_files(tmp_path):
     for source in (tmp_path / "neg", str(tmp_path / "neg/*.txt"), [tmp_path / "neg/1.txt", tmp_path / "neg/2.txt"]):
         assert [(row.place, row.text) for row in rows_of(source)] == [("1.txt", "bad"), ("2.txt", None)]
     assert texts_of(tmp_path / "neg/1.txt") == ["bad"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow", ".csv.gz", ".txt"])
+@settings(deadline=None, max_examples=15)
+@given(content=st.binary(max_size=60) | st.text(SIGNS, max_size=60).map(lambda text: b"text,label\n" + text.encode()))
+def test_any_bytes_are_rows_or_refused_in_one_line(suffix, content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = put(Path(folder, f"x{suffix}"), content)
+        for columns in (None, RowColumns(0), RowColumns("text", id="label")):
+            try:
+                rows = rows_of(path, columns=columns)
+            except DataError as error:
+                assert len(str(error).splitlines()) == 1
+                continue
+            assert [row.number for row in rows] == list(range(len(rows)))
+            assert all((row.text is None) == (row.problem is not None) for row in rows)
 
 
 def refused(source, **options) -> str:
