@@ -41,42 +41,73 @@ class RowMaker:
     def __init__(self, source: Source, max_chars: int, prefix: str) -> None:
         self._columns, self._half = source.columns, source.half
         self._max_chars, self._prefix = max_chars, prefix
-        self._names: dict[Any, str | None] = {}  # of labels met before
+        self._known: dict[tuple[type, str, str], str | None] = {}  # names of labels met before
 
     def rows(self, chunk: Chunk, n: int) -> list[Row]:
         """Return the rows of a chunk; `n` is the number of the first."""
-        size = len(chunk.places)
-        nothing: list[Any] = [None] * size
-        texts = self._texts(chunk)
-        ids, labels = chunk.values.get("id"), chunk.values.get("label")
-        names = chunk.values.get("label_name", nothing)
-        rows: list[Row] = []
-        for i, (place, (text, problem)) in enumerate(zip(chunk.places, texts, strict=True)):
-            row_id, why = str(n + i), chunk.broken.get(i, problem)
-            if ids is not None and i not in chunk.broken:
-                id_problem = self._id_problem(ids[i])
-                row_id = _id(ids[i]) if id_problem is None else row_id
-                why = why or id_problem
-            label = None if labels is None or i in chunk.broken else self._label(labels[i], names[i])
-            rows.append(Row(n + i, self._prefix + place, row_id, None if why else text, label, why))
-        return rows
+        texts, problems = self._texts(chunk)
+        ids = self._ids(chunk, problems, n)
+        for i, problem in chunk.broken.items():
+            problems[i] = problem
+        labels = self._labels(chunk)
+        prefix, places = self._prefix, chunk.places
+        return [
+            Row(n + i, prefix + places[i], ids[i], None if problem else texts[i], labels[i], problem)
+            for i, problem in enumerate(problems)
+        ]
 
-    def _texts(self, chunk: Chunk) -> list[tuple[Any, str | None]]:
-        values = chunk.values.get("text", [None] * len(chunk.places))
-        problems = self._problems(values, "text")
+    def _texts(self, chunk: Chunk) -> tuple[Sequence[Any], list[str | None]]:
+        """The texts or pairs, and what is wrong with them."""
+        texts = chunk.values["text"]
+        problems = self._problems(texts, "text")
         if "text_pair" not in self._columns:
-            return list(zip(values, problems, strict=True))
-        seconds = chunk.values["text_pair"]
-        others = self._problems(seconds, "text_pair")
-        both = zip(values, seconds, problems, others, strict=True)
-        return [((text, second), problem or other) for text, second, problem, other in both]
+            return texts, problems
+        others = chunk.values["text_pair"]
+        of_pair = self._problems(others, "text_pair")
+        return list(zip(texts, others, strict=True)), [one or two for one, two in zip(problems, of_pair, strict=True)]
+
+    def _ids(self, chunk: Chunk, problems: list[str | None], n: int) -> list[str]:
+        """What rows are called; `problems` tell which have no such id, and are called by their number."""
+        numbers = [str(i) for i in range(n, n + len(chunk.places))]
+        if "id" not in chunk.values:
+            return numbers
+        ids = list(chunk.values["id"])
+        for i, value in enumerate(ids):
+            if type(value) is str and value.isascii() and value and not value.isspace():
+                continue
+            if problem := self._id_problem(value):
+                ids[i] = numbers[i]
+                problems[i] = problems[i] or problem
+            else:
+                ids[i] = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        return ids
+
+    def _labels(self, chunk: Chunk) -> list[str | None]:
+        """The names of labels, most of which are met again and again."""
+        if "label" not in chunk.values:
+            return [None] * len(chunk.places)
+        values, known = chunk.values["label"], self._known
+        names = chunk.values.get("label_name") or [None] * len(values)
+        labels: list[str | None] = []
+        for value, name in zip(values, names, strict=True):
+            key = (type(value), str(value), str(name))
+            if key not in known:
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                known[key] = _label_name(value, name)
+            labels.append(known[key])
+        return labels
 
     def _problems(self, values: Sequence[Any], role: str) -> list[str | None]:
-        return [self._problem(value, role) for value in values]
+        longest = self._max_chars
+        return [
+            None  # most texts: told without a call
+            if type(value) is str and value and len(value) <= longest and value.isascii() and not value.isspace()
+            else self._problem(value, role)
+            for value in values
+        ]
 
     def _problem(self, value: Any, role: str) -> str | None:
-        if type(value) is str and len(value) <= self._max_chars and value.isascii() and value and not value.isspace():
-            return None
         name = self._columns.get(role, role)
         if isinstance(value, str) and self._half is not None and has_half_pair(value):
             return f"the text ({name!r}) is {self._half}"
@@ -94,23 +125,6 @@ class RowMaker:
         if isinstance(value, str) and has_half_pair(value):
             return f"the id ({name!r}) is {self._half or 'not Unicode: it has half a surrogate pair'}"
         return None
-
-    def _label(self, value: Any, name: Any) -> str | None:
-        """The name of a label, which most rows share with others."""
-        key = (type(value), value, name)
-        try:
-            return self._names[key]
-        except KeyError:
-            label = _label_name(value, name)
-        except TypeError:  # a list, say
-            return None
-        if len(self._names) < _REMEMBERED:
-            self._names[key] = label
-        return label
-
-
-def _id(value: str | float) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _label_name(value: Any, name: Any) -> str | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import glob
+import io
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from heedful.data.arrow import named, saved_files
 from heedful.data.columns import NoColumnError, row_place
@@ -122,7 +123,7 @@ def standard_input(query: RowQuery) -> Source:
     Raises:
         DataError: it is empty, or has not the columns that are asked for.
     """
-    stream = OnePass(sys.stdin.buffer, STANDARD_INPUT)
+    stream = OnePass(cast("io.BufferedIOBase", sys.stdin.buffer), STANDARD_INPUT)
     file = TextFile(STANDARD_INPUT, query.encoding, stream.whole, stream)
     start = file.head()[0].text.lstrip()
     if re.match(r"\[\s*\{", start):

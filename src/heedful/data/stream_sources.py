@@ -17,7 +17,7 @@ from heedful.data.row_query import RowQuery
 from heedful.data.text_streams import TextFile, is_undecoded, on_disk
 from heedful.errors import DataError, first_line
 
-CHUNK = 1024  # rows read at a time
+CHUNK = 256  # rows read at a time
 LONGEST = 2**24  # characters of a line or field, at least
 UNDECODED = "not UTF-8, or not the encoding that was given"
 

@@ -11,19 +11,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, cast
 
 from heedful.data.encodings import HEAD, Content, encoding_of, refuse_other_files
 from heedful.errors import DataError
 
+Bytes = io.RawIOBase | io.BufferedIOBase  # an open file
 SNIFFED = 2**19  # characters from which the layout of a file is told
 _FEWEST_LINES = 4  # in what a layout is told from, of whatever length
 _LONGEST_HEAD = 2**24  # characters
 _BLOCK = 2**16  # bytes
-_OPEN: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
-    b"\x1f\x8b\x08": lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file)),
-    b"\xfd7zXZ\x00": lambda file: cast("BinaryIO", lzma.LZMAFile(file)),  # noqa: SIM115 - the caller closes it
-    b"BZh": lambda file: cast("BinaryIO", bz2.BZ2File(file)),
+_OPEN: dict[bytes, Callable[[Any], Any]] = {
+    b"\x1f\x8b\x08": lambda file: gzip.GzipFile(fileobj=file),
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+    b"BZh": bz2.BZ2File,
 }
 _NEWLINE = {"\n": "\n", "\r": "\r", "any": ""}  # as io.TextIOWrapper wants it
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -42,7 +43,7 @@ class TextFile:
 
     source: str
     encoding: str | None
-    open: Callable[[], BinaryIO]
+    open: Callable[[], Bytes]
     once: OnePass | None = None
 
     def head(self) -> tuple[Content, bool]:
@@ -79,7 +80,7 @@ class TextFile:
                     line = file.readline(longest)
 
     @contextmanager
-    def _text(self, end: str, opener: Callable[[], BinaryIO]) -> Iterator[io.TextIOWrapper]:
+    def _text(self, end: str, opener: Callable[[], Bytes]) -> Iterator[io.TextIOWrapper]:
         with opener() as raw:
             try:
                 file = io.BufferedReader(cast("io.RawIOBase", raw), _BLOCK)
@@ -87,7 +88,7 @@ class TextFile:
                 refuse_other_files(head, self.source)
                 unpack = next((unpack for start, unpack in _OPEN.items() if head.startswith(start)), None)
                 if unpack is not None:
-                    file = io.BufferedReader(cast("io.RawIOBase", unpack(cast("BinaryIO", file))), _BLOCK)
+                    file = io.BufferedReader(cast("io.RawIOBase", unpack(file)), _BLOCK)
                 name, n_mark = encoding_of(file.peek(HEAD)[:HEAD], self.encoding)
                 file.read(n_mark)
                 yield io.TextIOWrapper(file, name, errors="surrogateescape", newline=_NEWLINE[end])
@@ -118,7 +119,7 @@ def on_disk(path: Path, encoding: str | None) -> TextFile:
 class _Replayed(io.RawIOBase):
     """Bytes that were read already, and what follows them."""
 
-    def __init__(self, start: bytes, rest: BinaryIO | None) -> None:
+    def __init__(self, start: bytes, rest: Bytes | None) -> None:
         self._start, self._rest = start, rest
 
     def readable(self) -> bool:
@@ -134,7 +135,7 @@ class _Replayed(io.RawIOBase):
 class OnePass:
     """Bytes that come once, such as those of standard input: their start can be looked at before."""
 
-    def __init__(self, file: BinaryIO, source: str) -> None:
+    def __init__(self, file: Bytes, source: str) -> None:
         self._file, self._source, self._given = file, source, False
         self._start = b""
         self.complete = False
@@ -145,11 +146,11 @@ class OnePass:
             if len(self._start) > _LONGEST_HEAD:
                 break
 
-    def start(self) -> BinaryIO:
+    def start(self) -> Bytes:
         """Return the first bytes, as a file."""
-        return cast("BinaryIO", io.BytesIO(self._start))
+        return io.BytesIO(self._start)
 
-    def whole(self) -> BinaryIO:
+    def whole(self) -> Bytes:
         """Return all bytes.
 
         Raises:
@@ -158,4 +159,4 @@ class OnePass:
         if self._given:
             raise DataError(f"{self._source} can be read once only: save it as a file")
         self._given, start, self._start = True, self._start, b""
-        return cast("BinaryIO", _Replayed(start, self._file))
+        return _Replayed(start, self._file)
