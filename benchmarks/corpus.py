@@ -114,7 +114,8 @@ def phrases(options: argparse.Namespace) -> None:
     facts = corpus.facts
     print(
         f"{len(texts):,} phrases of {facts['n_units'] / max(1, facts['n_explained']):.1f} units, "
-        f"{facts['n_explained']:,} of them explained: {seconds:.1f} s, {len(texts) / seconds:,.0f} a second; {facts['bytes_a_unit']} bytes a unit"
+        f"{facts['n_explained']:,} of them explained: {seconds:.1f} s, {len(texts) / seconds:,.0f} a second; "
+        f"{facts['bytes_a_unit']} bytes a unit"
     )
 
 
