@@ -12,9 +12,9 @@ if find_spec("pyarrow") is None:
     raise MissingExtraError("pyarrow", "parquet", "explaining a data set")
 
 from heedful.corpus.corpus import Corpus
-from heedful.corpus.engine import Local
 from heedful.corpus.engines import engine_of
 from heedful.corpus.explainer import Explainer
+from heedful.corpus.local import Local
 from heedful.corpus.run import run
 
 __all__ = ["Corpus", "Explainer", "Local", "engine_of", "run"]

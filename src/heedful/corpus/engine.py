@@ -1,9 +1,9 @@
-"""The work of a corpus, and the engine that does it on this machine."""
+"""What an engine is given to do: the shards that are not done, and how one of them is made."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from heedful.corpus.explainer import CHUNK, Chunk, Explainer
 from heedful.corpus.given import Stream
-from heedful.corpus.shards import Done, Part, check_same, parts, refuse_problems, write
+from heedful.corpus.shards import Done, Part, Shard, check_same, parts, refuse_problems, write
 from heedful.corpus.table import Result
 from heedful.corpus.watch import Watch
 from heedful.errors import DataError, SettingError
@@ -65,11 +65,19 @@ class Job:
                 f"{self.folder} was made from more rows than {self.stream.name} has: choose another folder"
             )
 
-    def enter(self, shard_part: Part, made: pa.Table, seconds: float) -> None:
-        """Write a shard, and enter it among those that are done."""
-        shard = write(self.folder, made, shard_part, seconds)
+    def open_shards(self) -> Iterator[list[Part]]:
+        """Yield the parts of each shard that is not done; raises as `open_parts`."""
+        waiting: list[Part] = []
+        for part in self.open_parts():
+            waiting.append(part)
+            if part.digest is not None:
+                yield waiting
+                waiting = []
+
+    def enter(self, shard: Shard) -> None:
+        """Enter a shard, whose file is there, among those that are done."""
         self.done.add(shard)
-        self.watch.wrote(shard.shard, shard.n_rows, seconds)
+        self.watch.wrote(shard.shard, shard.n_rows, shard.seconds)
 
 
 def explained(explainer: Explainer, part: Part, chunk: Chunk, *, strict: bool = False) -> pa.Table:
@@ -97,30 +105,39 @@ def _refuse_unusable(results: list[Result]) -> None:
             raise said[0]
 
 
+def made_shard(
+    explainer: Explainer,
+    folder: Path,
+    shard_parts: Sequence[Part],
+    *,
+    strict: bool = False,
+    counted: Callable[[int], None] | None = None,
+) -> Shard:
+    """Explain the parts of a shard and write its file; it is not entered yet.
+
+    Args:
+        explainer: explains rows.
+        folder: of the corpus.
+        shard_parts: all parts of the shard, in order.
+        strict: stop at the first row that cannot be explained.
+        counted: is told how many rows have been explained since.
+
+    Raises:
+        DataError: `strict`, and a row cannot be explained.
+        SettingError: a method cannot be used on this classifier.
+        InputError: the file cannot be written.
+    """
+    started, tables = time.monotonic(), list[pa.Table]()
+    for part, chunk in ahead((part, explainer.prepare(part.rows)) for part in shard_parts):
+        tables.append(explained(explainer, part, chunk, strict=strict))
+        if counted is not None:
+            counted(len(part.rows))
+    return write(folder, pa.concat_tables(tables), shard_parts[-1], time.monotonic() - started)
+
+
 @runtime_checkable
 class Engine(Protocol):
     """Whatever can do a job."""
 
     def work(self, job: Job) -> None:
         """Write the shards that are not done, and enter them; stop after those at hand when asked to."""
-
-
-@dataclass(frozen=True)
-class Local:
-    """This machine: texts are read and tokenised in a thread, while others are explained by all cores."""
-
-    def work(self, job: Job) -> None:
-        """Do the job, or stop with the shard at hand when asked to."""
-        made: list[pa.Table] = []
-        started = time.monotonic()
-        chunks = ((part, job.explainer.prepare(part.rows)) for part in job.open_parts())
-        for part, chunk in ahead(chunks):
-            if not made:
-                if job.watch.stop.is_set():
-                    return
-                started = time.monotonic()
-            made.append(explained(job.explainer, part, chunk, strict=job.strict))
-            job.watch.explained(len(part.rows))
-            if part.digest is not None:
-                job.enter(part, pa.concat_tables(made), time.monotonic() - started)
-                made = []

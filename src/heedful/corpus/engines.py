@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from heedful.corpus.engine import Engine, Local
+from heedful.corpus.engine import Engine
+from heedful.corpus.local import Local
 from heedful.corpus.ray_engine import Ray
 from heedful.errors import SettingError
 from heedful.support.names import match, shown
@@ -27,7 +28,7 @@ def engine_of(given: str | Engine, address: str | None = None) -> Engine:
     if known is None:
         raise SettingError(f"no engine is called {shown(name)}: use local, or ray:workers=4")
     if known == "local":
-        if settings or address is not None:
-            raise SettingError("the local engine has no settings: --address goes with --engine ray")
-        return Local()
+        if address is not None:
+            raise SettingError("--address goes with --engine ray: the local engine has none")
+        return changed(Local(), settings, "local")
     return changed(Ray(address=address), settings, "ray")

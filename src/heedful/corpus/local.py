@@ -1,0 +1,82 @@
+"""The engine of this machine: processes that explain a shard each, or this process alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Annotated
+
+from annotated_types import Ge
+
+from heedful.corpus.engine import Job, made_shard
+from heedful.corpus.processes import Processes, sendable
+from heedful.corpus.shards import Part, Shard
+from heedful.support.parallel import n_threads
+from heedful.support.settings import check_settings
+
+
+@dataclass(frozen=True)
+class Local:
+    """This machine: processes that explain a shard each, or this process alone.
+
+    Args:
+        processes: that explain; 1: this one, where texts are read and tokenised in a thread while others are explained.
+            None: one a core where look-up tables explain and there are several shards to do, else 1, as a model's
+            forward passes use all cores by themselves.
+
+    Raises:
+        SettingError: fewer than 1.
+    """
+
+    processes: Annotated[int, Ge(1)] | None = None
+
+    def __post_init__(self) -> None:
+        check_settings(self, "local")
+
+    def work(self, job: Job) -> None:
+        """Do the job, or stop with the shards at hand when asked to.
+
+        Raises:
+            DataError, SettingError, InputError: as `Job.open_parts` and `heedful.corpus.engine.made_shard`.
+        """
+        shards = job.open_shards()
+        first = list(islice(shards, 2))
+        every = chain(first, shards)
+        n = self._processes(job) if len(first) > 1 else 1
+        content = sendable(job.explainer) if n > 1 else None
+        if content is not None:
+            _in_processes(job, every, Processes(n, content, job.folder, strict=job.strict))
+            return
+        for parts in every:
+            if job.watch.stop.is_set():
+                return
+            shard = made_shard(job.explainer, job.folder, parts, strict=job.strict, counted=job.watch.explained)
+            job.enter(shard)
+
+    def _processes(self, job: Job) -> int:
+        if self.processes is not None:
+            return self.processes
+        return 1 if job.explainer.classifier.paper_model is None else n_threads()
+
+
+def _in_processes(job: Job, shards: Iterable[Sequence[Part]], processes: Processes) -> None:
+    """Have shards made, as many at once as there are processes, and enter them in their order."""
+    begun: deque[Future[Shard]] = deque()
+
+    def enter() -> None:
+        shard = begun.popleft().result()
+        job.watch.explained(shard.n_rows)
+        job.enter(shard)
+
+    with processes:
+        for parts in shards:
+            if job.watch.stop.is_set():
+                break
+            begun.append(processes.begin(parts))
+            while len(begun) > processes.n:
+                enter()
+        while begun:
+            enter()

@@ -1,0 +1,51 @@
+"""A process that makes shards: reads what to do from standard input, until there is no more of it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import traceback
+from typing import Any, BinaryIO
+
+
+def main() -> None:
+    """Make the shards that come on standard input, and say on standard output what has come of each."""
+    for one in (signal.SIGINT, signal.SIGTERM):  # those are for the process that started this one
+        signal.signal(one, signal.SIG_IGN)
+    with os.fdopen(os.dup(1), "wb") as output:
+        os.dup2(2, 1)  # what libraries print must not come between
+        work(sys.stdin.buffer, output)
+
+
+def work(given: BinaryIO, output: BinaryIO) -> None:
+    """Read the start, then the parts of shards; write ("shard", shard) or ("error", (name, message)) for each."""
+    path, explainer, folder, strict = pickle.load(given)  # noqa: S301 - of the process that started this one
+    sys.path[:] = path
+    answer: tuple[str, Any]
+    while True:
+        try:
+            parts = pickle.load(given)  # noqa: S301 - likewise
+        except EOFError:
+            return
+        try:
+            from heedful.corpus.engine import made_shard  # late: after the path is known
+
+            if isinstance(explainer, bytes):
+                explainer = pickle.loads(explainer)  # noqa: S301 - likewise
+            answer = "shard", made_shard(explainer, folder, parts, strict=strict)
+        except Exception as error:  # of any kind: raised by the process that waits for it
+            answer = "error", _said(error)
+        pickle.dump(answer, output)
+        output.flush()
+
+
+def _said(error: Exception) -> tuple[str | None, str]:
+    """The name of one of our errors, and what it says; of another kind, where it came from."""
+    ours = type(error).__module__ == "heedful.errors"
+    return (type(error).__name__, str(error)) if ours else (None, "".join(traceback.format_exception(error)))
+
+
+if __name__ == "__main__":
+    main()
