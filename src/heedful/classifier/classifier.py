@@ -20,12 +20,14 @@ from heedful.classifier import limits
 from heedful.classifier.batch_rules import Sharing, sharing_of
 from heedful.classifier.batching import Batches, Rows, chosen
 from heedful.classifier.classes import index_of, names_of
+from heedful.classifier.folded import folded_logits
 from heedful.classifier.forward import FAILURES, device_of, forward, random_state, restore_random_state, undisturbed
 from heedful.classifier.prediction import Prediction
 from heedful.classifier.rounding import precision, same
 from heedful.errors import HeedfulError, InputError, ModelError, SettingError, TextError, first_line
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.support.memory import out_of_memory
+from heedful.support.progress import ran
 from heedful.support.visible import visible
 from heedful.text.encoding import Encoded, Text, encode
 from heedful.text.given import ONE, Given, are_several, as_text
@@ -271,9 +273,16 @@ class Classifier:
     def logits_of_all(self, encoded: Sequence[Encoded]) -> Float64[np.ndarray, "texts classes"]:
         """Return logits of encoded texts, in as few forward passes as `sharing` allows.
 
+        Those of the paper's classifier come from its look-up tables, in double precision, where nothing alters its
+        forward pass; then a text has the same bits alone and among others.
+
         Raises:
             ModelError: they are other ones each time, as the model is random in evaluation mode too; or see `logits`.
         """
+        folded = folded_logits(self.model, [one.input_ids for one in encoded])
+        if folded is not None:
+            ran(len(encoded))
+            return folded
         before = random_state(self.device)
         logits = self._logits_of_all(encoded)
         # the stream of torch may also have been drawn from by another thread

@@ -82,6 +82,13 @@ class RatioGame(ForOthers):
             object.__setattr__(self, "empty", empty if empty.ndim else float(empty))
 
     @classmethod
+    def unchecked(cls, kept: Terms, removed: Terms, fixed: Terms) -> RatioGame:
+        """Return the game of terms that are known to go together; see `Terms.unchecked`."""
+        game = cls.__new__(cls)
+        game.__dict__.update(kept=kept, removed=removed, fixed=fixed, empty=None)
+        return game
+
+    @classmethod
     def from_weights(
         cls,
         weights: Numbers,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from heedful.errors import SettingError
 
-_MOST_LOG = 1e6  # size of a log weight; of a larger one too few digits are left of the weight itself
-_MOST = 1e250  # size of a value; beyond, sums of products leave the range of float64
+MOST_LOG = 1e6  # size of a log weight; of a larger one too few digits are left of the weight itself
+MOST = 1e250  # size of a value; beyond, sums of products leave the range of float64
 
 Array = Float64[np.ndarray, "..."]
 Numbers = NDArray[Any] | Sequence[Any] | float | int
@@ -64,16 +64,26 @@ class Terms:
                 f"and value {value.shape} the same shape, or with one more axis for the outputs"
             )
         there = ~np.isneginf(log_weight)
-        if not (abs(log_weight[there]) <= _MOST_LOG).all():
+        if not (abs(log_weight[there]) <= MOST_LOG).all():
             raise SettingError(
-                f"log_weight must be finite, at most {_MOST_LOG:.0e} in size, or minus infinity where there is no term"
+                f"log_weight must be finite, at most {MOST_LOG:.0e} in size, or minus infinity where there is no term"
             )
         value[~there] = 0.0
-        if not (abs(value) <= _MOST).all():
-            raise SettingError(f"value must be finite, at most {_MOST:.0e} in size, wherever there is a term")
+        if not (abs(value) <= MOST).all():
+            raise SettingError(f"value must be finite, at most {MOST:.0e} in size, wherever there is a term")
         for name, array in (("log_weight", log_weight), ("value", value)):
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+
+    @classmethod
+    def unchecked(cls, log_weight: Array, value: Array) -> Terms:
+        """Return terms of arrays that are known to be right, read-only and nobody else's: nothing is looked at.
+
+        They must be what `Terms(log_weight, value)` would hold.
+        """
+        terms = cls.__new__(cls)
+        terms.__dict__.update(log_weight=log_weight, value=value)
+        return terms
 
     @classmethod
     def none(cls, *shape: int) -> Terms:

@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Lt
 from heedful.games import RatioGame, exact
 from heedful.methods import cards
 from heedful.methods.base import Answer, Method
-from heedful.question import Question
+from heedful.question import Question, ratio_games
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class _Exact(Method):
 
     def answers(self, questions: Sequence[Question]) -> Iterable[Answer]:
         """Integrate for several texts, one thread a core."""
-        return exact.batch(self._values, [question.ratio_game() for question in questions])
+        return exact.batch(self._values, ratio_games(questions))
 
     @abstractmethod
     def _values(self, game: RatioGame) -> Answer:

@@ -16,18 +16,23 @@ and both split into a part of the token and a part of the position: two look-up 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Float64, Int, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from heedful.models.compiled import pooled, products
 from heedful.models.configuration import AttentionPoolingConfig
 from heedful.models.normalisers import normalise
+from heedful.support.parallel import in_parallel, parts
+
+_ROWS_A_THREAD, _TEXTS_A_THREAD = 512, 16
 
 
 class AttentionPoolingForSequenceClassification(PreTrainedModel):
@@ -211,9 +216,46 @@ class FoldedTables:
     position: Float64[np.ndarray, "positions heads columns"]
 
     def token(self, ids: Int[np.ndarray, " tokens"]) -> Float64[np.ndarray, "tokens heads columns"]:
-        """Token part of the attention logit (column 0) and of each class's value (columns 1 ...)."""
-        rows = self.embedding[torch.as_tensor(ids, device=self.embedding.device)].double() @ self.probe.T
-        return rows.reshape(len(ids), *self.position.shape[1:]).cpu().numpy()
+        """Token part of the attention logit (column 0) and of each class's value (columns 1 ...).
+
+        A token's numbers are the same bits whatever other tokens are asked for.
+        """
+        vectors = self.embedding[torch.as_tensor(ids, device=self.embedding.device)].double().cpu().numpy()
+        probe = np.ascontiguousarray(self.probe.detach().cpu().numpy().T)
+        rows = np.empty((len(ids), probe.shape[1]))
+        in_parallel(lambda some: products(vectors[some], probe, rows[some]), parts(len(ids), _ROWS_A_THREAD))
+        return rows.reshape(len(ids), *self.position.shape[1:])
+
+    def distinct(
+        self, ids: Int[np.ndarray, " tokens"]
+    ) -> tuple[Float64[np.ndarray, "words heads columns"], Int64[np.ndarray, " tokens"]]:
+        """Return the token parts of the different words among the ids, and which of these rows each token has."""
+        row_of_word = np.full(len(self.embedding), -1)
+        row_of_word[ids] = 0
+        words = np.flatnonzero(row_of_word == 0)
+        row_of_word[words] = np.arange(len(words))
+        return self.token(words), row_of_word[ids]
+
+    def logits(
+        self, texts: Sequence[Int64[np.ndarray, " _"]], padding_id: int | None = None
+    ) -> Float64[np.ndarray, "texts classes"]:
+        """Return the logits of texts given as ids, [CLS] first; the same bits for a text alone and among others.
+
+        Args:
+            texts: token ids, no more than there are positions.
+            padding_id: id of padding that is attended to, None where padding is masked.
+        """
+        padding = [] if padding_id is None else [padding_id]
+        rows, row_of = self.distinct(np.concatenate([*texts, np.array(padding, dtype=np.int64)]))
+        starts = np.cumsum([0, *map(len, texts)])
+        behind = -1 if padding_id is None else int(row_of[-1])
+        values = np.empty((len(texts), rows.shape[2] - 1))
+
+        def fill(some: slice) -> None:
+            pooled(rows, row_of, starts[some.start : some.stop + 1], self.position, behind, values[some])
+
+        in_parallel(fill, parts(len(texts), _TEXTS_A_THREAD))
+        return values
 
     def outputs(self, mix: Float64[np.ndarray, "outputs classes"]) -> FoldedTables:
         """Tables whose values are linear combinations of the classes' values."""

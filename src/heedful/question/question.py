@@ -21,13 +21,15 @@ from heedful.games.output import KINDS as OUTPUTS
 from heedful.games.output import Output
 from heedful.games.ratio import RatioGame
 from heedful.question.forwards import ModelGame
-from heedful.question.tables import TableGame, exact_game, play
+from heedful.question.tables import TableGame, check_exact, exact_game, exact_games, play
 from heedful.support.kinds import OneOf
 from heedful.support.names import shown
 from heedful.support.settings import check_settings
 from heedful.text.encoding import Encoded, Text
 from heedful.text.units import KINDS as UNITS
 from heedful.text.units import Units, find
+
+_GAME = "_ratio_game"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ class Question:
         return game.expect(self.logits) if isinstance(game, ModelGame) else game
 
     def ratio_game(self, *others: Output) -> RatioGame:
-        """Return the same as a ratio game, for the exact engine.
+        """Return the same as a ratio game, for the exact engine; without others it is made once a question.
 
         Args:
             others: further outputs of the same text. With any, the values have one more axis: the question's own output
@@ -99,9 +101,10 @@ class Question:
             TextError: there is nothing to remove.
             SettingError: the question is not a ratio game; the message says what to use instead.
         """
+        if not others:
+            return ratio_games([self])[0]
         self.check_units()
-        game = exact_game(self.classifier, self.encoded, self.units, self.masking, (self.output, *others))
-        return game if others else game.of_output(0)
+        return exact_game(self.classifier, self.encoded, self.units, self.masking, (self.output, *others))
 
     def output_of(self, kind: str, target: int) -> Output:
         """Return an output of this text, of any kind and class.
@@ -133,6 +136,25 @@ class Question:
     def check_units(self) -> None:
         """Raise TextError if there is nothing to remove."""
         _check_units(self.units)
+
+
+def ratio_games(questions: Sequence[Question]) -> list[RatioGame]:
+    """Return the ratio game of each question, as `Question.ratio_game`; look-up tables are made once for all.
+
+    Raises:
+        TextError, SettingError: as `Question.ratio_game`, for the first question that has none.
+    """
+    together: dict[tuple[int, str], list[Question]] = {}
+    for question in questions:
+        if _GAME not in vars(question):
+            question.check_units()
+            check_exact(question.classifier, question.masking, [question.output])
+            together.setdefault((id(question.classifier), question.masking), []).append(question)
+    for some in together.values():
+        texts = [(question.encoded, question.units, question.output) for question in some]
+        for question, game in zip(some, exact_games(some[0].classifier, some[0].masking, texts), strict=True):
+            vars(question)[_GAME] = game  # beside the fields, as a cached property is
+    return [vars(question)[_GAME] for question in questions]
 
 
 def check_text(classifier: Classifier, text: Text, unit: str) -> None:
