@@ -19,6 +19,7 @@ from heedful.corpus.shards import Part, Shard
 from heedful.errors import DataError, InputError, ModelError, PrecisionError, SettingError
 
 _KINDS = {kind.__name__: kind for kind in (DataError, InputError, ModelError, PrecisionError, SettingError)}
+_DYING = 10.0  # seconds from the end of a process's output to its own
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
@@ -102,7 +103,7 @@ class _Process:
             self._send(list(parts))
             kind, said = pickle.load(self._process.stdout)  # type: ignore[arg-type]  # noqa: S301 - of our own process
         except (OSError, EOFError, pickle.UnpicklingError) as error:
-            code = self._process.poll()
+            code = self._process.wait(_DYING)
             raise InputError(
                 f"a process that explains has died (exit code {code}; out of memory?): the same call goes on, "
                 "with fewer at once by --engine local:processes=1"

@@ -183,7 +183,7 @@ def write(folder: Path, made: pa.Table, part: Part, seconds: float) -> Shard:
     content = _parquet(made)
     name = f"{part.shard:06d}.parquet"
     write_whole(folder / ROWS / name, content)
-    methods = [one.removesuffix(f"_{SCORES}") for one in made.column_names if one.endswith(f"_{SCORES}")]
+    methods = _methods(made)
     failed = {one: _counts(made[f"{one}_{ERROR}"]) for one in methods}
     return Shard(
         shard=part.shard,
@@ -204,14 +204,14 @@ def write(folder: Path, made: pa.Table, part: Part, seconds: float) -> Shard:
 
 def _parquet(made: pa.Table) -> bytes:
     """The file of a shard: the same bytes for the same rows."""
-    floats = [
+    numbers = [
         f"{one.name}.list.element"
         for one in made.schema
         if pa.types.is_list(one.type) and pa.types.is_floating(one.type.value_type)
     ]
-    numbers = ["row", "spans.list.element.list.element.start", "spans.list.element.list.element.end"]
+    numbers += [f"spans.list.element.list.element.{end}" for end in ("start", "end")]
     words = ["label", "predicted", "target", "units.list.element", "error"]
-    words += [one for one in made.column_names if one.endswith((f"_{ERROR}", f"_{N_FORWARD}", "_base_value"))]
+    words += [f"{one}_{name}" for one in _methods(made) for name in (ERROR, N_FORWARD)]
     sink = pa.BufferOutputStream()
     pq.write_table(
         made,
@@ -219,13 +219,17 @@ def _parquet(made: pa.Table) -> bytes:
         compression="zstd",
         compression_level=3,
         use_dictionary=words,
-        use_byte_stream_split=floats,
-        column_encoding=dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
+        use_byte_stream_split=numbers,
+        column_encoding={"row": "DELTA_BINARY_PACKED"},
         row_group_size=max(1, len(made)),
         write_page_checksum=True,
     )
     content: bytes = sink.getvalue().to_pybytes()
     return content
+
+
+def _methods(made: pa.Table) -> list[str]:
+    return [one.removesuffix(f"_{SCORES}") for one in made.column_names if one.endswith(f"_{SCORES}")]
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:
@@ -246,8 +250,7 @@ def refuse_problems(rows: Sequence[Row], made: pa.Table) -> None:
     Raises:
         DataError: one could not; the first of them is named.
     """
-    errors = [made["error"].to_pylist()]
-    errors += [made[one].to_pylist() for one in made.column_names if one.endswith(f"_{ERROR}")]
+    errors = [made["error"].to_pylist(), *(made[f"{one}_{ERROR}"].to_pylist() for one in _methods(made))]
     for row, *said in zip(rows, *errors, strict=True):
         for one in said:
             if one is not None:
