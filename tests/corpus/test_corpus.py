@@ -276,3 +276,20 @@ def test_names_of_columns() -> None:
     ]
     with pytest.raises(SettingError, match="there twice"):
         named(["lime", "lime"])
+
+
+def test_the_numbers_of_the_model_are_said(tmp_path: Path) -> None:
+    make_bert().model.save_pretrained(tmp_path / "bert")
+    make_bert().tokenizer.save_pretrained(tmp_path / "bert")
+    corpora = {
+        dtype: heedful.corpus.run(tmp_path / "bert", ["good film"], "occlusion", out=tmp_path / str(dtype), dtype=dtype)
+        for dtype in (None, "float32", "bfloat16")
+    }
+    assert [corpus.facts["dtype"] for corpus in corpora.values()] == ["float64", "float32", "bfloat16"]
+    scores = {dtype: next(corpus.rows())["occlusion_scores"] for dtype, corpus in corpora.items()}
+    assert scores[None] == pytest.approx(scores["float32"], abs=1e-4)
+    assert scores["bfloat16"] == pytest.approx(scores["float32"], abs=0.05)
+    with pytest.raises(SettingError, match="dtype is one of float32, bfloat16, float16, got 'int8'"):
+        heedful.corpus.run("demo", ["good film"], "occlusion", out=tmp_path / "c", dtype="int8")
+    with pytest.raises(SettingError, match="loaded here"):
+        explained(tmp_path / "d", dtype="bfloat16")

@@ -71,6 +71,7 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
     log: Annotated[str | None, typer.Option(metavar="FILE", help="Add a line of JSON a shard to this file.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write texts.csv too, for a spreadsheet.")] = False,
     device: Device = None,
+    dtype: Annotated[str | None, typer.Option(help="Numbers of the model: float32, bfloat16 or float16.")] = None,
     template: Template = None,
     label: Label = None,
     as_json: AsJson = False,
@@ -84,7 +85,7 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
         doing = heedful.corpus.engine_of(engine, address)
     columns = heedful.data.RowColumns(*(column(one) for one in (text_column, pair_column, label_column, id_column)))
     stream = heedful.data.stream_rows(data[0] if len(data) == 1 else data, columns=columns, encoding=encoding)
-    classifier = load_classifier(model, device, template, label)
+    classifier = heedful.corpus.in_numbers(load_classifier(model, device, template, label), dtype)
     result = heedful.corpus.run(
         classifier,
         stream,

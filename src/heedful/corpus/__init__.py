@@ -13,8 +13,8 @@ if find_spec("pyarrow") is None:
 
 from heedful.corpus.corpus import Corpus
 from heedful.corpus.engines import engine_of
-from heedful.corpus.explainer import Explainer
+from heedful.corpus.explainer import Explainer, in_numbers
 from heedful.corpus.local import Local
 from heedful.corpus.run import run
 
-__all__ = ["Corpus", "Explainer", "Local", "engine_of", "run"]
+__all__ = ["Corpus", "Explainer", "Local", "engine_of", "in_numbers", "run"]

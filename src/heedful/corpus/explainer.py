@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from heedful.api import load
 from heedful.classifier import Classifier
@@ -19,8 +21,10 @@ from heedful.explaining.answers import REFUSALS, Refusal, answer_each
 from heedful.explaining.windows import Asked, Windows, ask_long
 from heedful.methods.base import Answer, Method
 from heedful.question import Choices, about
+from heedful.support.names import shown
 from heedful.text.encoding import Encoded
 
+DTYPES = ("float32", "bfloat16", "float16")
 CHUNK = 256  # rows explained together: part of what a result depends on, since texts may share forward passes
 
 
@@ -46,6 +50,8 @@ class Explainer:
         text: the column of texts.
         text_pair: the column of second texts, of pairs.
         device: where to put a model that is loaded here.
+        dtype: numbers that a model which is loaded here computes with: "float32", "bfloat16" or "float16"; None: as it
+            was saved.
         target, output, unit, masking, seed, long_text: as in `heedful.explain`.
         numbers: "float64", or "float32" for scores of half the size.
 
@@ -67,6 +73,7 @@ class Explainer:
         text: str = "text",
         text_pair: str | None = None,
         device: str | None = None,
+        dtype: str | None = None,
         target: int | str = "predicted",
         output: str | None = None,
         unit: str = "word_type",
@@ -77,7 +84,7 @@ class Explainer:
     ) -> None:
         choices = Choices(target=target, output=output or "logit", unit=unit, masking=masking, seed=seed)
         plan = Plan.of(methods, choices, long_text, numbers)
-        classifier = model if isinstance(model, Classifier) else load(model, device=device)
+        classifier = classifier_of(model, device, dtype)
         if output is None and classifier.template is not None:
             plan = replace(plan, choices=replace(choices, output="logit_difference"))
         self._text, self._pair = text, text_pair
@@ -185,6 +192,33 @@ class Explainer:
         parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)] or [rows]
         made = pa.concat_tables([self.table(self.explain(self.prepare(some))) for some in parts])
         return made.drop_columns(["row", "id", "label"])
+
+
+def classifier_of(model: Classifier | str | Path, device: str | None = None, dtype: str | None = None) -> Classifier:
+    """Return a classifier as it is given, or load it, onto a device and in numbers of a kind.
+
+    Raises:
+        SettingError: device or dtype of a classifier that is loaded already, or no such dtype.
+        ModelError: as `heedful.load`.
+    """
+    if not isinstance(model, Classifier):
+        return in_numbers(load(model, device=device), dtype)
+    if device is not None or dtype is not None:
+        raise SettingError("device and dtype are for a model that is loaded here: give its folder or hub id")
+    return model
+
+
+def in_numbers(classifier: Classifier, dtype: str | None) -> Classifier:
+    """Return a classifier of ours whose model computes with these numbers; None: as it is.
+
+    Raises:
+        SettingError: no such numbers.
+    """
+    if dtype is None:
+        return classifier
+    if dtype not in DTYPES:
+        raise SettingError(f"dtype is one of {', '.join(DTYPES)}, got {shown(dtype)}")
+    return replace(classifier, model=classifier.model.to(getattr(torch, dtype)))
 
 
 def check_choices(classifier: Classifier, choices: Choices) -> None:

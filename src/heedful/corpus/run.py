@@ -8,12 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from heedful.api import load
 from heedful.classifier import Classifier
 from heedful.corpus.corpus import Corpus
 from heedful.corpus.engine import Engine, Job
 from heedful.corpus.engines import engine_of
-from heedful.corpus.explainer import CHUNK, Explainer
+from heedful.corpus.explainer import CHUNK, Explainer, classifier_of
 from heedful.corpus.fingerprint import fingerprint
 from heedful.corpus.given import Stream, stream_of
 from heedful.corpus.plan import Plan
@@ -44,6 +43,8 @@ def run(  # noqa: PLR0913 - the front door names every choice
     seed: int = 0,
     long_text: str | Windows = "truncate",
     numbers: str = "float64",
+    device: str | None = None,
+    dtype: str | None = None,
     shard_rows: int | None = None,
     strict: bool = False,
     engine: str | Engine = "local",
@@ -69,6 +70,8 @@ def run(  # noqa: PLR0913 - the front door names every choice
         seed: for methods that draw random numbers; a text's scores do not depend on the others.
         long_text: "truncate" or "windows", as in `heedful.explain`.
         numbers: "float64", or "float32" for scores of half the size.
+        device: where to put a model that is loaded here, such as "cuda".
+        dtype: numbers it computes with there, such as "bfloat16", which the manifest then says.
         shard_rows: rows a file; None: 4,096 where look-up tables explain, else 256.
         strict: stop at the first row that cannot be explained.
         engine: what does the work: "local", "ray" with settings as in "ray:workers=4", or an object of these.
@@ -97,7 +100,7 @@ def run(  # noqa: PLR0913 - the front door names every choice
     if shard_rows is not None:
         check_whole("shard_rows", shard_rows, 1)
     doing, stream = engine_of(engine), stream_of(data, columns)
-    classifier = model if isinstance(model, Classifier) else load(model)
+    classifier = classifier_of(model, device, dtype)
     if output is None and classifier.template is not None:
         plan = replace(plan, choices=replace(choices, output="logit_difference"))
     explainer = Explainer.of_plan(classifier, plan)
@@ -122,7 +125,7 @@ def _identity(classifier: Classifier, stream: Stream, plan: Plan, rows_a_shard: 
         "format": FORMAT,
         "model": _name(classifier),
         "fingerprint": fingerprint(classifier),
-        "numbers_of_the_model": None if parameter is None else str(parameter.dtype).removeprefix("torch."),
+        "dtype": None if parameter is None else str(parameter.dtype).removeprefix("torch."),
         "device": classifier.device.type,
         "data": stream.identity(),
         **plan.settings(),
