@@ -139,9 +139,10 @@ def prepare(game: RatioGame) -> Prepared:
             value.
     """
     check_game(game)
-    if game not in _PREPARED:
-        _PREPARED[game] = _prepared(game)
-    return _PREPARED[game]
+    prepared = _PREPARED.get(game)
+    if prepared is None:
+        prepared = _PREPARED[game] = _prepared(game)
+    return prepared
 
 
 def _prepared(game: RatioGame) -> Prepared:
