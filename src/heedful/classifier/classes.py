@@ -59,7 +59,9 @@ def index_of(wanted: object, labels: Sequence[str], predicted: int) -> int:
         >>> index_of("yes", ("no", "yes"), 0), index_of(1, ("no", "yes"), 0), index_of("#2", ("3", "2", "1"), 0)
         (1, 1, 2)
     """
-    if wanted == "predicted" and wanted in labels:
+    if wanted == "predicted" and wanted not in labels:
+        return predicted
+    if wanted == "predicted":
         if labels[predicted] == wanted and labels.count(wanted) == 1:
             return predicted
         raise TargetError(

@@ -34,6 +34,7 @@ def pooled(rows, row_of, starts, position, padding, out):
         starts: where each text begins among the tokens, and where the last ends.
         position: position parts (positions, heads, 1 + classes).
         padding: row of the token that is attended to behind the text, or -1.
+        out: the logits.
     """
     n_heads, columns = position.shape[1:]
     logs = np.empty(len(position))

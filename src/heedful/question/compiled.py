@@ -82,8 +82,8 @@ def pool_suffixes(rows, pooled):
 
 
 @compiled()
-def grouped_terms(text, position, instead, column, kept_log, kept_value, removed_log, removed_value, fixed):
-    """Fill the terms of one text's ratio game: (heads, units) and (heads, units, outputs), and `fixed` (heads, ...).
+def grouped_terms(text, position, instead, column, kept, removed, fixed):
+    """Fill the terms of one text's ratio game.
 
     As `Terms.grouped`: the logarithm of the summed weight, and the weighted mean of the values, each relative to the
     group's largest weight.
@@ -92,34 +92,40 @@ def grouped_terms(text, position, instead, column, kept_log, kept_value, removed
         text: token parts (rows, heads, 1 + outputs) of the look-up tables, each token's row, and its unit or -1.
         position: position parts (positions, heads, 1 + outputs).
         instead: row that stands for removed tokens, and row of padding that is attended to; -1 where there is none.
-        column: first column of the outputs, as many as `kept_value` has.
-        fixed: log weight and values of the tokens of no unit.
+        column: first column of the outputs, as many as the values have.
+        kept: log weights (heads, units) and values (heads, units, outputs).
+        removed: the same.
+        fixed: log weight and values of the tokens of no unit, (heads, 1 + outputs).
     """
     rows, row_of, owner = text
     removal, padding = instead
     n = len(row_of)
-    n_heads, n_units, n_outputs = kept_value.shape
+    n_heads, n_units, n_outputs = kept[1].shape
     end = n if padding < 0 else len(position)
     tops, totals = np.empty(n_units + 1), np.empty(n_units + 1)
     sums = np.empty((n_units + 1, n_outputs))
     for k in range(n_heads):
-        for removed in range(2):
-            log = removed_log if removed else kept_log
-            value = removed_value if removed else kept_value
-            if removed and removal < 0:
+        for away in range(2):
+            log, value = removed if away else kept
+            if away and removal < 0:
                 log[k] = -math.inf
                 value[k] = 0.0
                 continue
             tops[:] = -math.inf
             totals[:] = 0.0
             sums[:] = 0.0
-            for t in range(end):
-                unit = owner[t] if t < n else -1  # the last entry is for those of no unit
-                row = padding if t >= n else removal if removed and unit >= 0 else row_of[t]
+            last = n if away else end
+            for t in range(last):
+                unit = owner[t] if t < n else -1  # the last entry is for those of no unit, which are always the same
+                if away and unit < 0:
+                    continue
+                row = padding if t >= n else removal if away else row_of[t]
                 tops[unit] = max(tops[unit], rows[row, k, 0] + position[t, k, 0])
-            for t in range(end):
+            for t in range(last):
                 unit = owner[t] if t < n else -1
-                row = padding if t >= n else removal if removed and unit >= 0 else row_of[t]
+                if away and unit < 0:
+                    continue
+                row = padding if t >= n else removal if away else row_of[t]
                 short = rows[row, k, 0] + position[t, k, 0] - tops[unit]
                 weight = 1.0 if short == 0.0 else math.exp(short)
                 totals[unit] += weight
@@ -129,7 +135,7 @@ def grouped_terms(text, position, instead, column, kept_log, kept_value, removed
                 log[k, unit] = tops[unit] + (0.0 if totals[unit] == 1.0 else math.log(totals[unit]))
                 for c in range(n_outputs):
                     value[k, unit, c] = sums[unit, c] / totals[unit]
-            if not removed:
+            if not away:
                 some = totals[-1] > 0.0
                 fixed[k, 0] = tops[-1] + math.log(totals[-1]) if some else -math.inf
                 for c in range(n_outputs):
@@ -144,6 +150,8 @@ def all_terms(tokens, units, position, instead, columns, terms):
         tokens: token parts; row and unit of every token, text after text; where each text's tokens begin and the last
             end.
         units: where each text's units begin, and the last end.
+        position: position parts.
+        instead: as for one text.
         columns: of each text, the first column of its outputs; and how many it has.
         terms: log weights and values kept and removed, flat, and fixed (texts, heads, 1 + outputs).
     """
@@ -155,11 +163,10 @@ def all_terms(tokens, units, position, instead, columns, terms):
         some = slice(token_starts[i], token_starts[i + 1])
         start, n_units = units[i] * n_heads, units[i + 1] - units[i]
         end, shape = units[i + 1] * n_heads, (n_heads, n_units)
+        values, values_shape = slice(start * n_outputs, end * n_outputs), (n_heads, n_units, n_outputs)
         grouped_terms(
             (rows, row_of[some], owner[some]), position, instead, first[i],
-            kept_log[start:end].reshape(shape),
-            kept_value[start * n_outputs : end * n_outputs].reshape((n_heads, n_units, n_outputs)),
-            removed_log[start:end].reshape(shape),
-            removed_value[start * n_outputs : end * n_outputs].reshape((n_heads, n_units, n_outputs)),
+            (kept_log[start:end].reshape(shape), kept_value[values].reshape(values_shape)),
+            (removed_log[start:end].reshape(shape), removed_value[values].reshape(values_shape)),
             fixed[i],
         )  # fmt: skip

@@ -194,13 +194,28 @@ def ask_all(classifier: Classifier, texts: Sequence[Text], choices: Choices) -> 
     """
     encoded = classifier.encode_all(texts)
     logits = classifier.logits_of_all(encoded)
-    return [about(classifier, *seen, choices) for seen in zip(encoded, logits, strict=True)]
+    asked: list[Question] = []
+    for seen in zip(encoded, logits, strict=True):
+        masking = asked[0].masking if asked else None
+        asked.append(_about(classifier, *seen, choices, masking))
+    return asked
 
 
 def about(
     classifier: Classifier, encoded: Encoded, logits: Float64[np.ndarray, " classes"], choices: Choices
 ) -> Question:
     """The question about an encoded text with these logits; raises as `ask`."""
+    return _about(classifier, encoded, logits, choices, None)
+
+
+def _about(
+    classifier: Classifier,
+    encoded: Encoded,
+    logits: Float64[np.ndarray, " classes"],
+    choices: Choices,
+    masking: str | None,
+) -> Question:
+    """The same, with the masking where another question of this call has settled it."""
     if not np.isfinite(logits).all():
         raise ModelError(f"{classifier.name} gives NaN or infinite logits for this text")
     if choices.output == "probability" and classifier.model.config.problem_type == "regression":
@@ -209,7 +224,8 @@ def about(
         choices.output, classifier.target(choices.target, logits), logits, exclusive=classifier.exclusive
     )
     units = find(encoded.text, encoded.offsets, choices.unit, second=encoded.second)
-    return Question(classifier, encoded, units, output, classifier.masking(choices.masking), logits, choices.seed)
+    masking = classifier.masking(choices.masking) if masking is None else masking
+    return Question(classifier, encoded, units, output, masking, logits, choices.seed)
 
 
 def from_text(

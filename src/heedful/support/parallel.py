@@ -39,8 +39,9 @@ def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: in
         >>> in_parallel(lambda x: x * x, [1, 2, 3])
         [1, 4, 9]
     """
-    count = min(len(items), n_threads())
-    if count < 2 or len(items) < least or getattr(_thread, "busy", False):
+    alone = len(items) < max(2, least) or getattr(_thread, "busy", False)  # before torch is asked, which takes a while
+    count = 1 if alone else min(len(items), n_threads())
+    if count < 2:
         return [function(item) for item in items]
     results: dict[int, Out] = {}
     errors: dict[int, BaseException] = {}

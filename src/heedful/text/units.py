@@ -199,7 +199,7 @@ def find(text: str, offsets: Iterable[Span | None], kind: str, *, second: int | 
 def _units(
     kind: str, text: str, spans: Sequence[tuple[Span, ...]], positions: Sequence[tuple[int, ...]], n_tokens: int
 ) -> Units:
-    strings = tuple(text[start:end] for (start, end), *_ in spans)
+    strings = tuple([text[each[0][0] : each[0][1]] for each in spans])
     return Units(kind, strings, tuple(spans), tuple(positions), n_tokens)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from heedful.games.exact.checks import check_batch
+from heedful.games.exact.prepared import prepare_all
 from heedful.support.parallel import in_parallel
 
 In = TypeVar("In")
@@ -37,7 +38,9 @@ def batch(function: Callable[[In], Out], games: Iterable[In], device: str | None
     """
     check_batch(function, games)
     if device is None:
-        return in_parallel(function, list(games))
+        games = list(games)
+        prepare_all(games)
+        return in_parallel(function, games)
     from heedful.games.exact.device import on_device  # late: it brings torch, which games do without
 
     return on_device(function, list(games), device)

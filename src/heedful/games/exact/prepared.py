@@ -9,8 +9,9 @@ Arrays may have a leading axis for many games at once, whose missing units have 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -21,6 +22,7 @@ from heedful.games.exact.arrays import AnyArray, namespace, reordered
 from heedful.games.exact.checks import check_game
 from heedful.games.ratio import RatioGame
 
+_TOGETHER = 64  # games whose arrays should fit a core's cache
 EPS = float(np.finfo(np.float64).eps)
 
 PerHead = Float64[AnyArray, "*games heads"]
@@ -128,6 +130,8 @@ class Prepared:
         return self.values.fixed.shape[-1]
 
 
+Part = TypeVar("Part", Weights, Values, Bounds)
+
 _PREPARED: WeakKeyDictionary[RatioGame, Prepared] = WeakKeyDictionary()
 
 
@@ -139,20 +143,63 @@ def prepare(game: RatioGame) -> Prepared:
             value.
     """
     check_game(game)
-    if game not in _PREPARED:
-        _PREPARED[game] = _prepared(game)
-    return _PREPARED[game]
+    prepared = _PREPARED.get(game)
+    if prepared is None:
+        prepared = _PREPARED[game] = _prepared(game)
+    return prepared
+
+
+def prepare_all(games: Iterable[object]) -> None:
+    """Prepare many games, those of one size together; `prepare` then finds what it would have made, bit for bit.
+
+    What is no game, or none that can be prepared, is left to `prepare`.
+    """
+    sizes: dict[tuple[int, ...], list[RatioGame]] = {}
+    for game in games:
+        if isinstance(game, RatioGame) and game not in _PREPARED and _is_plain(game):
+            sizes.setdefault(game.kept.value.shape, []).append(game)
+    for alike in sizes.values():
+        for start in range(0, len(alike), _TOGETHER):
+            _prepare_alike(alike[start : start + _TOGETHER])
+
+
+def _is_plain(game: RatioGame) -> bool:
+    """Whether there is one output, and all lies in memory as it will lie among others: else sums round otherwise."""
+    arrays = (game.kept.log_weight, game.kept.value, game.removed.log_weight, game.removed.value)
+    return not game.outputs and all(array.flags.c_contiguous for array in arrays)
+
+
+def _prepare_alike(games: list[RatioGame]) -> None:
+    if len(games) < 2:
+        return
+    each = [_parts(game) for game in games]
+    parts = Parts(*(np.stack([getattr(one, field.name) for one in each]) for field in fields(Parts)))
+    together = arranged(parts, games[0].n_units)
+    for i, game in enumerate(games):
+        weights = _one_of(together.weights, i)
+        if game.empty is not None or not np.isneginf(weights.floor).any():
+            values, bounds = _one_of(together.values, i), _one_of(together.bounds, i)
+            _PREPARED[game] = Prepared(weights, values, bounds, game.n_units)
+
+
+def _one_of(many: Part, i: int) -> Part:
+    """One game's arrays of those of many."""
+    return type(many)(**{name: array[i] for name, array in vars(many).items()})
 
 
 def _prepared(game: RatioGame) -> Prepared:
+    prepared = arranged(_parts(game), game.n_units)
+    if np.isneginf(prepared.weights.floor).any() and game.empty is None:
+        raise SettingError("with every unit removed no term is left: give the game an `empty` value, or a fixed part")
+    return prepared
+
+
+def _parts(game: RatioGame) -> Parts:
     terms = (game.kept, game.removed, game.fixed)
     kept, removed, fixed = (np.moveaxis(t.value.reshape(*t.log_weight.shape, -1), -1, 1) for t in terms)
     empty = np.broadcast_to(0.0 if game.empty is None else np.asarray(game.empty, dtype=np.float64), fixed.shape)
     logs = (game.kept.log_weight, game.removed.log_weight, game.fixed.log_weight)
-    prepared = arranged(Parts(*logs, kept, removed, fixed, empty), game.n_units)
-    if np.isneginf(prepared.weights.floor).any() and game.empty is None:
-        raise SettingError("with every unit removed no term is left: give the game an `empty` value, or a fixed part")
-    return prepared
+    return Parts(*logs, kept, removed, fixed, empty)
 
 
 def arranged(parts: Parts, n_units: Any) -> Prepared:
