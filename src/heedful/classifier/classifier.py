@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, overload
 
 import numpy as np
@@ -28,6 +28,7 @@ from heedful.errors import HeedfulError, InputError, ModelError, SettingError, T
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.support.memory import out_of_memory
 from heedful.support.progress import ran
+from heedful.support.turns import ask
 from heedful.support.visible import visible
 from heedful.text.encoding import Encoded, Text, encode
 from heedful.text.given import ONE, Given, are_several, as_text
@@ -235,7 +236,7 @@ class Classifier:
         logits = np.empty((len(ids), len(self.labels)))
         for key in set(keys):
             some = [i for i, other in enumerate(keys) if other == key]
-            logits[some] = self._together(chosen((ids, attended, type_ids), some))
+            logits[some] = ask(partial(self._together, chosen((ids, attended, type_ids), some)))
         return logits
 
     def _apart(self, ids: Sequence[Int64[np.ndarray, " _"]]) -> list[tuple[int, int, int]]:

@@ -13,6 +13,7 @@ from heedful.classifier.lookups import stand_in
 from heedful.errors import ModelError, SettingError
 from heedful.games.bridge import ForOthers
 from heedful.games.output import Output
+from heedful.support.turns import ask
 from heedful.text.encoding import Encoded
 from heedful.text.units import Units
 
@@ -61,7 +62,7 @@ class ModelGame(ForOthers):
         self._batches = classifier.batches(batch_tokens)
         self._whole: Float64[np.ndarray, " classes"] | None = None
         if classifier.paper_model is None and (units.of_token >= 0).any():
-            self._check_masking()
+            ask(self._check_masking)
 
     def expect(self, logits: Float64[np.ndarray, " classes"]) -> ModelGame:
         """Return the same game, which from now on raises ModelError if the whole text has other logits than these."""
