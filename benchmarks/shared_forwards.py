@@ -1,7 +1,7 @@
 """Forward passes shared between texts, against texts one by one and against bare forwards on the same tokens.
 
-    python benchmarks/shared_forwards.py --model DIR --data FILE [--texts 32] [--rounds 3] [--device cpu]
-        [--method occlusion --method lime:n_samples=50 ...]
+    python benchmarks/shared_forwards.py --model DIR --data FILE [--texts 32] [--words 1000] [--rounds 3]
+        [--device cpu] [--method occlusion --method lime:n_samples=50 ...]
 
 FILE is a Parquet file with a column `text`, such as SST-2's. Every method explains the same texts, tokenised
 beforehand and with known predictions, in rounds of
@@ -12,7 +12,8 @@ beforehand and with known predictions, in rounds of
 
 and the median round of each is shown, in texts and tokens (without padding) a second, with the ratio to bare forwards,
 the calls of the model, and the share of time spent outside of it. `explain` is heedful.explain on the list, from text to
-explanation, against one call a text.
+explanation, against one call a text. On a CPU seconds are those that its cores worked for this process, so that it
+matters little what else the machine does; elsewhere they are those of the clock.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def bare(model: torch.nn.Module, batches: Sequence[dict[str, torch.Tensor]]) -> 
 
 def measured(classifier: Classifier, texts: Sequence[str], method: Method, rounds: int) -> dict[str, list[Meter]]:
     """Run the ways to do the same in turn, so often."""
-    model = classifier.model
+    model, on_cpu = classifier.model, classifier.device.type == "cpu"
     asked = [Asked.at_once(question) for question in ask_all(classifier, texts, Choices())]
 
     def alone() -> None:
@@ -109,7 +110,7 @@ def measured(classifier: Classifier, texts: Sequence[str], method: Method, round
     meters: dict[str, list[Meter]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, run in ways.items():
-            with metered(model) as meter:
+            with metered(model, time.process_time if on_cpu else time.perf_counter) as meter:
                 run()
             meters[name].append(meter)
     return meters
@@ -137,12 +138,14 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of a transformer")
     parser.add_argument("--data", type=Path, required=True, help="Parquet file with a column 'text'")
     parser.add_argument("--texts", type=int, default=32)
+    parser.add_argument("--words", type=int, default=1000, help="only texts of at most so many words")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--method", action="append", help="may be given several times")
     given = parser.parse_args()
     classifier = heedful.load(str(given.model), device=given.device)
     sentences = pq.read_table(given.data, columns=["text"]).column("text").to_pylist()
+    sentences = [sentence for sentence in sentences if len(sentence.split()) <= given.words]
     chosen = np.random.default_rng(0).choice(len(sentences), given.texts, replace=False)
     texts = [sentences[i] for i in chosen]
     print(f"{given.texts} texts, {given.device}, {torch.get_num_threads()} thread(s), {given.rounds} rounds")

@@ -113,7 +113,7 @@ class _Together:
         if len(asking) >= MOST or sum(turn.n_bytes for turn in asking) > self._room:
             return False
         runs = [turn.request for turn in asking if isinstance(turn.request, Run)]
-        return sum(run.lengths.sum() / run.batches.tokens for run in runs) < _FULL
+        return sum(int(run.lengths.sum()) / run.batches.tokens for run in runs) < _FULL
 
     def _go_on(self) -> None:
         """Give everyone what they ask for, and let them go on until they ask again."""
