@@ -11,8 +11,8 @@ beforehand and with known predictions, in rounds of
 - bare: the same rows of ids, sorted by length, in full batches through the model itself, nothing else
 
 and the median round of each is shown, in texts and tokens (without padding) a second, with the ratio to bare forwards,
-the calls of the model, and the share of time spent outside of it. `explain` is heedful.explain on the list, from text to
-explanation, against one call a text. On a CPU seconds are those that its cores worked for this process, so that it
+the calls of the model, and the share of time spent outside of it. `explain` is heedful.explain on the list, from text
+to explanation, against one call a text. On a CPU seconds are those that its cores worked for this process, so that it
 matters little what else the machine does; elsewhere they are those of the clock.
 """
 

@@ -60,7 +60,7 @@ def calls_of(classifier: Classifier, work: Any) -> tuple[Any, list[tuple[int, in
     """What the work gives, and of each call of the model meanwhile, the thread and the number of texts."""
     calls: list[tuple[int, int]] = []
     handle = classifier.model.register_forward_pre_hook(
-        lambda _, args, given: calls.append((threading.get_ident(), len(given["input_ids"]))), with_kwargs=True
+        lambda _module, _args, given: calls.append((threading.get_ident(), len(given["input_ids"]))), with_kwargs=True
     )
     try:
         return work(), calls
@@ -142,7 +142,7 @@ def test_where_lengths_must_not_mix_no_batch_has_padding() -> None:
     method = methods.get("occlusion")
     expected = one_by_one(classifier, method)
     classifier.model.register_forward_pre_hook(
-        lambda _, args, given: padded.append(int((given["attention_mask"] == 0).sum())), with_kwargs=True
+        lambda _module, _args, given: padded.append(int((given["attention_mask"] == 0).sum())), with_kwargs=True
     )
     assert_close(answers(classifier, method), expected, 1e-10, 1.0)
     assert set(padded) == {0}
@@ -300,7 +300,9 @@ def test_questions_within_questions() -> None:
 def test_several_texts_and_the_windows_of_one_share_passes() -> None:
     classifier = make_bert()
     texts = EQUAL * 3
-    alone_each, before = calls_of(classifier, lambda: [heedful.explain(classifier, text, "occlusion") for text in texts])
+    alone_each, before = calls_of(
+        classifier, lambda: [heedful.explain(classifier, text, "occlusion") for text in texts]
+    )
     shared, calls = calls_of(classifier, lambda: heedful.explain(classifier, texts, "occlusion"))
     assert len(calls) <= len(before) / 4
     for one, other in zip(shared, alone_each, strict=True):

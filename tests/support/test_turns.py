@@ -1,4 +1,4 @@
-"""Functions that take turns: one runs at a time, in an order of its caller's, and none outlives its caller's interest."""
+"""Functions that take turns: one runs at a time, and none goes on when its caller has lost interest."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_closed_function_ends_where_it_asks_however_stubborn_it_is() -> None:
     def stubborn() -> None:
         try:
             ask(dict)
-        except BaseException:  # noqa: BLE001 - as some code does
+        except BaseException:  # as some code does
             try:
                 ask(dict)
             finally:

@@ -84,7 +84,9 @@ class ModelGame(ForOthers):
         if self._masking == "ignore" and attended is not None:
             exchanged = [np.where(used, text, word) for text, used in zip(texts, attended, strict=True)]
             both = exchanged + texts, attended * 2, None if types is None else types * 2
-            logits = self._batches.run(np.array([len(text) for text in both[0]]), lambda some: chosen(both, some.tolist()))
+            logits = self._batches.run(
+                np.array([len(text) for text in both[0]]), lambda some: chosen(both, some.tolist())
+            )
             other, expected = np.split(logits, 2)
             problem = (
                 f"{name} reads ignored words all the same, as its logits are read off a word's own position or it "
