@@ -97,7 +97,8 @@ class ModelGame(ForOthers):
 
             def replaced() -> Float64[np.ndarray, "n classes"] | None:
                 with classifier.undisturbed(), stand_in(limits.word_tables(classifier.model), word, padding) as seen:
-                    return classifier.logits(exchanged, attended, types) if seen else None
+                    logits = classifier.logits(exchanged, attended, types)
+                return logits if seen else None
 
             replaced_logits = ask(replaced)
             if replaced_logits is None:  # without a table of words there is nothing to compare
