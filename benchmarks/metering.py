@@ -29,8 +29,8 @@ class Meter:
 
 
 @contextmanager
-def metered(model: torch.nn.Module) -> Iterator[Meter]:
-    """Count and time every forward inside; hooks are gone afterwards."""
+def metered(model: torch.nn.Module, clock: Callable[[], float] = time.perf_counter) -> Iterator[Meter]:
+    """Count and time every forward inside, by any clock; hooks are gone afterwards."""
     meter, started = Meter(), [0.0]
 
     def before(_module: object, _args: tuple[object, ...], kwargs: dict[str, torch.Tensor]) -> None:
@@ -39,17 +39,17 @@ def metered(model: torch.nn.Module) -> Iterator[Meter]:
         meter.texts += len(ids)
         meter.tokens += ids.numel()
         meter.padding += 0 if mask is None else int(mask.numel() - mask.sum())
-        started[0] = time.perf_counter()
+        started[0] = clock()
 
     def after(*_: object) -> None:
-        meter.inside += time.perf_counter() - started[0]
+        meter.inside += clock() - started[0]
 
     handles = [model.register_forward_pre_hook(before, with_kwargs=True), model.register_forward_hook(after)]
-    start = time.perf_counter()
+    start = clock()
     try:
         yield meter
     finally:
-        meter.wall = time.perf_counter() - start
+        meter.wall = clock() - start
         for handle in handles:
             handle.remove()
 

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from heedful.classifier import Classifier
 from heedful.errors import SettingError
+from heedful.explaining.together import outcomes
 from heedful.games.exact import batch, shapley
 from heedful.methods.base import Method
 from heedful.methods.shap import PermutationShap
@@ -70,7 +71,7 @@ def _sampled(classifier: Classifier, texts: Sequence[str], choices: Choices, sam
     for half in range(2):
         seed = int(np.random.SeedSequence((choices.seed, half)).generate_state(1)[0])
         questions = ask_all(classifier, texts, replace(choices, seed=seed))
-        halves.append(list(sampler.answers(questions)))
+        halves.append([outcome.answer for outcome in outcomes(sampler, questions)])
     for question, one, other in zip(questions, *halves, strict=True):
         scores = (one.scores + other.scores) / 2
         yield Effects(scores, 0.0, question.prediction, (one.scores, other.scores), one.n_forward + other.n_forward)

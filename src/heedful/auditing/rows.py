@@ -14,7 +14,7 @@ from heedful.auditing.effects import SAMPLER
 from heedful.classifier import Classifier
 from heedful.data import Rationale
 from heedful.errors import InputError
-from heedful.explaining.answers import REFUSALS, Refusal, explain_questions
+from heedful.explaining.answers import REFUSALS, Refusal, explain_or_refuse
 from heedful.explaining.windows import Asked
 from heedful.explanation import Explanation
 from heedful.methods.base import Method
@@ -80,18 +80,7 @@ def usable(classifier: Classifier, texts: Sequence[Text], unit: str) -> tuple[li
 
 def explained(questions: Sequence[Question], method: Method) -> list[Explanation | Refusal]:
     """Let a method explain every question; of those it refuses, why."""
-    asked = [Asked.at_once(question) for question in questions]
-    try:
-        return [*explain_questions(asked, method)]
-    except REFUSALS:
-        return [_alone(one, method) for one in asked]
-
-
-def _alone(asked: Asked, method: Method) -> Explanation | Refusal:
-    try:
-        return next(explain_questions([asked], method))
-    except REFUSALS as error:
-        return error
+    return [*explain_or_refuse(map(Asked.at_once, questions), method)]
 
 
 def measured(questions: Sequence[Question], texts: Sequence[Text], name: str, plan: Plan) -> Iterator[Row]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, overload
 
 import numpy as np
@@ -28,6 +28,7 @@ from heedful.errors import HeedfulError, InputError, ModelError, SettingError, T
 from heedful.models.modeling import AttentionPoolingForSequenceClassification
 from heedful.support.memory import out_of_memory
 from heedful.support.progress import ran
+from heedful.support.turns import ask
 from heedful.support.visible import visible
 from heedful.text.encoding import Encoded, Text, encode
 from heedful.text.given import ONE, Given, are_several, as_text
@@ -38,6 +39,7 @@ REPLACING = ("unk", "mask", "pad")
 MASKINGS = (*REPLACING, "delete", "ignore")
 _ON_CPU, _ELSEWHERE = 2048, 16_384  # tokens a batch: what a layer holds should fit a CPU's cache, and fill a GPU
 _AGAIN = 8  # times a text is run again where random numbers were drawn
+_FINEST = float(np.finfo(np.float64).eps)
 _SHOWN = 8  # class names in a classifier's own text
 
 
@@ -235,7 +237,7 @@ class Classifier:
         logits = np.empty((len(ids), len(self.labels)))
         for key in set(keys):
             some = [i for i, other in enumerate(keys) if other == key]
-            logits[some] = self._together(chosen((ids, attended, type_ids), some))
+            logits[some] = ask(partial(self._together, chosen((ids, attended, type_ids), some)))
         return logits
 
     def _apart(self, ids: Sequence[Int64[np.ndarray, " _"]]) -> list[tuple[int, int, int]]:
@@ -318,7 +320,8 @@ class Classifier:
     def same(self, one: Float64[np.ndarray, "*rows classes"], other: Float64[np.ndarray, "*rows classes"]) -> bool:
         """Tell whether logits are equal but for rounding, by how far they lie apart from text to text."""
         spread = float(np.abs(other).max()) if self.sharing.spread is None else self.sharing.spread
-        return same(one, other, precision(self.model), spread)
+        # what is equal by the finest numbers is by all: to see what the model's are takes a while
+        return same(one, other, _FINEST, spread) or same(one, other, precision(self.model), spread)
 
     @overload
     def predict(self, text: Given) -> Prediction: ...  # type: ignore[overload-overlap]  # a str is iterable

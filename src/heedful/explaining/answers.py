@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import cache
 from importlib.metadata import version
 from itertools import islice
+from time import perf_counter
 
 import numpy as np
 
 from heedful.errors import InputError, ModelError, PrecisionError
 from heedful.explaining.prediction import prediction
+from heedful.explaining.together import Outcome, outcomes, shares
 from heedful.explaining.windows import Asked, Part
 from heedful.explanation import Explanation
 from heedful.methods.base import Answer, Method
+from heedful.question import Question
 from heedful.support.progress import track
 
 REFUSALS = (InputError, PrecisionError)  # what a method may say of a single text
 Refusal = InputError | PrecisionError
+
+_SHARING = 256  # questions whose masked texts share forward passes: many more than are answered at a time
 
 
 def explain_questions(asked: Iterable[Asked], method: Method, *, progress: bool = False) -> Iterator[Explanation]:
@@ -32,53 +37,88 @@ def explain_questions(asked: Iterable[Asked], method: Method, *, progress: bool 
     Raises:
         ModelError: scores are not finite.
     """
-    for some in _batched(asked, method.together):
-        started = time.perf_counter()
-        answers = _combined(some, method, progress=progress)
-        seconds = (time.perf_counter() - started) / len(some)
-        for one, answer in zip(some, answers, strict=True):
+    for one, answer, seconds in _each(asked, method, (), progress=progress):
+        if isinstance(answer, Answer):
             yield _explanation(one, method, answer, seconds)
 
 
-def answer_each(asked: Sequence[Asked], method: Method) -> list[Answer | Refusal]:
+def answer_each(asked: Iterable[Asked], method: Method) -> list[Answer | Refusal]:
     """Let a method answer every question, as many at once as it gains from; of those it refuses, why."""
-    answers: list[Answer | Refusal] = []
-    for some in _batched(asked, method.together):
-        try:
-            answers += _combined(some, method)
-        except REFUSALS as error:
-            answers += [error] if len(some) == 1 else [answer for one in some for answer in answer_each([one], method)]
-    return answers
+    return [answer for _, answer, _ in _each(asked, method, REFUSALS)]
 
 
-def _combined(some: Sequence[Asked], method: Method, *, progress: bool = False) -> list[Answer]:
-    """The answers to questions that are put together, those of windows combined."""
-    parts = [part for one in some for part in one.steps(method)]
-    answers = track(_answers(parts, method), f"explaining by {method.card.name}", total=len(parts), shown=progress)
-    return [one.combined(method, list(islice(answers, len(one.steps(method))))) for one in some]
+def explain_or_refuse(asked: Iterable[Asked], method: Method) -> Iterator[Explanation | Refusal]:
+    """Let a method explain every question, as `explain_questions`; of those it refuses, yield why."""
+    for one, answer, seconds in _each(asked, method, REFUSALS):
+        yield _explanation(one, method, answer, seconds) if isinstance(answer, Answer) else answer
 
 
-def _batched(items: Iterable[Asked], n: int) -> Iterator[list[Asked]]:
+def _each(
+    asked: Iterable[Asked], method: Method, refusals: tuple[type[Refusal], ...], *, progress: bool = False
+) -> Iterator[tuple[Asked, Answer | Refusal, float]]:
+    """Yield each question with its answer, that of windows combined, or the refusal, and how long it took."""
+    for some in _batched(asked, method):
+        steps = [one.steps(method) for one in some]
+        parts = [part for step in steps for part in step]
+        answered = track(
+            _outcomes(parts, method, refusals), f"explaining by {method.card.name}", total=len(parts), shown=progress
+        )
+        with closing(answered):
+            for one, step in zip(some, steps, strict=True):
+                outcomes = list(islice(answered, len(step)))
+                answer: Answer | Refusal
+                try:
+                    answer = one.combined(method, [outcome.answer for outcome in outcomes])
+                except refusals as error:
+                    answer = error
+                yield one, answer, sum(outcome.seconds for outcome in outcomes)
+
+
+def _batched(items: Iterable[Asked], method: Method) -> Iterator[list[Asked]]:
+    """As many at once as the method gains from."""
     remaining = iter(items)
-    while some := list(islice(remaining, n)):
-        yield some
+    for first in remaining:
+        n = _SHARING if shares(method, first.whole) else method.together
+        yield [first, *islice(remaining, n - 1)]
 
 
-def _answers(parts: Sequence[Part], method: Method) -> Iterator[Answer]:
-    """Answers part by part; a silent window, of punctuation alone, has an output but nothing to explain."""
-    answers = iter(method.answers([part.question for part in parts if not part.silent]))
-    for part in parts:
-        if part.silent:
-            nothing = np.zeros(0)
-            yield Answer(scores=nothing, base_value=part.question.prediction, std_error=nothing, error_bound=0.0)
-            continue
-        answer = next(answers)
-        if not np.isfinite(answer.scores).all():
-            raise ModelError(
-                f"{part.question.classifier.name}: {method.card.name} gives scores that are NaN or infinite: "
-                "try another method, or the model in float32"
-            )
-        yield answer
+def _outcomes(
+    parts: Sequence[Part], method: Method, refusals: tuple[type[Refusal], ...]
+) -> Generator[Outcome, None, None]:
+    """Outcomes part by part; a silent window, of punctuation alone, has an output but nothing to explain."""
+    questions = [part.question for part in parts if not part.silent]
+    with closing(_answered(questions, method, refusals)) as answered:
+        for part in parts:
+            if part.silent:
+                nothing, base_value = np.zeros(0), part.question.prediction
+                yield Outcome(Answer(scores=nothing, base_value=base_value, std_error=nothing, error_bound=0.0), 0.0)
+                continue
+            outcome = next(answered)
+            if isinstance(outcome.result, Answer) and not np.isfinite(outcome.result.scores).all():
+                error = ModelError(
+                    f"{part.question.classifier.name}: {method.card.name} gives scores that are NaN or infinite: "
+                    "try another method, or the model in float32"
+                )
+                outcome = Outcome(error, outcome.seconds)
+            yield outcome
+
+
+def _answered(
+    questions: Sequence[Question], method: Method, refusals: tuple[type[Refusal], ...]
+) -> Generator[Outcome, None, None]:
+    """Let the method's own `answers` answer, if it has any, and one by one where it refuses."""
+    if type(method).answers is not Method.answers:
+        started = perf_counter()
+        try:
+            answers = list(method.answers(questions))
+        except refusals:
+            pass
+        else:
+            seconds = (perf_counter() - started) / max(1, len(questions))
+            yield from (Outcome(answer, seconds) for answer in answers)
+            return
+    with closing(outcomes(method, questions)) as each:
+        yield from each
 
 
 def _explanation(asked: Asked, method: Method, answer: Answer, seconds: float) -> Explanation:

@@ -8,11 +8,12 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int
 
 from heedful.classifier import Classifier, limits
-from heedful.classifier.batching import Rows
+from heedful.classifier.batching import Rows, chosen
 from heedful.classifier.lookups import stand_in
 from heedful.errors import ModelError, SettingError
 from heedful.games.bridge import ForOthers
 from heedful.games.output import Output
+from heedful.support.turns import ask
 from heedful.text.encoding import Encoded
 from heedful.text.units import Units
 
@@ -82,25 +83,34 @@ class ModelGame(ForOthers):
         padding = classifier.padding_id
         if self._masking == "ignore" and attended is not None:
             exchanged = [np.where(used, text, word) for text, used in zip(texts, attended, strict=True)]
-            other = classifier.logits(exchanged, attended, types)
+            both = exchanged + texts, attended * 2, None if types is None else types * 2
+            logits = self._batches.run(
+                np.array([len(text) for text in both[0]]), lambda some: chosen(both, some.tolist())
+            )
+            other, expected = np.split(logits, 2)
             problem = (
                 f"{name} reads ignored words all the same, as its logits are read off a word's own position or it "
                 "heeds no attention mask: use masking 'delete' or 'unk'"
             )
         elif padding is not None and classifier.replacement_id(self._masking) == padding:
             exchanged = [np.where(used, text, word) for text, used in zip(texts, kept, strict=True)]
-            with classifier.undisturbed(), stand_in(limits.word_tables(classifier.model), word, padding) as seen:
-                other = classifier.logits(exchanged, attended, types)
-            if not seen:  # without a table of words there is nothing to compare
+
+            def replaced() -> Float64[np.ndarray, "n classes"] | None:
+                with classifier.undisturbed(), stand_in(limits.word_tables(classifier.model), word, padding) as seen:
+                    logits = classifier.logits(exchanged, attended, types)
+                return logits if seen else None
+
+            replaced_logits = ask(replaced)
+            if replaced_logits is None:  # without a table of words there is nothing to compare
                 return
+            other, expected = replaced_logits, classifier.logits(texts, attended, types)
+            self._batches.n_forward += 2 * len(texts)
             problem = (
                 f"{name} takes token {padding} for the end of the text or counts positions without it, "
                 f"so words in its place would move the others: use masking 'delete' or another than {self._masking!r}"
             )
         else:
             return
-        expected = classifier.logits(texts, attended, types)
-        self._batches.n_forward += 2 * len(texts)
         self._check_finite(np.concatenate([expected, other]))
         if not classifier.same(expected, other):
             raise SettingError(problem)

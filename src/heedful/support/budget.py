@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heedful.errors import SettingError
 from heedful.support.memory import memory_limit
+from heedful.support.turns import claim
 
 MOST = 10**9  # evaluations: at a microsecond each, a quarter of an hour; with a model, for ever
 _SHARE = 0.5  # of the memory there is, that samples may take up
@@ -34,6 +35,7 @@ def check_budget(
     enough = int(MOST / evaluations_each)
     fitting = int(room / bytes_each) if bytes_each > 0 else enough
     if n <= min(enough, fitting):
+        claim(bytes_each * n + bytes_besides)
         return
     if fitting < 1:
         raise SettingError(f"{name}: there is not enough memory for so long a text: use a shorter one, or occlusion")

@@ -20,6 +20,7 @@ class _Lock:
 
 
 _guard = threading.RLock()  # a finaliser may run at any point, in this thread too
+_held = threading.local()  # of each thread, how often it is inside `alone`
 _locks: dict[int, tuple[weakref.ref[object], _Lock]] = {}  # by identity, as not every object can be hashed
 
 
@@ -38,7 +39,23 @@ def alone(*objects: object) -> Iterator[None]:
     with ExitStack() as stack:
         for lock in _locks_of(objects):
             stack.enter_context(lock.lock)
-        yield
+        _held.count = getattr(_held, "count", 0) + 1
+        try:
+            yield
+        finally:
+            _held.count -= 1
+
+
+def holding() -> bool:
+    """Tell whether this thread keeps others out of anything.
+
+    Example:
+        >>> class Model: ...
+        >>> with alone(Model()):
+        ...     holding()
+        True
+    """
+    return getattr(_held, "count", 0) > 0
 
 
 def _locks_of(objects: Iterable[object]) -> list[_Lock]:

@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 _shown = threading.local()  # of each thread, the bar that counts what `ran` says
 
 
-def track(items: Iterable[Item], what: str, *, shown: bool, total: int | None = None) -> Iterator[Item]:
+def track(items: Iterable[Item], what: str, *, shown: bool, total: int | None = None) -> Generator[Item, None, None]:
     """Iterate with a progress bar if `shown` and stderr is a terminal; without one otherwise.
 
     The bar tells the time too, and how many texts have been run meanwhile: see `ran`.
