@@ -15,6 +15,7 @@ from heedful.corpus.corpus import Corpus
 from heedful.corpus.engine import Local
 from heedful.corpus.engines import engine_of
 from heedful.corpus.explainer import Explainer
+from heedful.corpus.ray_engine import Ray
 from heedful.corpus.run import run
 
-__all__ = ["Corpus", "Explainer", "Local", "engine_of", "run"]
+__all__ = ["Corpus", "Explainer", "Local", "Ray", "engine_of", "run"]

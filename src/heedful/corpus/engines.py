@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heedful.corpus.engine import Engine, Local
+from heedful.corpus.ray_engine import Ray
 from heedful.errors import SettingError
 from heedful.support.names import match, shown
 from heedful.support.settings import changed
@@ -29,6 +30,4 @@ def engine_of(given: str | Engine, address: str | None = None) -> Engine:
         if settings or address is not None:
             raise SettingError("the local engine has no settings: --address goes with --engine ray")
         return Local()
-    from heedful.corpus.ray_engine import Ray  # late: only here is Ray needed
-
     return changed(Ray(address=address), settings, "ray")
