@@ -106,6 +106,7 @@ def run(  # noqa: PLR0913 - the front door names every choice
     explainer = Explainer.of_plan(classifier, plan)
     rows_a_shard = shard_rows or (_SLOW if classifier.paper_model is None else _FAST)
     identity = _identity(classifier, stream, plan, rows_a_shard)
+    identity["device"] = getattr(doing, "device", None) or identity["device"]  # workers may have a GPU of their own
     folder = RunFolder(Path(out), identity, parts=(ROWS,))
     with folder.claimed(), stopped_by_signal() as stop:
         watch = Watch(stream.n_rows, None if log is None else Path(log), stop, progress=progress)

@@ -72,6 +72,11 @@ class Shard:
     n_forward: Mapping[str, int] = field(default_factory=dict)
     correct: tuple[int, int] = (0, 0)
 
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Shard:
+        """Make one of what `asdict` gave, after JSON."""
+        return cls(**{**said, "correct": tuple(said["correct"])})
+
 
 def parts(batches: Iterable[Sequence[Row]], size: int, together: int) -> Iterator[Part]:
     """Cut a stream of rows into shards of `size`, and these into parts of `together`; wherever batches end.
@@ -148,8 +153,7 @@ class Done:
         whole = content[: content.rfind(b"\n") + 1]
         for line in whole.decode("utf-8", "replace").splitlines():
             try:
-                said = json.loads(line)
-                shard = Shard(**{**said, "correct": tuple(said["correct"])})
+                shard = Shard.of(json.loads(line))
             except (ValueError, TypeError, KeyError):
                 continue
             path = self._folder / ROWS / shard.file
