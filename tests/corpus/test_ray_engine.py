@@ -105,7 +105,7 @@ def test_strict_names_the_first_row_that_cannot_be_explained(ray_cluster: None, 
         *TEXTS[9:],
     ]  # the second one is in a shard of its own, with less before it
     said = []
-    for engine in ("local", Ray(workers=1)):
+    for engine in ("local", Ray(workers=1, in_flight=3)):
         with pytest.raises(DataError) as failure:
             heedful.corpus.run(
                 "demo", texts, "shapley-exact", out=tmp_path / str(engine), shard_rows=2, strict=True, engine=engine
@@ -125,7 +125,7 @@ def test_asked_to_stop_it_ends_with_the_shards_at_hand_and_goes_on(ray_cluster: 
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=stop, daemon=True).start()
-    stopped = run(out, RAY, classifier, texts)
+    stopped = run(out, Ray(workers=1), classifier, texts)
     assert not stopped.facts["finished"]
     assert 0 < stopped.facts["n_shards"] < 10
     stopped.check()
