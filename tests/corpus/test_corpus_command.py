@@ -41,9 +41,7 @@ def test_the_same_rows_from_every_kind_of_file(run, tmp_path: Path) -> None:
         pq.write_table(table.slice(3 * i, 3), tmp_path / "parts" / f"x-{i}.parquet")
     kept, choices = [], ("-m", "shapley-exact,occlusion", "--shard-rows", "4")
     for i, data in enumerate(("x.parquet", "x.csv.gz", "x.jsonl", "parts", "parts/x-*.parquet")):
-        code, out, err = run(
-            "corpus", "demo", data, "-m", "shapley-exact,occlusion", "--out", f"c{i}", "--shard-rows", "4"
-        )
+        code, out, err = run("corpus", "demo", data, "--out", f"c{i}", *choices)
         assert code == 0, err
         assert out.startswith("9 of 9 texts explained by shapley-exact, occlusion, in 3 files\n")
         kept.append([path.read_bytes() for path in Corpus.read(tmp_path / f"c{i}").files])
@@ -51,9 +49,7 @@ def test_the_same_rows_from_every_kind_of_file(run, tmp_path: Path) -> None:
     assert [row["id"] for row in rows_of(tmp_path / "c0")] == ids
     piped = (tmp_path / "x.jsonl").read_bytes()
     for _ in range(2):  # goes on from the same stream
-        code, out, err = run(
-            "corpus", "demo", "-", "-m", "shapley-exact,occlusion", "--out", "c9", "--shard-rows", "4", stdin=piped
-        )
+        code, out, err = run("corpus", "demo", "-", "--out", "c9", *choices, stdin=piped)
         assert code == 0, err
     assert [path.read_bytes() for path in Corpus.read(tmp_path / "c9").files] == kept[0]
 

@@ -9,6 +9,8 @@ import sys
 import traceback
 from typing import Any, BinaryIO
 
+from heedful.corpus.engine import made_shard
+
 
 def main() -> None:
     """Make the shards that come on standard input, and say on standard output what has come of each."""
@@ -30,8 +32,6 @@ def work(given: BinaryIO, output: BinaryIO) -> None:
         except EOFError:
             return
         try:
-            from heedful.corpus.engine import made_shard  # late: after the path is known
-
             if isinstance(explainer, bytes):
                 explainer = pickle.loads(explainer)  # noqa: S301 - likewise
             answer = "shard", made_shard(explainer, folder, parts, strict=strict)
