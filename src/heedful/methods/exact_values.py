@@ -30,7 +30,7 @@ class _Exact(Method):
 
     tolerance: Annotated[float, Gt(0), Lt(math.inf)] = 1e-9
 
-    together = 64
+    together = 256
 
     def answer(self, question: Question) -> Answer:
         """Integrate over the random removals of one text."""
