@@ -211,7 +211,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", help="the paper's classifier")
     parser.add_argument("--data", help="Parquet file with a column text")
     parser.add_argument("--texts", type=int, help="so many texts only")
-    parser.add_argument("--block", type=int, default=5_000, help="texts a turn, for imdb")
+    parser.add_argument("--block", type=int, default=25_000, help="texts a turn, for imdb")
     parser.add_argument("--rows", default="1000,10000,100000,1000000", help="for growth")
     return parser.parse_args()
 

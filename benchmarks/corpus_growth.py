@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--reader", type=float, default=50_000, help="rows a second that one process reads")
     parser.add_argument("--storage", type=float, default=1e9, help="bytes a second of the shared folder")
     parser.add_argument("--driver", type=float, default=0.02, help="seconds of the driver for a shard")
-    parser.add_argument("--rows-a-shard", type=int, default=4096)
+    parser.add_argument("--rows-a-shard", type=int, default=2048)
     parser.add_argument("--price", type=float, default=0.7, help="of a machine and hour")
     given = vars(parser.parse_args())
     texts, machines = given.pop("texts"), given.pop("machines")

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ RAY = Ray(workers=2)
 @pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[None]:
     """Two cores' worth of workers, in a folder with a short name, as its sockets want it."""
-    folder = Path(f"/tmp/ray{os.getpid()}")  # noqa: S108
+    folder = Path(tempfile.gettempdir(), f"ray{os.getpid()}")
     before = signal.getsignal(signal.SIGTERM)
     with cluster(None, 2, object_store_memory=80 * 2**20, _temp_dir=str(folder)):
         assert signal.getsignal(signal.SIGTERM) is before

@@ -62,7 +62,7 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
     id_column: Annotated[str | None, typer.Option(help="Column of ids; else 'id', else row numbers.")] = None,
     encoding: Encoding = None,
     float32: Annotated[bool, typer.Option("--float32", help="Scores of half the size.")] = False,
-    shard_rows: Annotated[int | None, typer.Option(help="Rows a file. Default: 4096 by look-up, else 256.")] = None,
+    shard_rows: Annotated[int | None, typer.Option(help="Rows a file. Default: 2048 by look-up, else 256.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be explained.")] = False,
     engine: Annotated[
         str, typer.Option(help="local; or ray, with settings as in ray:workers=4,gpus=1 (extra 'ray').")

@@ -26,7 +26,7 @@ from heedful.runs.folder import RunFolder
 from heedful.support.settings import check_whole
 
 FORMAT = "heedful.corpus/1"
-_FAST, _SLOW = 4096, 256  # rows a shard, of look-up tables and of forward passes
+_FAST, _SLOW = 2048, 256  # rows a shard, of look-up tables and of forward passes
 
 
 def run(  # noqa: PLR0913 - the front door names every choice
@@ -72,7 +72,7 @@ def run(  # noqa: PLR0913 - the front door names every choice
         numbers: "float64", or "float32" for scores of half the size.
         device: where to put a model that is loaded here, such as "cuda".
         dtype: numbers it computes with there, such as "bfloat16", which the manifest then says.
-        shard_rows: rows a file; None: 4,096 where look-up tables explain, else 256.
+        shard_rows: rows a file; None: 2,048 where look-up tables explain, else 256.
         strict: stop at the first row that cannot be explained.
         engine: what does the work: "local", "ray" with settings as in "ray:workers=4", or an object of these.
         log: file to which a JSON object a line is added for every shard.
