@@ -48,7 +48,8 @@ class Local:
         n = self._processes(job) if len(first) > 1 else 1
         content = sendable(job.explainer) if n > 1 else None
         if content is not None:
-            _in_processes(job, every, Processes(n, content, job.folder, strict=job.strict))
+            processes = Processes(n, content, job.folder, strict=job.strict, counted=job.watch.explained)
+            _in_processes(job, every, processes)
             return
         for parts in every:
             if job.watch.stop.is_set():
@@ -66,17 +67,12 @@ def _in_processes(job: Job, shards: Iterable[Sequence[Part]], processes: Process
     """Have shards made, as many at once as there are processes, and enter them in their order."""
     begun: deque[Future[Shard]] = deque()
 
-    def enter() -> None:
-        shard = begun.popleft().result()
-        job.watch.explained(shard.n_rows)
-        job.enter(shard)
-
     with processes:
         for parts in shards:
             if job.watch.stop.is_set():
                 break
             begun.append(processes.begin(parts))
             while len(begun) > processes.n:
-                enter()
+                job.enter(begun.popleft().result())
         while begun:
-            enter()
+            job.enter(begun.popleft().result())

@@ -6,7 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -43,10 +43,13 @@ class Processes:
         explainer: what explains rows, as bytes: see `sendable`.
         folder: of the corpus.
         strict: stop at the first row that cannot be explained.
+        counted: is told how many rows have been explained since, on any thread.
     """
 
-    def __init__(self, n: int, explainer: bytes, folder: Path, *, strict: bool) -> None:
-        self.n = n
+    def __init__(
+        self, n: int, explainer: bytes, folder: Path, *, strict: bool, counted: Callable[[int], None] | None = None
+    ) -> None:
+        self.n, self._counted = n, counted
         self._start = (sys.path, explainer, folder.resolve(), strict)
         self._idle: SimpleQueue[_Process] = SimpleQueue()
         self._all: list[_Process] = []
@@ -75,7 +78,7 @@ class Processes:
     def _made(self, parts: Sequence[Part]) -> Shard:
         process = self._idle.get()
         try:
-            return process.ask(parts)
+            return process.ask(parts, self._counted)
         finally:
             self._idle.put(process)
 
@@ -94,14 +97,18 @@ class _Process:
         )
         self._waiting: tuple[Any, ...] | None = start
 
-    def ask(self, parts: Sequence[Part]) -> Shard:
+    def ask(self, parts: Sequence[Part], counted: Callable[[int], None] | None) -> Shard:
         """Have a shard made, and wait for it."""
         try:
             if self._waiting is not None:
                 self._send(self._waiting)
                 self._waiting = None
             self._send(list(parts))
-            kind, said = pickle.load(self._process.stdout)  # type: ignore[arg-type]  # noqa: S301 - of our own process
+            kind, said = self._heard()
+            while kind == "rows":
+                if counted is not None:
+                    counted(said)
+                kind, said = self._heard()
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             code = self._process.wait(_DYING)
             raise InputError(
@@ -121,6 +128,9 @@ class _Process:
             with suppress(OSError):  # it is gone already, with something left to be written to it
                 pipe.close()  # type: ignore[union-attr]
         self._process.wait()
+
+    def _heard(self) -> tuple[str, Any]:
+        return pickle.load(self._process.stdout)  # type: ignore[arg-type]  # noqa: S301 - of our own process
 
     def _send(self, message: object) -> None:
         pickle.dump(message, self._process.stdin)  # type: ignore[arg-type]

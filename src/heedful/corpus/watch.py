@@ -35,6 +35,7 @@ class Watch:
         self._bar: Any = None
         self._task: Any = None
         self._shown = progress and sys.stderr.isatty()
+        self._counting = threading.Lock()
 
     def __enter__(self) -> Watch:
         if self._shown:
@@ -57,8 +58,9 @@ class Watch:
         self._advance(n)
 
     def explained(self, n: int) -> None:
-        """Count rows that have been explained."""
-        self.n_rows += n
+        """Count rows that have been explained, on any thread."""
+        with self._counting:
+            self.n_rows += n
         self._advance(n)
 
     def wrote(self, shard: int, n_rows: int, seconds: float) -> None:

@@ -7,6 +7,7 @@ import pickle
 import signal
 import sys
 import traceback
+from functools import partial
 from typing import Any, BinaryIO
 
 from heedful.corpus.engine import made_shard
@@ -22,10 +23,18 @@ def main() -> None:
 
 
 def work(given: BinaryIO, output: BinaryIO) -> None:
-    """Read the start, then the parts of shards; write ("shard", shard) or ("error", (name, message)) for each."""
+    """Read the start, then the parts of shards, and write what comes of each.
+
+    ("rows", number) tells of rows that have been explained since; ("shard", shard) or ("error", (name, message)) ends
+    the answer.
+    """
+
+    def say(kind: str, said: Any) -> None:
+        pickle.dump((kind, said), output)
+        output.flush()
+
     path, explainer, folder, strict = pickle.load(given)  # noqa: S301 - of the process that started this one
     sys.path[:] = path
-    answer: tuple[str, Any]
     while True:
         try:
             parts = pickle.load(given)  # noqa: S301 - likewise
@@ -34,11 +43,11 @@ def work(given: BinaryIO, output: BinaryIO) -> None:
         try:
             if isinstance(explainer, bytes):
                 explainer = pickle.loads(explainer)  # noqa: S301 - likewise
-            answer = "shard", made_shard(explainer, folder, parts, strict=strict)
+            shard = made_shard(explainer, folder, parts, strict=strict, counted=partial(say, "rows"))
         except Exception as error:  # of any kind: raised by the process that waits for it
-            answer = "error", _said(error)
-        pickle.dump(answer, output)
-        output.flush()
+            say("error", _said(error))
+        else:
+            say("shard", shard)
 
 
 def _said(error: Exception) -> tuple[str | None, str]:
