@@ -119,7 +119,7 @@ def test_a_file_that_was_changed_is_noticed(tmp_path: Path) -> None:
         ({"methods": "occlusion"}, "methods"),
         ({"methods": "shapley-exact:tolerance=1e-8"}, "methods"),
         ({"numbers": "float32"}, "numbers"),
-        ({"shard_rows": 5}, "rows_a_shard"),
+        ({"shard_rows": 5}, r"shard_rows \(10 there, 5 here\)"),
         ({"data": TEXTS[:-1]}, "data.rows"),
         ({"data": [*TEXTS[:-1], "another text"]}, "data.digest"),
     ],
@@ -163,7 +163,7 @@ def test_bad_rows_stand_in_their_place_with_the_reason(tmp_path: Path) -> None:
 
 
 def test_strict_stops_at_the_first_bad_row_and_keeps_the_shards_before(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"text 6 \(id 6\)"):
+    with pytest.raises(DataError, match=r"text 6: .* blank; strict stops here"):
         explained(tmp_path / "c", [*TEXTS[:6], "", *TEXTS[6:]], shard_rows=3, strict=True)
     assert [shard.n_rows for shard in Corpus.read(tmp_path / "c").shards] == [3, 3]
     assert Corpus.read(tmp_path / "c").facts["finished"] is False
@@ -183,7 +183,7 @@ def test_a_text_that_one_method_refuses_has_the_scores_of_the_others(tmp_path: P
 def test_a_method_that_the_classifier_cannot_have_stops_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="softmax pooling"):
         heedful.corpus.run(make_bert(), ["good film", "dull film"], "shapley-exact", out=tmp_path / "c")
-    assert not Corpus.read(tmp_path / "c").shards
+    heedful.corpus.run(make_bert(), ["good film"], "occlusion", out=tmp_path / "c")  # the folder is free again
 
 
 def test_settings_are_checked_before_anything_is_written(tmp_path: Path) -> None:
@@ -223,6 +223,25 @@ def test_pairs_windows_and_single_precision(tmp_path: Path) -> None:
     assert half.column(0).to_pylist()[0] == pytest.approx(
         heedful.explain(heedful.load("demo"), TEXTS[0], "shapley-exact").scores, rel=1e-6
     )
+
+
+def test_the_first_rows_alone(tmp_path: Path) -> None:
+    few = explained(tmp_path / "few", limit=5, shard_rows=3)
+    assert [row["row"] for row in few.rows(["row"])] == [0, 1, 2, 3, 4]
+    assert few.facts["data"]["limit"] == 5
+    assert len(explained(tmp_path / "all", limit=1000)) == len(TEXTS)
+    with pytest.raises(SettingError, match="limit"):
+        explained(tmp_path / "few", shard_rows=3)
+
+
+@pytest.mark.parametrize("methods", ["occlusion", METHODS])
+def test_rows_are_counted_as_they_are_explained(methods: str | list[str]) -> None:
+    explainer = Explainer("demo", methods)
+    counted: list[float] = []
+    rows = [Row(i, f"row {i}", str(i), text) for i, text in enumerate([*TEXTS[:3], " "])]
+    explainer.explain(explainer.prepare(rows), counted.append)
+    assert sum(counted) == pytest.approx(4)
+    assert len(counted) > 3
 
 
 def test_a_function_is_a_classifier_too(tmp_path: Path) -> None:

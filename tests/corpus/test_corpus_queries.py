@@ -26,7 +26,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     labels[::7] = 1 - labels[::7]  # some that the model gets wrong
     data = heedful.data.Dataset(tuple(one.text for one in reviews), labels, ("negative", "positive"), "planted")
     folder = tmp_path_factory.mktemp("queries") / "corpus"
-    methods = ["shapley-exact", "attention-mean"]
+    methods = ["lime", "attention-mean"]
     return heedful.corpus.run(heedful.load("demo"), data, methods, out=folder, shard_rows=25)
 
 
@@ -43,7 +43,7 @@ def test_most_influential_words_of_a_class(corpus: Corpus) -> None:
     scores: dict[tuple[str, str], list[float]] = {}
     for row in corpus.rows():
         by_word: dict[str, list[float]] = {}
-        for unit, score in zip(row["units"], row["shapley_exact_scores"], strict=True):
+        for unit, score in zip(row["units"], row["lime_scores"], strict=True):
             by_word.setdefault(unit.lower(), []).append(score)
         for word, some in by_word.items():
             scores.setdefault((row["target"], word), []).extend(some)
@@ -60,18 +60,16 @@ def test_most_influential_words_of_a_class(corpus: Corpus) -> None:
 
 def test_disagreement_between_methods(corpus: Corpus) -> None:
     answer = asked(corpus, QUERIES[1])
-    rows = {row["row"]: row for row in corpus.rows()}
+    rows = {row["id"]: row for row in corpus.rows()}
     differ = {
-        i
-        for i, row in rows.items()
-        if np.argmax(np.abs(row["shapley_exact_scores"])) != np.argmax(row["attention_mean_scores"])
+        i for i, row in rows.items() if np.argmax(np.abs(row["lime_scores"])) != np.argmax(row["attention_mean_scores"])
     }
     assert len(answer) == min(10, len(differ))
     for found in answer:
-        row = rows[found["row"]]
-        exact, attention = np.abs(row["shapley_exact_scores"]), np.array(row["attention_mean_scores"])
-        assert found["correlation"] == pytest.approx(np.corrcoef(exact, attention)[0, 1], abs=6e-3)
-        assert found["by_exact_values"] == row["units"][int(exact.argmax())]
+        row = rows[found["id"]]
+        sizes, attention = np.abs(row["lime_scores"]), np.array(row["attention_mean_scores"])
+        assert found["correlation"] == pytest.approx(np.corrcoef(sizes, attention)[0, 1], abs=6e-3)
+        assert found["by_lime"] == row["units"][int(sizes.argmax())]
         assert found["by_attention"] == row["units"][int(attention.argmax())]
 
 
@@ -81,14 +79,14 @@ def test_texts_to_look_at(corpus: Corpus) -> None:
     answer = asked(corpus, QUERIES[2])
     assert [row["id"] for row in answer] == [row["id"] for row in wrong[:10]]
     for found, row in zip(answer, wrong, strict=False):
-        assert found["strongest_word"] == row["units"][int(np.argmax(row["shapley_exact_scores"]))]
+        assert found["strongest_word"] == row["units"][int(np.argmax(row["lime_scores"]))]
 
 
 def test_pandas_and_polars_read_the_rows(corpus: Corpus) -> None:
     first = next(corpus.rows())
     frame = pd.read_parquet(corpus.folder / "rows")
     assert len(frame) == 60
-    assert frame["shapley_exact_scores"][0].tolist() == first["shapley_exact_scores"]
+    assert frame["lime_scores"][0].tolist() == first["lime_scores"]
     table = polars.scan_parquet(str(corpus.folder / "rows" / "*.parquet")).collect()
-    assert table["shapley_exact_scores"][0].to_list() == first["shapley_exact_scores"]
+    assert table["lime_scores"][0].to_list() == first["lime_scores"]
     assert table["spans"][0].to_list()[0] == first["spans"][0]

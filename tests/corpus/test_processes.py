@@ -42,7 +42,7 @@ def test_the_same_bytes_errors_and_ends(tmp_path: Path) -> None:
     """One start of processes for several laws: each start takes seconds."""
     whole = contents(run(tmp_path / "one", engine="local:processes=1"))
     assert contents(run(tmp_path / "two", engine=TWO)) == whole
-    with pytest.raises(DataError, match=r"text 12 \(id 12\)"):
+    with pytest.raises(DataError, match="text 12: "):
         run(tmp_path / "strict", [*TEXTS[:12], "", *TEXTS[12:]], engine=TWO, strict=True)
     assert [shard.n_rows for shard in Corpus.read(tmp_path / "strict").shards] == [5, 5]
     assert not psutil.Process().children(recursive=True)

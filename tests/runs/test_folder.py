@@ -1,6 +1,7 @@
 """A run's folder: whose it is, who may work there, and that a kill at any moment costs no more than work."""
 
 import json
+import re
 import shutil
 from contextlib import suppress
 
@@ -135,7 +136,11 @@ def test_a_link_that_leads_nowhere_is_somebody_elses(tmp_path):
 
 @pytest.mark.parametrize(
     ("changes", "named"),
-    [({"seed": 1}, "seed"), ({"data": "b", "sizes": {"heads": 1}}, "data, sizes"), ({"quick": True}, "quick")],
+    [
+        ({"seed": 1}, "seed (0 there, 1 here)"),
+        ({"data": "b", "sizes": {"heads": 1}}, "data (abc there, b here), sizes"),
+        ({"quick": True}, "quick"),
+    ],
 )
 @pytest.mark.parametrize("ended", [True, False])
 def test_another_run_is_refused_and_told_by_what_differs(tmp_path, changes, named, ended):
@@ -148,7 +153,9 @@ def test_another_run_is_refused_and_told_by_what_differs(tmp_path, changes, name
     other = folder(tmp_path, WHO | changes)
     holds = "already holds a trained model" if ended else "holds a run"
     for use in (other.finished, other.claimed().__enter__):
-        with pytest.raises(SettingError, match=rf"{holds} that differs in {named}: choose another folder or delete it"):
+        with pytest.raises(
+            SettingError, match=re.escape(f"{holds} that differs in {named}: choose another folder or delete it")
+        ):
             use()
     assert contents(tmp_path) == before
 

@@ -62,7 +62,8 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
     id_column: Annotated[str | None, typer.Option(help="Column of ids; else 'id', else row numbers.")] = None,
     encoding: Encoding = None,
     float32: Annotated[bool, typer.Option("--float32", help="Scores of half the size.")] = False,
-    shard_rows: Annotated[int | None, typer.Option(help="Rows a file. Default: 2048 by look-up, else 256.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Take only the first so many rows.")] = None,
+    shard_rows: Annotated[int | None, typer.Option(help="Rows a file. Default: 2048 by look-up, else 64.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be explained.")] = False,
     engine: Annotated[
         str, typer.Option(help="local; or ray, with settings as in ray:workers=4,gpus=1 (extra 'ray').")
@@ -86,19 +87,24 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
     columns = heedful.data.RowColumns(*(column(one) for one in (text_column, pair_column, label_column, id_column)))
     stream = heedful.data.stream_rows(data[0] if len(data) == 1 else data, columns=columns, encoding=encoding)
     classifier = heedful.corpus.in_numbers(load_classifier(model, device, template, label), dtype)
-    result = heedful.corpus.run(
-        classifier,
-        stream,
-        methods,
-        out=folder,
-        numbers="float32" if float32 else "float64",
-        shard_rows=shard_rows,
-        strict=strict,
-        engine=doing,
-        log=written,
-        progress=True,
-        **request.arguments,
-    )
+    try:
+        result = heedful.corpus.run(
+            classifier,
+            stream,
+            methods,
+            out=folder,
+            numbers="float32" if float32 else "float64",
+            limit=limit,
+            shard_rows=shard_rows,
+            strict=strict,
+            engine=doing,
+            log=written,
+            progress=True,
+            **request.arguments,
+        )
+    except KeyboardInterrupt:
+        say("the files that are done stay: the same command goes on")
+        raise
     if as_csv and result.facts["finished"]:
         say(f"spreadsheet: {result.to_csv().resolve()}")
     if as_json:

@@ -80,14 +80,16 @@ class Job:
         self.watch.wrote(shard.shard, shard.n_rows, shard.seconds)
 
 
-def explained(explainer: Explainer, part: Part, chunk: Chunk, *, strict: bool = False) -> pa.Table:
+def explained(
+    explainer: Explainer, part: Part, chunk: Chunk, counted: Callable[[float], None], *, strict: bool = False
+) -> pa.Table:
     """Return the rows of a part as a table; `chunk` is what the explainer has prepared of them.
 
     Raises:
         DataError: `strict`, and a row cannot be explained.
         SettingError: a method cannot be used on this classifier.
     """
-    results = explainer.explain(chunk)
+    results = explainer.explain(chunk, counted)
     if part.rows[0].number == 0:
         _refuse_unusable(results)
     made = explainer.table(results)
@@ -111,7 +113,7 @@ def made_shard(
     shard_parts: Sequence[Part],
     *,
     strict: bool = False,
-    counted: Callable[[int], None] | None = None,
+    counted: Callable[[float], None] = lambda _: None,
 ) -> Shard:
     """Explain the parts of a shard and write its file; it is not entered yet.
 
@@ -129,9 +131,7 @@ def made_shard(
     """
     started, tables = time.monotonic(), list[pa.Table]()
     for part, chunk in ahead((part, explainer.prepare(part.rows)) for part in shard_parts):
-        tables.append(explained(explainer, part, chunk, strict=strict))
-        if counted is not None:
-            counted(len(part.rows))
+        tables.append(explained(explainer, part, chunk, counted, strict=strict))
     return write(folder, pa.concat_tables(tables), shard_parts[-1], time.monotonic() - started)
 
 

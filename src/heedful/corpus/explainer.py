@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,14 +118,21 @@ class Explainer:
             return Chunk(rows, [row.problem or "" for row in rows])
         return Chunk(rows, [*self._encoded(rows)])
 
-    def explain(self, chunk: Chunk) -> list[Result]:
-        """Explain the rows of a chunk; a result each, in their order."""
+    def explain(self, chunk: Chunk, counted: Callable[[float], None] = lambda _: None) -> list[Result]:
+        """Explain the rows of a chunk; a result each, in their order.
+
+        Args:
+            chunk: the rows.
+            counted: is told how many rows have been explained since, a share of one for each method.
+        """
         asked = [*self._asked(chunk)]
         able = [one for one in asked if isinstance(one, Asked)]
+        counted(float(len(asked) - len(able)))
         answers: list[dict[str, Answer | Refusal]] = [{} for _ in able]
         for name, method in self.plan.methods.items():
             for answer, one in zip(answers, answer_each(able, method), strict=True):
                 answer[name] = one
+                counted(1.0 / len(self.plan.methods))
         explained = iter(answers)
         return [
             Result(row, one, None, next(explained)) if isinstance(one, Asked) else Result(row, problem=one)

@@ -33,13 +33,20 @@ class Stream(Protocol):
         """Yield the rows in lists."""
 
 
-def stream_of(data: str | Path | Stream | Dataset | Iterable[Any], columns: RowColumns | None) -> Stream:
-    """Return rows of whatever holds texts: paths are read as a stream.
+def stream_of(
+    data: str | Path | Stream | Dataset | Iterable[Any], columns: RowColumns | None, limit: int | None = None
+) -> Stream:
+    """Return rows of whatever holds texts, all or the first so many: paths are read as a stream.
 
     Raises:
         DataError: as `stream_rows`.
         SettingError: it holds none.
     """
+    stream = _stream(data, columns)
+    return stream if limit is None else First(stream, limit)
+
+
+def _stream(data: str | Path | Stream | Dataset | Iterable[Any], columns: RowColumns | None) -> Stream:
     if isinstance(data, Stream):
         return data
     if isinstance(data, (str, Path)):
@@ -51,6 +58,37 @@ def stream_of(data: str | Path | Stream | Dataset | Iterable[Any], columns: RowC
     if not isinstance(data, (Dataset, Iterable)) or isinstance(data, (bytes, Mapping)):
         raise SettingError(f"data is a path, a data set, or a list of texts, got {shown(data)}")
     return InMemory.of(data)
+
+
+@dataclass(frozen=True)
+class First:
+    """The first rows of a stream; see `heedful.data.RowStream`."""
+
+    stream: Stream
+    limit: int
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.stream.name
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows there are, where that is known."""
+        return None if self.stream.n_rows is None else min(self.limit, self.stream.n_rows)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what tells these rows from others."""
+        return {**self.stream.identity(), "limit": self.limit}
+
+    def batches(self, size: int = 1024) -> Iterator[list[Row]]:
+        """Yield the rows in lists."""
+        left = self.limit
+        for batch in self.stream.batches(min(size, left)):
+            yield batch[:left]
+            left -= len(batch)
+            if left <= 0:
+                return
 
 
 @dataclass(frozen=True, eq=False)

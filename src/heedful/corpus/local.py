@@ -14,6 +14,7 @@ from annotated_types import Ge
 from heedful.corpus.engine import Job, made_shard
 from heedful.corpus.processes import Processes, sendable
 from heedful.corpus.shards import Part, Shard
+from heedful.corpus.watch import paced
 from heedful.support.parallel import n_threads
 from heedful.support.settings import check_settings
 
@@ -54,7 +55,8 @@ class Local:
         for parts in every:
             if job.watch.stop.is_set():
                 return
-            shard = made_shard(job.explainer, job.folder, parts, strict=job.strict, counted=job.watch.explained)
+            with paced(job.watch.explained) as counted:
+                shard = made_shard(job.explainer, job.folder, parts, strict=job.strict, counted=counted)
             job.enter(shard)
 
     def _processes(self, job: Job) -> int:

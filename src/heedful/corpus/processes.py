@@ -47,7 +47,7 @@ class Processes:
     """
 
     def __init__(
-        self, n: int, explainer: bytes, folder: Path, *, strict: bool, counted: Callable[[int], None] | None = None
+        self, n: int, explainer: bytes, folder: Path, *, strict: bool, counted: Callable[[float], None] = lambda _: None
     ) -> None:
         self.n, self._counted = n, counted
         self._start = (sys.path, explainer, folder.resolve(), strict)
@@ -97,7 +97,7 @@ class _Process:
         )
         self._waiting: tuple[Any, ...] | None = start
 
-    def ask(self, parts: Sequence[Part], counted: Callable[[int], None] | None) -> Shard:
+    def ask(self, parts: Sequence[Part], counted: Callable[[float], None]) -> Shard:
         """Have a shard made, and wait for it."""
         try:
             if self._waiting is not None:
@@ -106,8 +106,7 @@ class _Process:
             self._send(list(parts))
             kind, said = self._heard()
             while kind == "rows":
-                if counted is not None:
-                    counted(said)
+                counted(said)
                 kind, said = self._heard()
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             code = self._process.wait(_DYING)

@@ -26,7 +26,7 @@ from heedful.runs.folder import RunFolder
 from heedful.support.settings import check_whole
 
 FORMAT = "heedful.corpus/1"
-_FAST, _SLOW = 2048, 256  # rows a shard, of look-up tables and of forward passes
+_FAST, _SLOW = 2048, 64  # rows a shard, of look-up tables and of forward passes
 
 
 def run(  # noqa: PLR0913 - the front door names every choice
@@ -45,6 +45,7 @@ def run(  # noqa: PLR0913 - the front door names every choice
     numbers: str = "float64",
     device: str | None = None,
     dtype: str | None = None,
+    limit: int | None = None,
     shard_rows: int | None = None,
     strict: bool = False,
     engine: str | Engine = "local",
@@ -72,7 +73,9 @@ def run(  # noqa: PLR0913 - the front door names every choice
         numbers: "float64", or "float32" for scores of half the size.
         device: where to put a model that is loaded here, such as "cuda".
         dtype: numbers it computes with there, such as "bfloat16", which the manifest then says.
-        shard_rows: rows a file; None: 2,048 where look-up tables explain, else 256.
+        limit: take only the first so many rows.
+        shard_rows: rows a file; None: 2,048 where look-up tables explain, else 64. A kill loses
+            the file at hand.
         strict: stop at the first row that cannot be explained.
         engine: what does the work: "local", "ray" with settings as in "ray:workers=4", or an object of these.
         log: file to which a JSON object a line is added for every shard.
@@ -97,9 +100,10 @@ def run(  # noqa: PLR0913 - the front door names every choice
     """
     choices = Choices(target=target, output=output or "logit", unit=unit, masking=masking, seed=seed)
     plan = Plan.of(methods, choices, long_text, numbers)
-    if shard_rows is not None:
-        check_whole("shard_rows", shard_rows, 1)
-    doing, stream = engine_of(engine), stream_of(data, columns)
+    for name, number in (("shard_rows", shard_rows), ("limit", limit)):
+        if number is not None:
+            check_whole(name, number, 1)
+    doing, stream = engine_of(engine), stream_of(data, columns, limit)
     classifier = classifier_of(model, device, dtype)
     if output is None and classifier.template is not None:
         plan = replace(plan, choices=replace(choices, output="logit_difference"))
@@ -109,11 +113,15 @@ def run(  # noqa: PLR0913 - the front door names every choice
     identity["device"] = getattr(doing, "device", None) or identity["device"]  # workers may have a GPU of their own
     folder = RunFolder(Path(out), identity, parts=(ROWS,))
     with folder.claimed(), stopped_by_signal() as stop:
-        watch = Watch(stream.n_rows, None if log is None else Path(log), stop, progress=progress)
-        with watch:
+        done = Done(folder.path)
+        with Watch(stream.n_rows, None if log is None else Path(log), stop, progress=progress) as watch:
             watch.say("start", model=identity["model"], out=str(out))
-            job = Job(explainer, stream, folder.path, Done(folder.path), rows_a_shard, watch, strict)
-            doing.work(job)
+            try:
+                doing.work(Job(explainer, stream, folder.path, done, rows_a_shard, watch, strict))
+            except BaseException:
+                if not len(done):  # other settings may be what it takes
+                    folder.abandon()
+                raise
             watch.say("stop" if stop.is_set() else "end")
         corpus = Corpus.read(out)
         return corpus if stop.is_set() else corpus.finish()
@@ -131,7 +139,7 @@ def _identity(classifier: Classifier, stream: Stream, plan: Plan, rows_a_shard: 
         "data": stream.identity(),
         **plan.settings(),
         "masking": classifier.masking(plan.choices.masking),
-        "rows_a_shard": rows_a_shard,
+        "shard_rows": rows_a_shard,
         "rows_together": CHUNK,
         "versions": {
             name: version(name)

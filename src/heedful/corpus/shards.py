@@ -18,6 +18,7 @@ from heedful.corpus.table import ERROR, N_FORWARD, SCORES
 from heedful.data import Row
 from heedful.errors import DataError, SettingError
 from heedful.support.files import failing_clearly, write_whole
+from heedful.support.visible import visible
 
 ROWS = "rows"  # the folder of the shards
 LIST = "shards.jsonl"  # the shards that are done, a line each
@@ -258,4 +259,5 @@ def refuse_problems(rows: Sequence[Row], made: pa.Table) -> None:
     for row, *said in zip(rows, *errors, strict=True):
         for one in said:
             if one is not None:
-                raise DataError(f"{row.place} (id {row.id}): {one}")
+                named = "" if row.id == str(row.number) else f" (id {visible(row.id)})"
+                raise DataError(f"{row.place}{named}: {one}; strict stops here, else the row is kept with this reason")

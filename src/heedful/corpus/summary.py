@@ -21,11 +21,14 @@ def lines(facts: Mapping[str, Any]) -> Iterator[str]:
     if labelled:
         yield f"predicted as labelled: {right:,} of {labelled:,} ({right / labelled:.1%})"
     if facts["n_units"]:
-        size = f"{facts['n_bytes'] / 1e6:,.1f} MB, {facts['bytes_a_unit']:.1f} bytes a unit"
-        yield f"{facts['n_units']:,} units, {size}; {duration(facts['seconds'])} of work"
+        yield f"{facts['n_units']:,} scored units in {_size(facts['n_bytes'])}; {duration(facts['seconds'])} of work"
     yield from _problems("not explained", facts["problems"])
     for name, some in facts["refused"].items():
         yield from _problems(f"not explained by {name}", some)
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:,.0f} kB"
 
 
 def _problems(what: str, problems: Mapping[str, int]) -> Iterator[str]:

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ class Watch:
 
     def __init__(self, total: int | None, log: Path | None, stop: threading.Event, *, progress: bool) -> None:
         self.total, self.stop, self._log = total, stop, log
-        self.n_rows = self.n_before = self.n_shards = 0
+        self.n_rows, self.n_before, self.n_shards = 0.0, 0, 0
         self._started = time.monotonic()
         self._bar: Any = None
         self._task: Any = None
@@ -57,8 +57,8 @@ class Watch:
         self.n_before += n
         self._advance(n)
 
-    def explained(self, n: int) -> None:
-        """Count rows that have been explained, on any thread."""
+    def explained(self, n: float | int) -> None:
+        """Count rows that have been explained, or shares of them, on any thread."""
         with self._counting:
             self.n_rows += n
         self._advance(n)
@@ -80,15 +80,44 @@ class Watch:
             return
         line: dict[str, Any] = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event}
         rate = self.n_rows / self.seconds if self.seconds > 0 else 0.0
-        line |= facts | {"rows_done": self.n_before + self.n_rows, "rows_total": self.total}
+        line |= facts | {"rows_done": round(self.n_before + self.n_rows, 1), "rows_total": self.total}
         line |= {"rows_per_second": round(rate, 2), "resident_bytes": resident()}
         with failing_clearly(f"cannot write {self._log}"), self._log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def _advance(self, n: int) -> None:
+    def _advance(self, n: float | int) -> None:
         if self._bar is not None:
-            rate = self.n_rows / max(self.seconds, 1e-9)
-            self._bar.update(self._task, advance=n, rate=f"{rate:,.0f} texts/s")
+            self._bar.update(self._task, advance=n, rate=_rate(self.n_rows, self.seconds))
+
+
+def _rate(n_rows: float, seconds: float) -> str:
+    """How fast it goes, or how long a text takes where that is over a second."""
+    rate = n_rows / max(seconds, 1e-9)
+    return (
+        f"{rate:,.0f} texts/s"
+        if rate >= 10
+        else f"{rate:.1f} texts/s"
+        if rate >= 1
+        else f"{1 / max(rate, 1e-9):.1f} s a text"
+    )
+
+
+@contextmanager
+def paced(counted: Callable[[float], None], seconds: float = 0.2) -> Iterator[Callable[[float], None]]:
+    """Yield a counter that hands on what it has been told, but not more often than that; the rest at the end."""
+    waiting, last = 0.0, time.monotonic()
+
+    def count(n: float) -> None:
+        nonlocal waiting, last
+        waiting += n
+        if time.monotonic() - last >= seconds:
+            counted(waiting)
+            waiting, last = 0.0, time.monotonic()
+
+    try:
+        yield count
+    finally:
+        counted(waiting)
 
 
 def _bar(total: int | None) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from heedful.corpus.engine import made_shard
+from heedful.corpus.watch import paced
 
 
 def main() -> None:
@@ -43,7 +44,8 @@ def work(given: BinaryIO, output: BinaryIO) -> None:
         try:
             if isinstance(explainer, bytes):
                 explainer = pickle.loads(explainer)  # noqa: S301 - likewise
-            shard = made_shard(explainer, folder, parts, strict=strict, counted=partial(say, "rows"))
+            with paced(partial(say, "rows")) as counted:
+                shard = made_shard(explainer, folder, parts, strict=strict, counted=counted)
         except Exception as error:  # of any kind: raised by the process that waits for it
             say("error", _said(error))
         else:

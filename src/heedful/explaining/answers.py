@@ -42,9 +42,9 @@ def explain_questions(asked: Iterable[Asked], method: Method, *, progress: bool 
             yield _explanation(one, method, answer, seconds)
 
 
-def answer_each(asked: Iterable[Asked], method: Method) -> list[Answer | Refusal]:
-    """Let a method answer every question, as many at once as it gains from; of those it refuses, why."""
-    return [answer for _, answer, _ in _each(asked, method, REFUSALS)]
+def answer_each(asked: Iterable[Asked], method: Method) -> Iterator[Answer | Refusal]:
+    """Let a method answer every question, as many at once as it gains from; of those it refuses, yield why."""
+    return (answer for _, answer, _ in _each(asked, method, REFUSALS))
 
 
 def explain_or_refuse(asked: Iterable[Asked], method: Method) -> Iterator[Explanation | Refusal]:

@@ -16,6 +16,7 @@ from heedful.support.files import failing_clearly, is_scratch, write_whole
 
 RECORD = "run.json"
 LOCK = ".lock"
+_SHORT = 20  # characters of a text that a message quotes
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,12 @@ def _differing(name: str, known: Any, wanted: Any) -> list[str]:
     """Names of what differs, down to the settings within."""
     if isinstance(known, dict) and isinstance(wanted, dict) and known.keys() == wanted.keys():
         return [inner for key in wanted for inner in _differing(f"{name}.{key}", known[key], wanted[key])]
-    return [] if known == wanted else [name]
+    if known == wanted:
+        return []
+    plain = all(
+        isinstance(one, (bool, int, float)) or (isinstance(one, str) and len(one) <= _SHORT) for one in (known, wanted)
+    )
+    return [f"{name} ({known} there, {wanted} here)" if plain else name]
 
 
 def _is_trace(path: Path) -> bool:
