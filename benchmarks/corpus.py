@@ -125,9 +125,7 @@ def growth(options: argparse.Namespace) -> None:
     classifier = heedful.load("demo")
     reviews = [one.text for one in planted.generate(5_000, seed=11)]
     _warm(classifier, reviews[:64])
-    print(
-        "      rows    seconds  rows/s   memory of all processes, MB: at a tenth, at nine tenths, largest   bytes a unit"
-    )
+    print("      rows    seconds  rows/s   MB of all processes: at a tenth, at nine tenths, largest   bytes a unit")
     for n in map(int, options.rows.split(",")):
         with tempfile.TemporaryDirectory() as folder, _memory() as samples:
             path = Path(folder, "reviews.csv")
@@ -140,7 +138,7 @@ def growth(options: argparse.Namespace) -> None:
             seconds = time.perf_counter() - began
         some = [samples[len(samples) // 10], samples[9 * len(samples) // 10], max(samples)]
         print(
-            f"{n:10,} {seconds:10.1f} {n / seconds:7,.0f} {some[0] / 1e6:46,.0f} {some[1] / 1e6:14,.0f} "
+            f"{n:10,} {seconds:10.1f} {n / seconds:7,.0f} {some[0] / 1e6:34,.0f} {some[1] / 1e6:14,.0f} "
             f"{some[2] / 1e6:8,.0f} {corpus.facts['bytes_a_unit']:14}",
             flush=True,
         )

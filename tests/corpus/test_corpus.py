@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -75,7 +76,7 @@ def test_the_manifest_says_what_the_rows_hold(tmp_path: Path) -> None:
     assert said["n_rows"] == said["n_explained"] == 23
     assert said["n_units"] == sum(len(row["units"]) for row in rows)
     assert said["n_bytes"] == sum(map(len, bytes_of(corpus).values()))
-    assert said["correct"] == [sum(row["label"] == row["predicted"] for row in rows), 23]
+    assert said["correct"] == [sum(row["label"] == row["predicted"] for row in rows), 23, 23]
     assert said["predicted"]["positive"] == sum(row["predicted"] == "positive" for row in rows)
     assert said["n_forward"]["shapley_exact"] == 23
     assert said["methods"]["lime_n_samples_30"]["settings"]["n_samples"] == 30
@@ -230,7 +231,7 @@ def test_the_first_rows_alone(tmp_path: Path) -> None:
     assert [row["row"] for row in few.rows(["row"])] == [0, 1, 2, 3, 4]
     assert few.facts["data"]["limit"] == 5
     assert len(explained(tmp_path / "all", limit=1000)) == len(TEXTS)
-    with pytest.raises(SettingError, match="limit"):
+    with pytest.raises(SettingError, match="differs in data"):
         explained(tmp_path / "few", shard_rows=3)
 
 
@@ -284,8 +285,23 @@ def test_batches_of_other_pipelines() -> None:
     assert frame.loc[7, "occlusion_scores"].tolist() == one.scores.tolist()
     assert list(frame["key"]) == [1, 2, 3]
     assert explainer({"text": np.array(texts)})["predicted"][0] == "positive"
-    with pytest.raises(DataError, match="no column 'text'; the columns are: review"):
-        explainer({"review": texts})
+    record = explainer(pa.RecordBatch.from_pydict({"text": texts, "key": [1, 2, 3]}))
+    assert isinstance(record, pa.RecordBatch)
+    assert record["occlusion_scores"].to_pylist() == arrow["occlusion_scores"].to_pylist()
+    table = explainer(polars.DataFrame({"text": texts}))
+    assert table["occlusion_scores"].to_pylist() == arrow["occlusion_scores"].to_pylist()
+    assert explainer({"text": pa.chunked_array([texts[:1], texts[1:]])})["predicted"] == arrow["predicted"].to_pylist()
+    for wrong, said in (
+        ({"review": texts}, "column 'text' is there 0 times; the columns are: review"),
+        (pd.DataFrame([["a", "b"]], columns=["text", "text"]), "column 'text' is there 2 times"),
+        ({"text": "A dull film."}, "no list of texts but str"),
+        ({"text": texts, "target": [1, 2, 3]}, "a column 'target' already"),
+    ):
+        with pytest.raises(DataError, match=said):
+            explainer(wrong)
+    named = Explainer("demo", "occlusion", prefix="why_")({"text": texts, "target": [1, 2, 3]})
+    assert named["target"] == [1, 2, 3]
+    assert named["why_target"][0] == "positive"
 
 
 def test_names_of_columns() -> None:

@@ -13,9 +13,10 @@ if find_spec("pyarrow") is None:
 
 from heedful.corpus.corpus import Corpus
 from heedful.corpus.engines import engine_of
-from heedful.corpus.explainer import Explainer, in_numbers
+from heedful.corpus.explainer import Explainer
+from heedful.corpus.given import check_apart
 from heedful.corpus.local import Local
 from heedful.corpus.ray_engine import Ray
 from heedful.corpus.run import run
 
-__all__ = ["Corpus", "Explainer", "Local", "Ray", "engine_of", "in_numbers", "run"]
+__all__ = ["Corpus", "Explainer", "Local", "Ray", "check_apart", "engine_of", "run"]

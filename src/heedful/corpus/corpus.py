@@ -150,7 +150,7 @@ def counts(shards: tuple[Shard, ...]) -> dict[str, Any]:
         "seconds": round(sum(shard.seconds for shard in shards), 3),
         "rows": hashlib.sha256("".join(shard.rows for shard in shards).encode()).hexdigest(),
         "predicted": dict(predicted),
-        "correct": [sum(shard.correct[i] for shard in shards) for i in range(2)],
+        "correct": [sum(shard.correct[i] for shard in shards) for i in range(3)],
         "problems": dict(problems),
         "refused": {name: dict(some) for name, some in refused.items()},
         "n_forward": dict(n_forward),

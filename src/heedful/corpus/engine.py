@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from heedful.corpus.explainer import CHUNK, Chunk, Explainer
 from heedful.corpus.given import Stream
-from heedful.corpus.shards import Done, Part, Shard, check_same, parts, refuse_problems, write
+from heedful.corpus.shards import ROWS, Done, Part, Shard, check_same, parts, refuse_problems, write
 from heedful.corpus.table import Result
 from heedful.corpus.watch import Watch
 from heedful.errors import DataError, SettingError
@@ -47,6 +47,7 @@ class Job:
 
         Raises:
             DataError: there are no rows; or as the stream.
+            DataError: `strict`, and a shard that is done has rows that could not be explained.
             SettingError: rows differ from those that a shard was made from, or there are fewer.
         """
         n_shards = 0
@@ -55,8 +56,10 @@ class Job:
             if part.shard not in self.done:
                 yield part
                 continue
+            if self.watch.stop.is_set():
+                return
             if part.digest is not None:
-                check_same(self.done[part.shard], part.digest, self.folder, part.rows)
+                self._check_done(self.done[part.shard], part)
             self.watch.skipped(len(part.rows))
         if not n_shards:
             raise DataError(f"{self.stream.name}: there are no rows")
@@ -64,6 +67,12 @@ class Job:
             raise SettingError(
                 f"{self.folder} was made from more rows than {self.stream.name} has: choose another folder"
             )
+
+    def _check_done(self, shard: Shard, part: Part) -> None:
+        check_same(shard, str(part.digest), self.folder, part.rows)
+        said = [*shard.problems, *(reason for some in shard.refused.values() for reason in some)]
+        if self.strict and said:
+            raise DataError(f"{self.folder / ROWS / shard.file} has rows that could not be explained: {said[0]}")
 
     def open_shards(self) -> Iterator[list[Part]]:
         """Yield the parts of each shard that is not done; raises as `open_parts`."""
@@ -132,7 +141,8 @@ def made_shard(
     started, tables = time.monotonic(), list[pa.Table]()
     for part, chunk in ahead((part, explainer.prepare(part.rows)) for part in shard_parts):
         tables.append(explained(explainer, part, chunk, counted, strict=strict))
-    return write(folder, pa.concat_tables(tables), shard_parts[-1], time.monotonic() - started)
+    classes, seconds = explainer.classifier.labels, time.monotonic() - started
+    return write(folder, pa.concat_tables(tables), shard_parts[-1], classes, seconds)
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from heedful.api import load
 from heedful.classifier import Classifier
 from heedful.corpus.plan import Plan
-from heedful.corpus.table import Result, table
+from heedful.corpus.table import Result, schema, table
 from heedful.data import Row
 from heedful.errors import DataError, InputError, SettingError
 from heedful.explaining.answers import REFUSALS, Refusal, answer_each
@@ -25,6 +25,7 @@ from heedful.support.names import shown
 from heedful.text.encoding import Encoded
 
 DTYPES = ("float32", "bfloat16", "float16")
+_OWN = ("row", "id", "label")  # columns of a corpus that a batch has by itself, if at all
 CHUNK = 256  # rows explained together: part of what a result depends on, since texts may share forward passes
 
 
@@ -39,8 +40,8 @@ class Chunk:
 class Explainer:
     """Explain batches of rows by several methods: a callable for `map_batches` of Ray Data and its like.
 
-    A batch is a dictionary of columns (lists or numpy arrays), an Arrow table, or a pandas DataFrame; the result is of
-    the same kind, with the columns of `heedful corpus` behind those that were there. A text that cannot be explained
+    A batch is a dictionary of columns (lists or arrays), an Arrow table or batch, or a pandas DataFrame; the result is
+    of the same kind, with the columns of `heedful corpus` behind those that were there. A text that cannot be explained
     has the reason in the column `error`, or in that of the method which refuses it; no batch fails because of one text.
 
     Args:
@@ -49,6 +50,7 @@ class Explainer:
         methods: names, with settings as in "lime:n_samples=1000", or method objects.
         text: the column of texts.
         text_pair: the column of second texts, of pairs.
+        prefix: what the names of new columns begin with.
         device: where to put a model that is loaded here.
         dtype: numbers that a model which is loaded here computes with: "float32", "bfloat16" or "float16"; None: as it
             was saved.
@@ -72,6 +74,7 @@ class Explainer:
         *,
         text: str = "text",
         text_pair: str | None = None,
+        prefix: str = "",
         device: str | None = None,
         dtype: str | None = None,
         target: int | str = "predicted",
@@ -87,7 +90,7 @@ class Explainer:
         classifier = classifier_of(model, device, dtype)
         if output is None and classifier.template is not None:
             plan = replace(plan, choices=replace(choices, output="logit_difference"))
-        self._text, self._pair = text, text_pair
+        self._text, self._pair, self._prefix = text, text_pair, prefix
         self.classifier, self.plan = classifier, plan
         check_choices(classifier, plan.choices)
 
@@ -95,20 +98,35 @@ class Explainer:
     def of_plan(cls, classifier: Classifier, plan: Plan) -> Explainer:
         """Make one of a classifier and a plan."""
         made = cls.__new__(cls)
-        made._text, made._pair = "text", None
+        made._text, made._pair, made._prefix = "text", None, ""
         made.classifier, made.plan = classifier, plan
         check_choices(classifier, plan.choices)
         return made
 
     def __call__(self, batch: Any) -> Any:
-        """Explain a batch; the result is of the same kind."""
+        """Explain a batch; the result is of the same kind, or an Arrow table of what can only be made into one.
+
+        Raises:
+            DataError: a column is missing, there twice, no column, or has the name of a new one.
+            SettingError: this is no batch.
+        """
         if isinstance(batch, pa.Table):
-            return _beside(batch, self._explained({name: batch[name].to_pylist() for name in self._columns(batch)}))
+            self._check(batch.column_names)
+            made = self._explained({name: batch[name].to_pylist() for name in self._columns})
+            for name in made.column_names:
+                batch = batch.append_column(name, made[name])
+            return batch
+        if isinstance(batch, pa.RecordBatch):
+            return self(pa.Table.from_batches([batch])).combine_chunks().to_batches()[0] if len(batch) else batch
         if isinstance(batch, Mapping):
-            made = self._explained(batch)
+            self._check(list(batch))
+            made = self._explained({name: _values(name, batch[name]) for name in self._columns})
             return {**batch, **{name: _lists(made[name]) for name in made.column_names}}
-        if hasattr(batch, "to_dict") and hasattr(batch, "columns"):
-            made = self._explained({name: batch[name].tolist() for name in self._columns(batch)})
+        if hasattr(batch, "to_arrow"):
+            return self(batch.to_arrow())
+        if hasattr(batch, "assign") and hasattr(batch, "columns"):
+            self._check(list(batch.columns))
+            made = self._explained({name: batch[name].tolist() for name in self._columns})
             return batch.assign(**{name: _lists(made[name]) for name in made.column_names})
         raise SettingError(f"a batch is a dictionary of columns, an Arrow table or a DataFrame, got {type(batch)}")
 
@@ -184,21 +202,28 @@ class Explainer:
         except REFUSALS as error:
             return [str(error)] if len(encoded) == 1 else [one for each in encoded for one in self._logits([each])]
 
-    def _columns(self, batch: Any) -> list[str]:
-        wanted = [self._text] if self._pair is None else [self._text, self._pair]
-        columns = batch.column_names if isinstance(batch, pa.Table) else list(batch)
-        if missing := [name for name in wanted if name not in columns]:
-            raise DataError(f"no column {missing[0]!r}; the columns are: {', '.join(map(str, columns))}")
-        return wanted
+    @property
+    def _columns(self) -> list[str]:
+        return [self._text] if self._pair is None else [self._text, self._pair]
 
-    def _explained(self, batch: Mapping[str, Any]) -> pa.Table:
-        self._columns(batch)
-        texts = list(batch[self._text])
-        pairs = [None] * len(texts) if self._pair is None else list(batch[self._pair])
+    def _check(self, there: Sequence[str]) -> None:
+        """See that the columns are there once, and none of those that will be made."""
+        listed = ", ".join(map(str, there))
+        for name in self._columns:
+            if (n := list(there).count(name)) != 1:
+                raise DataError(f"column {name!r} is there {n} times; the columns are: {listed}")
+        taken = [f"{self._prefix}{name}" for name in schema(self.plan).names if name not in _OWN]
+        if both := [name for name in taken if name in there]:
+            raise DataError(f"there is a column {both[0]!r} already: rename it, or give the new ones a prefix=")
+
+    def _explained(self, batch: Mapping[str, Sequence[Any]]) -> pa.Table:
+        texts = batch[self._text]
+        pairs = [None] * len(texts) if self._pair is None else batch[self._pair]
         rows = [_row(i, *both, paired=self._pair is not None) for i, both in enumerate(zip(texts, pairs, strict=True))]
         parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)] or [rows]
         made = pa.concat_tables([self.table(self.explain(self.prepare(some))) for some in parts])
-        return made.drop_columns(["row", "id", "label"])
+        made = made.drop_columns(list(_OWN))
+        return made.rename_columns([f"{self._prefix}{name}" for name in made.column_names])
 
 
 def classifier_of(model: Classifier | str | Path, device: str | None = None, dtype: str | None = None) -> Classifier:
@@ -246,12 +271,11 @@ def _row(number: int, text: Any, pair: Any, *, paired: bool) -> Row:
     return Row(number, f"row {number}", str(number), (text, pair) if paired else text)
 
 
-def _beside(batch: pa.Table, made: pa.Table) -> pa.Table:
-    """The columns of both; a new one takes the place of an old one of its name."""
-    kept = batch.drop_columns([name for name in made.column_names if name in batch.column_names])
-    for name in made.column_names:
-        kept = kept.append_column(name, made[name])
-    return kept
+def _values(name: str, column: Any) -> Sequence[Any]:
+    """The values of a column, of whatever it is made."""
+    if isinstance(column, (str, bytes)) or not isinstance(column, Iterable):
+        raise DataError(f"column {name!r} is no list of texts but {type(column).__name__}")
+    return column.to_pylist() if hasattr(column, "to_pylist") else list(column)
 
 
 def _lists(column: pa.ChunkedArray) -> list[Any]:

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from heedful.data import Dataset, Row, RowColumns, TextRow, stream_rows
+from heedful.data.checks import text_problem
 from heedful.errors import SettingError, TextError
 from heedful.support.names import shown
 from heedful.text.given import as_text
+
+LONGEST = 1_000_000  # characters of a text
+
+
+def check_apart(data: Iterable[object], *written: str | Path | None) -> None:
+    """Refuse files and folders to be written that lie within a folder that is read: the next run would read them too.
+
+    Raises:
+        SettingError: one does.
+    """
+    for folder in (Path(one) for one in data if isinstance(one, (str, Path))):
+        for path in written:
+            if path is not None and folder.is_dir() and Path(path).resolve().is_relative_to(folder.resolve()):
+                raise SettingError(f"{path} lies in {folder}, whose files are the data: write somewhere else")
 
 
 @runtime_checkable
@@ -102,9 +117,9 @@ class InMemory:
     def of(cls, data: Dataset | Iterable[Any]) -> InMemory:
         """Make rows of a data set, or of texts and pairs of texts."""
         if isinstance(data, Dataset):
-            labels = [data.label_names[k] for k in data.labels]
+            labels = [_writable(data.label_names[k]) for k in data.labels]
             both = enumerate(zip(data.texts, labels, strict=True))
-            return cls(data.source, [Row(i, f"text {i}", str(i), text, label) for i, (text, label) in both])
+            return cls(data.source, [_checked(Row(i, f"text {i}", str(i), text, label)) for i, (text, label) in both])
         return cls("the texts given", [_row(i, one) for i, one in enumerate(data)])
 
     @property
@@ -124,15 +139,29 @@ class InMemory:
 
 
 def _row(number: int, given: Any) -> Row:
-    place = f"text {number}"
     if isinstance(given, Row):
-        return given
+        label = None if given.label is None else _writable(given.label)
+        return replace(given, id=_writable(given.id), label=label)
     if isinstance(given, TextRow):
         return Row(number, given.place, str(number), given.text, problem=given.problem)
     try:
         text = as_text(given)
     except TextError as error:
-        return Row(number, place, str(number), None, problem=str(error))
-    parts = (text,) if isinstance(text, str) else text
-    blank = None if all(part.strip() for part in parts) else "the text ('text') is missing or blank"
-    return Row(number, place, str(number), None if blank else text, problem=blank)
+        return Row(number, f"text {number}", str(number), None, problem=str(error))
+    return _checked(Row(number, f"text {number}", str(number), text))
+
+
+def _checked(row: Row) -> Row:
+    """The row, without a text that cannot be used."""
+    for part in (row.text,) if isinstance(row.text, str) else row.text or ():
+        problem = text_problem(part, "text")
+        if problem is None and len(part) > LONGEST:
+            problem = f"the text has {len(part):,} characters, more than {LONGEST:,}"
+        if problem is not None:
+            return replace(row, text=None, problem=problem)
+    return row
+
+
+def _writable(text: str) -> str:
+    """The text with half surrogate pairs, which no encoding can write, as code points."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

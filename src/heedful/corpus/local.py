@@ -46,7 +46,7 @@ class Local:
         shards = job.open_shards()
         first = list(islice(shards, 2))
         every = chain(first, shards)
-        n = self._processes(job) if len(first) > 1 else 1
+        n = self._processes(job, len(first))
         content = sendable(job.explainer) if n > 1 else None
         if content is not None:
             processes = Processes(n, content, job.folder, strict=job.strict, counted=job.watch.explained)
@@ -59,10 +59,11 @@ class Local:
                 shard = made_shard(job.explainer, job.folder, parts, strict=job.strict, counted=counted)
             job.enter(shard)
 
-    def _processes(self, job: Job) -> int:
+    def _processes(self, job: Job, n_shards: int) -> int:
+        """How many processes; none but this one for nothing to do, and for a single shard unless it was asked for."""
         if self.processes is not None:
-            return self.processes
-        return 1 if job.explainer.classifier.paper_model is None else n_threads()
+            return self.processes if n_shards else 1
+        return 1 if n_shards < 2 or job.explainer.classifier.paper_model is None else n_threads()
 
 
 def _in_processes(job: Job, shards: Iterable[Sequence[Part]], processes: Processes) -> None:

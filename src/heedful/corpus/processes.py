@@ -56,10 +56,14 @@ class Processes:
         self._threads = ThreadPoolExecutor(n, "heedful-corpus")
 
     def __enter__(self) -> Processes:
-        for _ in range(self.n):
-            process = _Process(self._start)
-            self._all.append(process)
-            self._idle.put(process)
+        try:
+            for _ in range(self.n):
+                process = _Process(self._start)
+                self._all.append(process)
+                self._idle.put(process)
+        except OSError as error:
+            self.__exit__(type(error))
+            raise InputError(f"cannot start {self.n} processes: {error.strerror}: use fewer") from error
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -94,6 +98,7 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
+            start_new_session=True,  # Ctrl-C and the like are for this process, which ends the others
         )
         self._waiting: tuple[Any, ...] | None = start
 

@@ -14,7 +14,7 @@ from heedful.corpus.engine import Engine, Job
 from heedful.corpus.engines import engine_of
 from heedful.corpus.explainer import CHUNK, Explainer, classifier_of
 from heedful.corpus.fingerprint import fingerprint
-from heedful.corpus.given import Stream, stream_of
+from heedful.corpus.given import Stream, check_apart, stream_of
 from heedful.corpus.plan import Plan
 from heedful.corpus.shards import ROWS, Done
 from heedful.corpus.watch import Watch, stopped_by_signal
@@ -103,6 +103,7 @@ def run(  # noqa: PLR0913 - the front door names every choice
     for name, number in (("shard_rows", shard_rows), ("limit", limit)):
         if number is not None:
             check_whole(name, number, 1)
+    check_apart([data], out, log)
     doing, stream = engine_of(engine), stream_of(data, columns, limit)
     classifier = classifier_of(model, device, dtype)
     if output is None and classifier.template is not None:
@@ -124,6 +125,8 @@ def run(  # noqa: PLR0913 - the front door names every choice
                 raise
             watch.say("stop" if stop.is_set() else "end")
         corpus = Corpus.read(out)
+        if len(corpus.shards) != len(done):
+            raise RuntimeError(f"{out}: {len(done)} shards are done, {len(corpus.shards)} are listed")
         return corpus if stop.is_set() else corpus.finish()
 
 

@@ -56,7 +56,7 @@ class Shard:
         problems: why rows could not be explained, and how many.
         refused: the same of single methods.
         n_forward: forward passes, by method.
-        correct: texts whose label is the predicted class, and those whose label is a class.
+        correct: texts whose label is the predicted class, those whose label is a class, and those with a label.
     """
 
     shard: int
@@ -71,7 +71,7 @@ class Shard:
     problems: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     n_forward: Mapping[str, int] = field(default_factory=dict)
-    correct: tuple[int, int] = (0, 0)
+    correct: tuple[int, int, int] = (0, 0, 0)
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Shard:
@@ -140,7 +140,7 @@ class Done:
         Raises:
             InputError: the list cannot be written.
         """
-        line = json.dumps(asdict(shard), ensure_ascii=False) + "\n"
+        line = json.dumps(asdict(shard)) + "\n"  # in ASCII: no other sign ends a line
         with failing_clearly(f"cannot write {self._path}"), self._path.open("a", encoding="utf-8") as file:
             file.write(line)
             file.flush()
@@ -152,7 +152,7 @@ class Done:
         with failing_clearly(f"cannot read {self._path}"):
             content = self._path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
-        for line in whole.decode("utf-8", "replace").splitlines():
+        for line in whole.decode("utf-8", "replace").split("\n"):
             try:
                 shard = Shard.of(json.loads(line))
             except (ValueError, TypeError, KeyError):
@@ -179,8 +179,15 @@ def check_same(shard: Shard, digest: str, folder: Path, rows: Sequence[Row]) -> 
         )
 
 
-def write(folder: Path, made: pa.Table, part: Part, seconds: float) -> Shard:
+def write(folder: Path, made: pa.Table, part: Part, classes: Sequence[str], seconds: float) -> Shard:
     """Write the rows of a shard, whole or not at all, and return what is known of it; it is not entered yet.
+
+    Args:
+        folder: of the corpus.
+        made: the rows.
+        part: the last part of the shard.
+        classes: of the classifier, by which labels are told from others.
+        seconds: that it took.
 
     Raises:
         InputError: the file cannot be written.
@@ -203,7 +210,7 @@ def write(folder: Path, made: pa.Table, part: Part, seconds: float) -> Shard:
         problems=_counts(made["error"]),
         refused={one: counts for one, counts in failed.items() if counts},
         n_forward={one: sum(made[f"{one}_{N_FORWARD}"].drop_null().to_pylist()) for one in methods},
-        correct=_correct(made),
+        correct=_correct(made, frozenset(classes)),
     )
 
 
@@ -242,11 +249,12 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _correct(made: pa.Table) -> tuple[int, int]:
-    """How many labelled texts are predicted rightly, and how many there are; labels that are no class do not count."""
+def _correct(made: pa.Table, classes: frozenset[str]) -> tuple[int, int, int]:
+    """How many labels are predicted, how many are classes, and how many there are, of the texts with a prediction."""
     both = zip(made["label"].to_pylist(), made["predicted"].to_pylist(), strict=True)
-    known = [(label, predicted) for label, predicted in both if label is not None and predicted is not None]
-    return sum(label == predicted for label, predicted in known), len(known)
+    labelled = [(label, predicted) for label, predicted in both if label is not None and predicted is not None]
+    right = sum(label == predicted for label, predicted in labelled)
+    return right, sum(label in classes for label, _ in labelled), len(labelled)
 
 
 def refuse_problems(rows: Sequence[Row], made: pa.Table) -> None:

@@ -17,9 +17,11 @@ def lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield f"{facts['n_explained']:,} of {facts['n_rows']:,} texts explained by {methods}, in {files}"
     if facts["predicted"]:
         yield "predicted: " + ", ".join(f"{name} {n:,}" for name, n in _largest(facts["predicted"]))
-    right, labelled = facts["correct"]
-    if labelled:
-        yield f"predicted as labelled: {right:,} of {labelled:,} ({right / labelled:.1%})"
+    right, known, labelled = facts["correct"]
+    if known:
+        yield f"predicted as labelled: {right:,} of {known:,} ({right / known:.1%})"
+    if known < labelled:
+        yield f"labels that are no class of the model: {labelled - known:,} of {labelled:,}"
     if facts["n_units"]:
         yield f"{facts['n_units']:,} scored units in {_size(facts['n_bytes'])}; {duration(facts['seconds'])} of work"
     yield from _problems("not explained", facts["problems"])

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from heedful.classifier import Classifier
-from heedful.classifier.prediction import Prediction
 from heedful.corpus.plan import Plan
 from heedful.data import Row
 from heedful.explaining.answers import Refusal
+from heedful.explaining.prediction import prediction
 from heedful.explaining.windows import Asked
 from heedful.methods.base import Answer
 
@@ -67,7 +67,7 @@ def table(results: Sequence[Result], classifier: Classifier, plan: Plan) -> pa.T
         "row": [one.row.number for one in results],
         "id": [one.row.id for one in results],
         "text_hash": [None if one.row.text is None else text_hash(one.row.text) for one in results],
-        "label": [one.row.label for one in results],
+        "label": [label_of(one.row.label, classifier.labels) for one in results],
         **_predictions(asked, classifier),
         "units": [None if one is None else one.whole.units.strings for one in asked],
         "spans": _nested([None if one is None else one.whole.units.spans for one in asked]),
@@ -75,7 +75,7 @@ def table(results: Sequence[Result], classifier: Classifier, plan: Plan) -> pa.T
         "error": [one.problem for one in results],
     }
     for name in plan.methods:
-        columns |= {f"{name}_{key}": values for key, values in _of_method(results, name).items()}
+        columns |= {f"{name}_{key}": values for key, values in _of_method(results, name, plan.numbers).items()}
     kinds = schema(plan)
     arrays = [_array(columns[one.name], one.type) for one in kinds]
     return pa.Table.from_arrays(arrays, schema=kinds)
@@ -87,26 +87,44 @@ def text_hash(text: str | tuple[str, str]) -> str:
     return hashlib.sha256(whole.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
+def label_of(label: str | None, classes: Sequence[str]) -> str | None:
+    """Return a label as the name of a class: digits are its number, where no class has a name of digits.
+
+    Example:
+        >>> [label_of(label, ("negative", "positive")) for label in ("1", "positive", "7", None)]
+        ['positive', 'positive', '7', None]
+    """
+    if label is None or not label.isdecimal() or any(name.isdecimal() for name in classes):
+        return label
+    return classes[int(label)] if len(label) < 10 and int(label) < len(classes) else label
+
+
 def _predictions(asked: Sequence[Asked | None], classifier: Classifier) -> dict[str, list[Any]]:
-    """What the classifier says; of one that predicts a number there are no classes and probabilities."""
-    is_number = classifier.model.config.problem_type == "regression"
-    labels, exclusive = classifier.labels, classifier.exclusive
+    """What the classifier says, as `Explanation` has it; of one that predicts a number there are no probabilities.
+
+    Of a text read window by window, probabilities are the windows' means, or unknown where one window stands for all.
+    """
     names = "predicted", "probability", "probabilities", "target", "prediction"
     columns: dict[str, list[Any]] = {name: [None] * len(asked) for name in names}
     for i, one in enumerate(asked):
-        if one is None:
-            continue
-        said = Prediction.of(one.whole.logits, labels, exclusive=exclusive, is_number=is_number)
-        columns["target"][i] = labels[one.whole.output.target]
-        columns["prediction"][i] = one.prediction
-        if not is_number:
-            chances = list(said.probabilities.values())
-            columns["predicted"][i], columns["probability"][i] = said.label, chances[said.target]
-            columns["probabilities"][i] = chances
+        if one is not None:
+            known = prediction(one)
+            columns["predicted"][i], columns["probability"][i] = known.get("predicted_name"), known.get("probability")
+            columns["target"][i] = classifier.labels[one.whole.output.target]
+            columns["prediction"][i] = one.prediction
+            if "predicted" in known and one.settings.get("combine") != "max":
+                columns["probabilities"][i] = _probabilities(one)
     return columns
 
 
-def _of_method(results: Sequence[Result], name: str) -> dict[str, list[Any]]:
+def _probabilities(asked: Asked) -> list[float]:
+    """Those of all classes."""
+    logits = np.stack([part.question.logits for part in asked.parts])
+    each = (asked.whole.output_of("probability", k)(logits).mean() for k in range(logits.shape[1]))
+    return [float(one) for one in each]
+
+
+def _of_method(results: Sequence[Result], name: str, numbers: str) -> dict[str, list[Any]]:
     """The columns of one method."""
     answers = [one.answers.get(name) for one in results]
     given = [one if isinstance(one, Answer) else None for one in answers]
@@ -114,13 +132,21 @@ def _of_method(results: Sequence[Result], name: str) -> dict[str, list[Any]]:
         SCORES: [None if one is None else one.scores for one in given],
         STD_ERROR: [None if one is None else one.std_error for one in given],
         BASE_VALUE: [None if one is None else one.base_value for one in given],
-        ERROR_BOUND: [None if one is None else one.error_bound for one in given],
+        ERROR_BOUND: [None if one is None else _bound(one, numbers) for one in given],
         N_FORWARD: [
             None if one is None or asked is None else one.n_forward + asked.n_forward
             for one, asked in zip(given, (result.asked for result in results), strict=True)
         ],
         ERROR: [None if one is None or isinstance(one, Answer) else str(one) for one in answers],
     }
+
+
+def _bound(answer: Answer, numbers: str) -> float | None:
+    """The certified bound, with what rounding to single precision adds to it."""
+    if answer.error_bound is None or numbers == "float64" or not len(answer.scores):
+        return answer.error_bound
+    rounded = answer.scores.astype(np.float32).astype(np.float64)
+    return answer.error_bound + float(np.abs(rounded - answer.scores).max())
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:

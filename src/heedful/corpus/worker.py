@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import sys
+import threading
+import time
 import traceback
 from functools import partial
 from typing import Any, BinaryIO
@@ -13,14 +14,22 @@ from typing import Any, BinaryIO
 from heedful.corpus.engine import made_shard
 from heedful.corpus.watch import paced
 
+_LOOK = 0.2  # seconds between two looks at whether the starter is still there
+
 
 def main() -> None:
     """Make the shards that come on standard input, and say on standard output what has come of each."""
-    for one in (signal.SIGINT, signal.SIGTERM):  # those are for the process that started this one
-        signal.signal(one, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)  # what libraries print must not come between
         work(sys.stdin.buffer, output)
+
+
+def _end_with(starter: int) -> None:
+    """End this process once the one that started it is gone: the folder may be another run's by then."""
+    while os.getppid() == starter:
+        time.sleep(_LOOK)
+    os._exit(1)
 
 
 def work(given: BinaryIO, output: BinaryIO) -> None:

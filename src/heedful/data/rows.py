@@ -79,7 +79,7 @@ class RowMaker:
                 ids[i] = numbers[i]
                 problems[i] = problems[i] or problem
             else:
-                ids[i] = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+                ids[i] = _id(value)
         return ids
 
     def _labels(self, chunk: Chunk) -> list[str | None]:
@@ -120,11 +120,18 @@ class RowMaker:
         name = self._columns["id"]
         if value is None or value != value or (isinstance(value, str) and not value.strip()):  # noqa: PLR0124 - NaN
             return f"the id ({name!r}) is missing"
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        if isinstance(value, (list, dict)):
             return f"the id ({name!r}) holds {type(value).__name__}, not text or a number"
         if isinstance(value, str) and has_half_pair(value):
             return f"the id ({name!r}) is {self._half or 'not Unicode: it has half a surrogate pair'}"
         return None
+
+
+def _id(value: Any) -> str:
+    """An id as text: whole numbers without a decimal point, bytes by their hexadecimal digits."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _label_name(value: Any, name: Any) -> str | None:

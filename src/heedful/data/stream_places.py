@@ -123,6 +123,8 @@ def standard_input(query: RowQuery) -> Source:
     Raises:
         DataError: it is empty, or has not the columns that are asked for.
     """
+    if sys.stdin is None:
+        raise DataError(f"{STANDARD_INPUT} is closed")
     stream = OnePass(cast("io.BufferedIOBase", sys.stdin.buffer), STANDARD_INPUT)
     file = TextFile(STANDARD_INPUT, query.encoding, stream.whole, stream)
     start = file.head()[0].text.lstrip()
