@@ -16,13 +16,12 @@ import pytest
 import heedful
 from heedful import planted
 from heedful.corpus import Corpus, Explainer
+from heedful.corpus.local import ShardMaker
 from heedful.corpus.plan import Plan
-from heedful.corpus.processes import Processes, sendable
-from heedful.corpus.shards import parts
-from heedful.data import Row
-from heedful.errors import DataError, InputError
+from heedful.errors import DataError
 from heedful.methods import Lime
 from heedful.question import Choices
+from heedful.support.processes import sendable
 
 TEXTS = [one.text for one in planted.generate(26, seed=6)]
 METHODS = ["shapley-exact", Lime(n_samples=30), "gradient-x-input"]
@@ -46,23 +45,6 @@ def test_the_same_bytes_errors_and_ends(tmp_path: Path) -> None:
         run(tmp_path / "strict", [*TEXTS[:12], "", *TEXTS[12:]], engine=TWO, strict=True)
     assert [shard.n_rows for shard in Corpus.read(tmp_path / "strict").shards] == [5, 5]
     assert not psutil.Process().children(recursive=True)
-
-
-@pytest.mark.slow
-def test_a_process_that_dies_is_said_in_one_line(tmp_path: Path) -> None:
-    explainer = Explainer.of_plan(heedful.load("demo"), Plan.of("occlusion", Choices()))
-    content = sendable(explainer)
-    assert content is not None
-    (tmp_path / "rows").mkdir()
-    rows = [Row(i, f"row {i}", str(i), text) for i, text in enumerate(TEXTS[:4])]
-    one, other = ([part] for part in parts([rows], 2, 2))
-    with Processes(1, content, tmp_path, strict=False) as processes:
-        assert processes.begin(one).result().n_rows == 2
-        for child in psutil.Process().children():
-            child.kill()
-        with pytest.raises(InputError, match=r"has died \(exit code -9; out of memory\?\): the same call goes on"):
-            processes.begin(other).result()
-    assert not psutil.Process().children()
 
 
 SCRIPT = """
@@ -90,15 +72,13 @@ def test_none_outlives_a_killed_run(tmp_path: Path) -> None:
 def test_what_cannot_be_sent_is_explained_here(tmp_path: Path) -> None:
     clf = heedful.load(lambda texts: [[0.3, 0.7]] * len(texts), labels=["no", "yes"])
     explainer = Explainer.of_plan(clf, Plan.of("random", Choices(output="probability")))
-    assert sendable(explainer) is None
+    assert sendable(ShardMaker(explainer, tmp_path, strict=False)) is None
     corpus = heedful.corpus.run(clf, TEXTS, "random", out=tmp_path / "c", shard_rows=5, engine=TWO)
     assert len(corpus) == len(TEXTS)
 
 
 def test_an_explainer_comes_over_whole() -> None:
     explainer = Explainer("demo", METHODS, unit="word")
-    content = sendable(explainer)
-    assert content is not None
     batch = {"text": TEXTS[:3]}
-    there, here = pickle.loads(content)(batch), explainer(batch)  # noqa: S301 - made here
+    there, here = pickle.loads(pickle.dumps(explainer))(batch), explainer(batch)  # noqa: S301 - made here
     assert [one.tolist() for one in there["lime_scores"]] == [one.tolist() for one in here["lime_scores"]]

@@ -7,16 +7,40 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain, islice
+from pathlib import Path
 from typing import Annotated
 
 from annotated_types import Ge
 
 from heedful.corpus.engine import Job, made_shard
-from heedful.corpus.processes import Processes, sendable
+from heedful.corpus.explainer import Explainer
 from heedful.corpus.shards import Part, Shard
 from heedful.corpus.watch import paced
 from heedful.support.parallel import n_threads
+from heedful.support.processes import Processes, Say, sendable
 from heedful.support.settings import check_settings
+
+_ADVICE = "the same call goes on, with fewer at once by --engine local:processes=1"
+
+
+@dataclass(frozen=True, eq=False)
+class ShardMaker:
+    """Makes shards in a process of its own; see `heedful.support.processes`.
+
+    Attributes:
+        explainer: explains rows.
+        folder: of the corpus.
+        strict: stop at the first row that cannot be explained.
+    """
+
+    explainer: Explainer
+    folder: Path
+    strict: bool
+
+    def __call__(self, parts: Sequence[Part], say: Say) -> Shard:
+        """Make a shard of its parts, and say now and then how many rows have been explained since."""
+        with paced(say) as counted:
+            return made_shard(self.explainer, self.folder, parts, strict=self.strict, counted=counted)
 
 
 @dataclass(frozen=True)
@@ -47,10 +71,9 @@ class Local:
         first = list(islice(shards, 2))
         every = chain(first, shards)
         n = self._processes(job, len(first))
-        content = sendable(job.explainer) if n > 1 else None
-        if content is not None:
-            processes = Processes(n, content, job.folder, strict=job.strict, counted=job.watch.explained)
-            _in_processes(job, every, processes)
+        maker = sendable(ShardMaker(job.explainer, job.folder.resolve(), job.strict)) if n > 1 else None
+        if maker is not None:
+            _in_processes(job, every, Processes(n, maker, _ADVICE))
             return
         for parts in every:
             if job.watch.stop.is_set():
@@ -74,7 +97,7 @@ def _in_processes(job: Job, shards: Iterable[Sequence[Part]], processes: Process
         for parts in shards:
             if job.watch.stop.is_set():
                 break
-            begun.append(processes.begin(parts))
+            begun.append(processes.submit(list(parts), job.watch.explained))
             while len(begun) > processes.n:
                 job.enter(begun.popleft().result())
         while begun:
