@@ -378,7 +378,8 @@ def test_the_identity_is_that_of_the_data(tmp_path):
 @pytest.mark.parametrize(
     ("content", "texts"),
     [(b'\n {"text": "a"}\n{"text": "b"}\n', ["a", "b"]), (b"id;review\n1;a\n2;b\n", ["a", "b"]),
-     (gzip.compress(b"text\na\n", mtime=0), ["a"]), (b"Just a line\n\nand, another\n\n", ["Just a line", None, "and, another"]),
+     (gzip.compress(b"text\na\n", mtime=0), ["a"]),
+     (b"Just a line\n\nand, another\n\n", ["Just a line", None, "and, another"]),
      (b'{"text": "' + b"a" * 3_000_000 + b'"}\n{"text": "b"}', [None, "b"])],
 )  # fmt: skip
 def test_standard_input(monkeypatch, content, texts):
