@@ -113,6 +113,8 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
     else:
         for line in result.summary():
             typer.echo(visible(line))
+    if (most := heedful.corpus.largest_resident()) is not None:
+        say(f"memory: {most / 1e6:,.0f} MB at most, of this process and its largest worker")
     say(f"rows: {(Path(folder) / 'rows').resolve()}")
     if not result.facts["finished"]:
         say("stopped before the end: the same command goes on")

@@ -18,5 +18,6 @@ from heedful.corpus.given import check_apart
 from heedful.corpus.local import Local
 from heedful.corpus.ray_engine import Ray
 from heedful.corpus.run import run
+from heedful.support.memory import largest_resident
 
-__all__ = ["Corpus", "Explainer", "Local", "Ray", "check_apart", "engine_of", "run"]
+__all__ = ["Corpus", "Explainer", "Local", "Ray", "check_apart", "engine_of", "largest_resident", "run"]

@@ -48,3 +48,21 @@ def resident() -> int | None:
         return pages * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def largest_resident() -> int | None:
+    """Return how many bytes this process has held at most, and the largest of those that it started and that ended.
+
+    None where the system does not say.
+
+    Example:
+        >>> (largest_resident() or 2**30) > 2**20
+        True
+    """
+    try:
+        resource = import_module("resource")
+    except ImportError:  # on Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    both = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    return unit * sum(resource.getrusage(one).ru_maxrss for one in both)
