@@ -11,7 +11,7 @@ import torch
 
 import heedful
 from heedful.classifier import Classifier
-from heedful.errors import SettingError
+from heedful.errors import ModelError, SettingError
 from heedful.models import build_tokenizer
 from heedful.remedies.configuration import ENCODERS, PooledEncoderConfig
 from heedful.remedies.encoders import PooledEncoderForSequenceClassification
@@ -79,7 +79,7 @@ def test_weights_returned_are_those_pooled_by(encoder: str) -> None:
 
 
 METHODS = (
-    "attention-mean", "attention-x-gradient", "gradient-l2", "gradient-x-input",
+    "attention-mean", "gradient-l2", "gradient-x-input",
     "integrated-gradients", "occlusion", "permutation-shap", "lime",
 )  # fmt: skip
 
@@ -96,6 +96,11 @@ def test_methods_explain_it_and_leave_it_as_it_was(encoder: str) -> None:
         assert torch.equal(weight, before[name]), name
     assert not classifier.model.training
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in classifier.model.modules())
+
+
+def test_paths_of_attention_are_refused_where_an_lstm_mixes_words_beside_it() -> None:
+    with pytest.raises(ModelError, match="mixes words in other ways"):
+        heedful.explain(make("bilstm"), TEXT, "attention-rollout")
 
 
 def test_a_saved_model_is_loaded_again_by_whoever_imports_the_front_door(tmp_path: Path) -> None:

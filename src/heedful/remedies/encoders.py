@@ -1,7 +1,7 @@
-"""Small classifiers with sparse attention, as transformers models: an encoder, `SparseAttention` over its states, a head.
+"""Small classifiers with sparse attention, as transformers models: an encoder, its states pooled, a linear layer.
 
-Three encoders: words alone, a bidirectional LSTM, a block of self-attention. A token that is not attended to plays no part
-at all, wherever it stands: it is read by no encoder, and counted in no position. So padding may stand on either side.
+Three encoders: words alone, a bidirectional LSTM, a block of self-attention. A token that is not attended to plays no
+part at all, wherever it stands: it is read by no encoder, and counted in no position. Padding may stand on either side.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class RecurrentStates(nn.Module):
 
 
 class AttendedStates(nn.Module):
-    """States of one block of self-attention: x + attention(x), then x + layers(x), each normalised (Vaswani et al. 2017)."""
+    """States of one block of self-attention, normalised after each addition (Vaswani et al. 2017)."""
 
     def __init__(self, config: PooledEncoderConfig) -> None:
         super().__init__()

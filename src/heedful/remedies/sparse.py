@@ -5,8 +5,8 @@ A text's states h_1 .. h_n are scored, the scores become weights by alpha-entmax
     additive   s_t = v . tanh(W h_t + b)      dot   s_t = u . h_t / sqrt(size)
     weights = argmax over p of p . s + H_alpha(p)      pooled = sum_t weights_t h_t
 
-alpha 1 is the softmax, whose weights are all above 0, alpha 2 the sparsemax; between them lies entmax. Sparse weights say
-which *states* count. Where the encoder mixes words, as all but a bag of words do, that is not which *words* count: see
+alpha 1 is the softmax, whose weights are all above 0, alpha 2 the sparsemax; between them lies entmax. Sparse weights
+say which *states* count. Where the encoder mixes words, as all but a bag of words do, that is not which *words* count: see
 `docs/sparse-attention.md`.
 
 Source: entmax, Peters, Niculae and Martins (ACL 2019); in text classifiers, Meister, Lazov, Augenstein and Cotterell
