@@ -6,8 +6,8 @@ A text's states h_1 .. h_n are scored, the scores become weights by alpha-entmax
     weights = argmax over p of p . s + H_alpha(p)      pooled = sum_t weights_t h_t
 
 alpha 1 is the softmax, whose weights are all above 0, alpha 2 the sparsemax; between them lies entmax. Sparse weights
-say which *states* count. Where the encoder mixes words, as all but a bag of words do, that is not which *words* count: see
-`docs/sparse-attention.md`.
+say which *states* count. Where the encoder mixes words, as all but a bag of words do, that is not which *words* count:
+see `docs/sparse-attention.md`.
 
 Source: entmax, Peters, Niculae and Martins (ACL 2019); in text classifiers, Meister, Lazov, Augenstein and Cotterell
 (ACL 2021, arXiv 2106.01087).

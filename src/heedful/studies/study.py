@@ -56,6 +56,7 @@ class Study(Generic[S]):
         quick: bool = False,
         seed: int = 0,
         progress: bool = False,
+        processes: int | None = None,
     ) -> Path:
         """Run what has not been run, draw the figures, write the report.
 
@@ -65,6 +66,7 @@ class Study(Generic[S]):
             quick: take the quick settings.
             seed: seed of everything random; the same one gives the same tables.
             progress: show progress on stderr.
+            processes: how many stages that are apart run at once; None: one a core. The tables are the same.
 
         Returns:
             The HTML report; `report.md` lies beside it.
@@ -88,7 +90,7 @@ class Study(Generic[S]):
             record = Record(out, mode | {"command": self._command(out, data, quick=quick, seed=seed)})
             record.forget_all_but([stage.name for stage in stages])
             run = Run(settings, out, seed, texts, progress)
-            run_stages(stages, run, record)
+            run_stages(stages, run, record, processes)
             for name, draw in track(list(self.figures().items()), "drawing", shown=progress):
                 save(partial(draw, run.tables), out / "figures", name)
             return write(self, run, record.content)
