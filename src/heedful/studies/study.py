@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic
 
@@ -100,3 +101,8 @@ class Study(Generic[S]):
         name = data if data is None or is_hub_id(data) else Path(data).name
         chosen = "--quick" if quick else f"--data {name}" if name is not None else ""
         return " ".join(f"heedful study {self.name} {chosen} --out {out.resolve().name} --seed {seed}".split())
+
+
+def figures_of(package: str) -> Callable[[], Mapping[str, Callable[[Tables], Any]]]:
+    """Return a function that gives `FIGURES` of a package's module `figures`, which brings matplotlib, an extra."""
+    return lambda: import_module(f"{package}.figures").FIGURES
