@@ -50,7 +50,9 @@ def made_apart(tasks: Sequence[tuple[Any, str]], run: Run[Any], processes: int) 
 
     threads = ThreadPoolExecutor(n, "heedful-study")
     try:
-        futures = {threads.submit(ask, task): task[0].name for task in tasks}
+        # modules cannot be pickled, and nobody needs those of a stage to make it
+        sent = [(replace(stage, code=()), stamp) for stage, stamp in tasks]
+        futures = {threads.submit(ask, task): task[0].name for task in sent}
         for future in as_completed(futures):
             yield futures[future], future.result()
     finally:
