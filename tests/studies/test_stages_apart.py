@@ -71,7 +71,7 @@ def said(*tasks: tuple[Stage, str], run: Run) -> list[tuple[str, object]]:
     given, output = io.BytesIO(), io.BytesIO()
     pickle.dump((sys.path, run), given)
     for task in tasks:
-        pickle.dump(task, given)
+        pickle.dump((replace(task[0], code=()), task[1]), given)
     given.seek(0)
     worker.work(given, output)
     output.seek(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from heedful.support.progress import track
 
 
+@runtime_checkable
 class Fitting(Protocol):
     """What shapes the loop."""
 

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any, cast
 
 
 def main() -> None:
@@ -19,10 +20,10 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)  # what libraries print must not come between
-        work(sys.stdin.buffer, output)
+        work(cast("BufferedIOBase", sys.stdin.buffer), output)
 
 
-def work(given: BinaryIO, output: BinaryIO) -> None:
+def work(given: BufferedIOBase, output: BufferedIOBase) -> None:
     """Read the path and the run, then stages; write ("done", seconds) or ("error", (name, message)) for each."""
     try:
         sys.path[:], run = pickle.load(given)  # noqa: S301 - of the process that started this one

@@ -59,11 +59,10 @@ def test_every_classifier_has_its_rows_and_the_control_its_shapley_values(folder
             assert all(row["support"] == row["n_words"] for row in rows)
             assert all(row["input"] == row["input_support"] for row in rows)
             assert recipe.encoder not in CONTROL or {row["shapley_error"] for row in rows[:3]} == {0.0}
-        else:
-            assert any(row["support"] < row["n_words"] for row in rows)
     summed = tables.rows("classifiers.summary")
     assert len(summed) == len(tiny().quick.recipes)
     assert {row["trainings"] for row in summed} == {1}
+    assert any(row["attention_entropy"] < 1 for row in summed if row["alpha"] == 2)
 
 
 def test_the_report_has_the_verdicts_figures_and_numbers_of_the_tables(folder: Path) -> None:
@@ -104,7 +103,7 @@ def test_called_again_it_does_nothing_and_a_lost_table_alone_is_made_again(folde
 def test_no_number_of_the_report_is_typed() -> None:
     template = (Path(settings.__file__).parent / "templates" / "report.md.j2").read_text("utf-8")
     prose = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", template, flags=re.DOTALL)
-    assert set(re.findall(r"(?<![H\w])\d+(?:\.\d+)?", prose)) == {"0"}  # a weight above 0
+    assert set(re.findall(r"(?<![H\w])\d+(?:\.\d+)?", prose)) == {"0", "1"}  # a weight above 0, weights of sum 1
 
 
 def test_thresholds_are_fixed_in_the_settings_of_the_full_run() -> None:
@@ -207,7 +206,7 @@ def test_attention_is_compared_over_all_words_and_over_its_support() -> None:
     assert row["input"] == pytest.approx(-3 / math.sqrt(30))
     assert row["shapley_support"] == -1.0
     assert row["shapley_size"] == pytest.approx(1.0)
-    assert row["input_state"] == pytest.approx(-2 / 3)
+    assert row["input_state"] == pytest.approx(-1.0)
     assert math.isnan(measured(seen, None)["shapley"])
     assert set(IMPORTANCES) | {f"{name}_support" for name in IMPORTANCES} <= set(row)
 
