@@ -21,6 +21,9 @@ PLACES = (
     (PAPER, "dot"), ("words", "additive"), ("bilstm", "dot"), ("bilstm", "additive"), ("self-attention", "dot"),
     ("self-attention", "additive"),
 )  # fmt: skip
+_OF_ENCODER: dict[str, dict[str, Any]] = {
+    "self-attention": {"state_size": 64}
+}  # its cost is that of all pairs of words
 SST2, IMDB, PLANTED = "SST-2", "IMDb", "planted"
 FILES = {
     SST2: ("sst2/train_sentences.parquet", "sst2/test.parquet"),
@@ -62,7 +65,7 @@ class Numbers(Settings):
 def recipes(data: tuple[str, ...], alphas: tuple[float, ...], trainings: int, **sizes: Any) -> tuple[Pooled, ...]:
     """Return the recipes of all classifiers; `sizes` are fields of `Pooled`."""
     return tuple(
-        replace(Pooled(name, encoder, scorer, alpha, nth), **sizes)
+        replace(Pooled(name, encoder, scorer, alpha, nth), **_OF_ENCODER.get(encoder, {}) | sizes)
         for name in data
         for nth in range(trainings)
         for encoder, scorer in PLACES
@@ -71,12 +74,12 @@ def recipes(data: tuple[str, ...], alphas: tuple[float, ...], trainings: int, **
 
 
 FULL = Numbers(
-    recipes=recipes((SST2, IMDB), ALPHAS, 3),
+    recipes=recipes((SST2,), ALPHAS, 3) + recipes((IMDB,), ALPHAS, 3, epochs=3),
     built_in=False,
     training_texts=8000,
     test_texts=2000,
-    texts=150,
-    shapley_texts=50,
+    texts=100,
+    shapley_texts=40,
     n_permutations=40,
     matched=0.02,
     hypotheses=hypotheses((SST2, IMDB)),
@@ -84,11 +87,11 @@ FULL = Numbers(
 QUICK = replace(
     FULL,
     recipes=recipes(
-        (PLANTED,), (1.0, 1.5, 2.0), 2, hidden_size=16, state_size=32, max_tokens=64, min_frequency=1, epochs=3,
-        learning_rate=5e-3,
+        (PLANTED,), (1.0, 1.5, 2.0), 2, hidden_size=32, state_size=32, dropout=0.1, max_tokens=64, min_frequency=1,
+        epochs=5, learning_rate=1e-2,
     ),
     built_in=True,
-    training_texts=800,
+    training_texts=2000,
     test_texts=400,
     texts=60,
     shapley_texts=20,
