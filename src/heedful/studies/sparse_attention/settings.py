@@ -23,7 +23,7 @@ PLACES = (
 )  # fmt: skip
 _OF_ENCODER: dict[str, dict[str, Any]] = {
     "self-attention": {"state_size": 64}
-}  # its cost is that of all pairs of words
+}  # it costs all pairs of words
 SST2, IMDB, PLANTED = "SST-2", "IMDb", "planted"
 FILES = {
     SST2: ("sst2/train_sentences.parquet", "sst2/test.parquet"),
