@@ -21,9 +21,7 @@ PLACES = (
     (PAPER, "dot"), ("words", "additive"), ("bilstm", "dot"), ("bilstm", "additive"), ("self-attention", "dot"),
     ("self-attention", "additive"),
 )  # fmt: skip
-_OF_ENCODER: dict[str, dict[str, Any]] = {
-    "self-attention": {"state_size": 64}
-}  # it costs all pairs of words
+_OF_ENCODER: dict[str, dict[str, Any]] = {"self-attention": {"state_size": 64}}  # it costs all pairs of words
 SST2, IMDB, PLANTED = "SST-2", "IMDb", "planted"
 FILES = {
     SST2: ("sst2/train_sentences.parquet", "sst2/test.parquet"),
