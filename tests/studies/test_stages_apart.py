@@ -1,13 +1,12 @@
-"""Stages in processes of their own: what goes through the pipes, what a stage raises, and that tables are the same."""
+"""Stages in processes of their own: which are sent there, what is sent, and that the tables are the same."""
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
-import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,11 +18,13 @@ import torch
 
 from heedful.errors import DataError, InputError
 from heedful.runs.tables import Tables
-from heedful.studies import apart, stage, worker
+from heedful.studies import apart, stage
+from heedful.studies.apart import Maker
 from heedful.studies.recipes import PaperClassifier
 from heedful.studies.run import Run, Settings
 from heedful.studies.stage import Stage
 from heedful.studies.study import Study
+from heedful.support.processes import sendable
 from models.small_run import RECIPE, SIZES, SPLITS
 
 
@@ -66,31 +67,14 @@ def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heedful.studies.report.write", lambda _, run, __: run.folder / "report.html")
 
 
-def said(*tasks: tuple[Stage, str], run: Run) -> list[tuple[str, object]]:
-    """What a worker answers, in this process."""
-    given, output = io.BytesIO(), io.BytesIO()
-    pickle.dump((sys.path, run), given)
-    for task in tasks:
-        pickle.dump((replace(task[0], code=()), task[1]), given)
-    given.seek(0)
-    worker.work(given, output)
-    output.seek(0)
-    answers = []
-    while output.tell() < len(output.getvalue()):
-        answers.append(pickle.load(output))  # noqa: S301 - of our own
-    return answers
-
-
-def test_a_worker_makes_stages_until_there_are_no_more(tmp_path: Path) -> None:
+def test_a_process_makes_a_stage_under_its_stamp_from_what_is_sent(tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
-    run = Run(NUMBERS, tmp_path, 5, {"corpus": SPLITS})
-    answers = said((DRAWS[0], "s"), (Stage("broken", broken), "s"), (DRAWS[1], "s"), run=run)
-    assert [kind for kind, _ in answers] == ["done", "error", "done"]
-    assert answers[1][1] == ("DataError", "there is no such thing: make one")
-    tables = Tables(tmp_path / "tables")
-    np.testing.assert_array_equal(tables["draws-1"]["x"], np.random.default_rng(6).random(3) * 2.0)
+    content = sendable(Maker(Run(NUMBERS, tmp_path, 5, {"corpus": SPLITS})))
+    task = pickle.dumps((replace(DRAWS[1], code=()), "s"))
+    seconds = pickle.loads(content)(pickle.loads(task), print)  # noqa: S301 - of our own
+    assert seconds > 0
+    np.testing.assert_array_equal(Tables(tmp_path / "tables")["draws-1"]["x"], np.random.default_rng(6).random(3) * 2.0)
     assert (tmp_path / "tables" / "draws-1.stamp").read_text() == "s\ndraws-1"
-    assert said(run=run) == []
 
 
 def test_a_stage_that_is_apart_takes_one_thread_and_gives_the_others_back(tmp_path: Path) -> None:
@@ -136,27 +120,30 @@ def test_neighbours_that_are_apart_and_left_over_go_to_the_processes(
     assert "draws-1" in Tables(tmp_path / "tables")
 
 
-def test_what_is_sent_to_a_process_can_be_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_process_is_asked_can_be_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Here:
-        """A process that is none: what it is asked goes through bytes, as through a pipe."""
+        """Processes that are none: what they are asked goes through bytes, as through a pipe."""
 
-        def __init__(self, start: bytes) -> None:
-            self.start = start
+        def __init__(self, n: int, handler: bytes, _: str) -> None:
+            self.handler = pickle.loads(handler)  # noqa: S301 - of our own
+            numbers.append(n)
 
-        def ask(self, task: tuple[Stage, str]) -> float:
-            given, output = io.BytesIO(self.start + pickle.dumps(task)), io.BytesIO()
-            worker.work(given, output)
-            kind, result = pickle.loads(output.getvalue())  # noqa: S301 - of our own
-            assert kind == "done"
-            return result
+        def __enter__(self) -> Here:
+            return self
 
-        def end(self) -> None:
+        def __exit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(apart, "_Process", Here)
-    monkeypatch.setattr(worker.sys, "path", list(sys.path))
+        def submit(self, task: tuple[Stage, str]) -> Future[float]:
+            future: Future[float] = Future()
+            future.set_result(self.handler(pickle.loads(pickle.dumps(task)), print))  # noqa: S301 - of our own
+            return future
+
+    numbers: list[int] = []
+    monkeypatch.setattr(apart, "Processes", Here)
     study(*DRAWS, TOTAL).run(tmp_path / "two", processes=2)
     study(*DRAWS, TOTAL).run(tmp_path / "one", processes=1)
+    assert numbers == [2]
     one, two = (Tables(tmp_path / name / "tables") for name in ("one", "two"))
     for name in ("draws-0", "draws-1", "draws-2", "total"):
         assert one[name].equals(two[name]), name
