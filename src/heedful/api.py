@@ -9,6 +9,7 @@ from typing import TypeAlias, cast, overload
 
 from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase
 
+import heedful.remedies.encoders  # noqa: F401 - makes transformers know these models when they are loaded
 from heedful import methods as registry
 from heedful.classifier import Classifier
 from heedful.classifier.function import Probabilities

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from heedful.cli.options import Seed, command
-from heedful.studies import find
+from heedful.studies import NAMES, find
 from heedful.support.progress import waiting
 from heedful.support.settings import check_seed
 from heedful.support.writable import check_folder
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="The study: attention-meets-post-hoc.")],
+    name: Annotated[str, typer.Argument(help=f"The study: {', '.join(NAMES)}.")],
     out: Annotated[
         str,
         typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; an interrupted run there goes on."),

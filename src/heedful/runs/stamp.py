@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -43,14 +44,25 @@ def keep(tables: Tables, name: str, stamp: str, make: Callable[[], Mapping[str, 
         ...     [keep(tables, "sums", stamp, lambda: {"sums": pa.table({"x": [3]})}) for stamp in ("1", "1", "2")]
         [True, False, True]
     """
-    path = tables.folder / f"{name}.stamp"
-    if path.is_file():
-        first, *names = path.read_text("utf-8", "replace").split("\n")
-        if first == stamp and all(one in tables for one in names):
-            return False
+    path = _path(tables, name)
+    if kept(tables, name, stamp):
+        return False
     path.unlink(missing_ok=True)
     made = make()
     for one, table in made.items():
         tables.write(one, table)
     write_whole(path, "\n".join([stamp, *made]))
     return True
+
+
+def kept(tables: Tables, name: str, stamp: str) -> bool:
+    """Tell whether tables made under this stamp are all there; arguments as for `keep`."""
+    path = _path(tables, name)
+    if not path.is_file():
+        return False
+    first, *names = path.read_text("utf-8", "replace").split("\n")
+    return first == stamp and all(one in tables for one in names)
+
+
+def _path(tables: Tables, name: str) -> Path:
+    return tables.folder / f"{name}.stamp"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic
 
@@ -56,6 +57,7 @@ class Study(Generic[S]):
         quick: bool = False,
         seed: int = 0,
         progress: bool = False,
+        processes: int | None = None,
     ) -> Path:
         """Run what has not been run, draw the figures, write the report.
 
@@ -65,6 +67,7 @@ class Study(Generic[S]):
             quick: take the quick settings.
             seed: seed of everything random; the same one gives the same tables.
             progress: show progress on stderr.
+            processes: how many stages that are apart run at once; None: one a core. The tables are the same.
 
         Returns:
             The HTML report; `report.md` lies beside it.
@@ -88,7 +91,7 @@ class Study(Generic[S]):
             record = Record(out, mode | {"command": self._command(out, data, quick=quick, seed=seed)})
             record.forget_all_but([stage.name for stage in stages])
             run = Run(settings, out, seed, texts, progress)
-            run_stages(stages, run, record)
+            run_stages(stages, run, record, processes)
             for name, draw in track(list(self.figures().items()), "drawing", shown=progress):
                 save(partial(draw, run.tables), out / "figures", name)
             return write(self, run, record.content)
@@ -98,3 +101,8 @@ class Study(Generic[S]):
         name = data if data is None or is_hub_id(data) else Path(data).name
         chosen = "--quick" if quick else f"--data {name}" if name is not None else ""
         return " ".join(f"heedful study {self.name} {chosen} --out {out.resolve().name} --seed {seed}".split())
+
+
+def figures_of(package: str) -> Callable[[], Mapping[str, Callable[[Tables], Any]]]:
+    """Return a function that gives `FIGURES` of a package's module `figures`, which brings matplotlib, an extra."""
+    return lambda: import_module(f"{package}.figures").FIGURES

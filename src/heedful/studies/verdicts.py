@@ -57,15 +57,21 @@ def judge(low: float | None, high: float | None, *, least: float = -math.inf, mo
     return NOT_SETTLED
 
 
-def together(verdicts: Iterable[str]) -> str:
+def together(verdicts: Iterable[str], *, refuted_by_all: bool = False) -> str:
     """Return the verdict on the claim that all of some claims hold.
+
+    Args:
+        verdicts: of the claims.
+        refuted_by_all: refuted only if all of them are; else if any is.
 
     Example:
         >>> together(["confirmed", "not settled"]), together(["confirmed", "refuted", "not settled"])
         ('not settled', 'refuted')
+        >>> together(["confirmed", "refuted"], refuted_by_all=True)
+        'not settled'
     """
     known = set(verdicts)
-    if REFUTED in known:
+    if REFUTED in known and not (refuted_by_all and len(known) > 1):
         return REFUTED
     return CONFIRMED if known == {CONFIRMED} else NOT_SETTLED
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
+from transformers import BertConfig, BertForSequenceClassification
 
 from heedful.classifier import Classifier
 from heedful.data import Dataset, Splits
@@ -17,7 +16,8 @@ from heedful.models import build_tokenizer
 from heedful.models.training import fingerprint, finish, run_folder
 from heedful.runs.folder import RunFolder
 from heedful.studies.attention_meets_post_hoc.choices import SAMPLED
-from heedful.support.progress import quiet_transformers, track
+from heedful.studies.fitting import fit
+from heedful.support.progress import quiet_transformers
 
 
 @dataclass(frozen=True)
@@ -86,53 +86,13 @@ class Transformer:
             torch.manual_seed(seed)
             model = BertForSequenceClassification(config)
             ids = tokenizer(list(fitting.texts), truncation=True).input_ids
-            _fit(model, ids, fitting.labels, self, rng, progress=progress)
+            fit(model, (ids, fitting.labels), self, rng, progress=progress)
             right = _right(Classifier(model.eval(), tokenizer, self.name), test)
             return finish(run, model, tokenizer, {"test": {"n": len(test), "accuracy": right}})
 
 
 def _some(data: Dataset, n: int | None, rng: np.random.Generator) -> Dataset:
     return data if n is None or n >= len(data) else data.subset(np.sort(rng.choice(len(data), n, replace=False)))
-
-
-def _fit(
-    model: PreTrainedModel,
-    ids: Sequence[list[int]],
-    labels: np.ndarray,
-    variant: Transformer,
-    rng: np.random.Generator,
-    *,
-    progress: bool,
-) -> None:
-    """Epochs of shuffled batches, each of texts of similar lengths."""
-    lengths, size = np.array([len(row) for row in ids]), variant.batch_size
-    n_steps = variant.epochs * -(-len(ids) // size)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=variant.learning_rate)
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / (0.1 * n_steps), (n_steps - step) / (0.9 * n_steps), 1.0)
-    )
-    model.train()
-    for _ in track(range(variant.epochs), f"training {variant.name}", shown=progress):
-        # within chunks of 32 batches, by length: less padding
-        order = rng.permutation(len(ids))
-        chunks = [order[start : start + 32 * size] for start in range(0, len(ids), 32 * size)]
-        order = np.concatenate([chunk[np.argsort(lengths[chunk], kind="stable")] for chunk in chunks])
-        parts = [order[start : start + size] for start in range(0, len(ids), size)]
-        for k in rng.permutation(len(parts)).tolist():
-            rows = parts[k]
-            attended = np.arange(lengths[rows].max()) < lengths[rows][:, None]
-            batch = np.full(attended.shape, model.config.pad_token_id, dtype=np.int64)
-            batch[attended] = np.concatenate([ids[i] for i in rows])
-            loss = model(
-                input_ids=torch.from_numpy(batch),
-                attention_mask=torch.from_numpy(attended.astype(np.int64)),
-                labels=torch.from_numpy(labels[rows].copy()),
-            ).loss
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            rate.step()
 
 
 def _right(classifier: Classifier, data: Dataset) -> float:
