@@ -20,7 +20,7 @@ LINES = (
     ("metrics",),
     ("methods",),
     ("question",),
-    ("classifier",),
+    ("classifier", "remedies"),
     ("models",),
     ("games", "data", "runs"),
     ("explanation",),
