@@ -93,7 +93,7 @@ class Training:
 
 
 class Selector(nn.Module):
-    """A logit for every word, from its neighbours, its position and the whole text.
+    """A logit for every word: from its neighbours and position, and as the key to a query from the whole text.
 
     Args:
         vocabulary: number of token ids.
@@ -103,16 +103,19 @@ class Selector(nn.Module):
 
     def __init__(self, vocabulary: int, tokens: int, size: int = 32) -> None:
         super().__init__()
-        self.words, self.positions = nn.Embedding(vocabulary, size), nn.Parameter(0.1 * torch.randn(tokens, size))
-        self.near = nn.Conv1d(size, size, 3, padding=1)
-        self.whole, self.logit = nn.Linear(size, size), nn.Linear(size, 1)
+        self.words, self.positions = nn.Embedding(vocabulary, size), nn.Parameter(torch.randn(tokens, size))
+        nn.init.normal_(self.words.weight, std=0.3)
+        self.near, self.logit = nn.Conv1d(size, size, 3, padding=1), nn.Linear(size, 1)
+        self.query, self.key = nn.Linear(size, size), nn.Linear(size, size, bias=False)
 
     def forward(self, ids: Ids, attended: Attended) -> Weights:
         """Logits; minus infinity where nothing may be chosen."""
-        vectors = (self.words(ids) + self.positions) * attended[..., None]
-        mean = vectors.sum(1) / attended.sum(1, keepdim=True)
-        hidden = torch.relu(self.near(vectors.mT).mT + self.whole(mean)[:, None])
-        return self.logit(hidden).squeeze(2).masked_fill(~attended, -math.inf)
+        words = self.words(ids) * attended[..., None]
+        query = self.query(words.sum(1) / attended.sum(1, keepdim=True))
+        vectors = words + self.positions
+        by_key = torch.einsum("nh,nth->nt", query, self.key(vectors)) / math.sqrt(query.shape[1])
+        by_word = self.logit(torch.relu(self.near(vectors.mT).mT)).squeeze(2)
+        return (by_word + by_key).masked_fill(~attended, -math.inf)
 
 
 class Reader(nn.Module):
@@ -132,7 +135,9 @@ class Reader(nn.Module):
         if values not in ("words", "positions", "one"):
             raise SettingError(f'values are "words", "positions" or "one", got {values!r}')
         self.values = values
-        self.words, self.positions = nn.Embedding(vocabulary, size), nn.Parameter(torch.randn(tokens, size))
+        small = 0.1 if values == "words" else 1.0  # beside the words, so that a reader learns to read
+        self.words, self.positions = nn.Embedding(vocabulary, size), nn.Parameter(small * torch.randn(tokens, size))
+        nn.init.normal_(self.words.weight, std=0.3)
         self.hidden, self.after, self.answer = nn.Linear(size, size), nn.Linear(size, size), nn.Linear(size, classes)
 
     def forward(self, ids: Ids, weights: Weights) -> Float[Tensor, "texts classes"]:
@@ -252,15 +257,17 @@ def instance_weights(
 def train_reader(reader: Reader, texts: Texts, training: Training = Training(), seed: int = 0) -> None:
     """Train a reader on random choices, drawn anew in every batch: then no choice can have taught it a shortcut.
 
+    The choices are of k words, of twice as many, and so on up to all: of k words of a long text alone it learns little.
     What it tells from words that a selector has chosen is what these words say: it is the first repair, and a fair
     judge of a selector, if it is trained from another seed or on other texts than the reader the selector has met.
     """
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(reader.parameters(), training.learning_rate)
+    sizes = _sizes(training.k, texts.ids.shape[1])
     for _ in range(training.epochs):
         for rows in torch.randperm(len(texts), generator=generator).split(training.batch_size):
-            some = texts[rows]
-            logits = reader(some.ids, random_weights(some.attended, training.k, generator))
+            some, size = texts[rows], sizes[int(torch.randint(len(sizes), (), generator=generator))]
+            logits = reader(some.ids, random_weights(some.attended, size, generator))
             _step(optimiser, functional.cross_entropy(logits, some.labels))
 
 
@@ -351,3 +358,8 @@ def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
 
 def _slices(n: int, size: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, n, size)]
+
+
+def _sizes(k: int | None, tokens: int) -> list[int | None]:
+    """Numbers of words for random choices: k, twice as many, and so on up to all."""
+    return [None] if k is None else [k * 2**i for i in range(tokens) if i == 0 or k * 2 ** (i - 1) < tokens]
