@@ -104,7 +104,7 @@ def test_a_repair_is_judged_as_a_whole(excess: tuple, fidelity: tuple, expected:
 def test_texts_are_those_of_the_black_box_and_reasons_are_the_planted_words() -> None:
     reviews = planted.generate(12, 3)
     data = planted.as_dataset(reviews)
-    box = make_classifier()
+    box = make_classifier(max_position_embeddings=TASK.tokens)
     made = part(TASK, box, data)
     for i, review in enumerate(reviews):
         encoded = box.encode(review.text)
@@ -163,7 +163,7 @@ def test_data_sets_are_asked_for() -> None:
         settings.data(settings.FULL, None, 0)
     with pytest.raises(DataError, match="give --data or --quick, not both"):
         settings.data(settings.QUICK, Path("here"), 0)
-    with pytest.raises(DataError, match="imdb"):
+    with pytest.raises(DataError, match="no folder imdb there"):
         settings.data(settings.FULL, Path("nowhere"), 0)
     quick = settings.data(settings.QUICK, None, 0)["planted"]
     assert (len(quick.train), len(quick.test)) == (1500, 500)

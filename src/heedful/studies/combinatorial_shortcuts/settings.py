@@ -101,6 +101,8 @@ def _planted(task: Task, seed: int) -> Splits:
 
 def _read(task: Task, path: Path | None, seed: int) -> Splits:
     assert path is not None  # noqa: S101 - `data` has seen to it
+    if not (path / task.name).is_dir():
+        raise DataError(f"{path}: no folder {task.name} there; {HOW}")
     try:
         splits = read_splits(path / task.name)
     except DataError as error:
