@@ -265,7 +265,7 @@ def train_reader(reader: Reader, texts: Texts, training: Training = Training(), 
     optimiser = torch.optim.Adam(reader.parameters(), training.learning_rate)
     sizes = _sizes(training.k, texts.ids.shape[1])
     for _ in range(training.epochs):
-        for rows in torch.randperm(len(texts), generator=generator).split(training.batch_size):
+        for rows in _batches(len(texts), training.batch_size, generator):
             some, size = texts[rows], sizes[int(torch.randint(len(sizes), (), generator=generator))]
             logits = reader(some.ids, random_weights(some.attended, size, generator))
             _step(optimiser, functional.cross_entropy(logits, some.labels))
@@ -309,17 +309,17 @@ def train_selector(
     needed = [parameter.requires_grad for parameter in reader.parameters()]
     try:
         for parameter in reader.parameters() if frozen else ():
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad = False
         for epoch in range(training.epochs):
             weights = _weights(selector, texts, training, seed + epoch)
-            for rows in torch.randperm(len(texts), generator=generator).split(training.batch_size):
+            for rows in _batches(len(texts), training.batch_size, generator):
                 some = texts[rows]
                 shown = _shown(selector(some.ids, some.attended), training, generator)
                 losses = functional.cross_entropy(reader(some.ids, shown), some.labels, reduction="none")
                 _step(optimiser, (losses * weights[rows]).sum() / weights[rows].sum())
     finally:
         for parameter, before in zip(reader.parameters(), needed, strict=True):
-            parameter.requires_grad_(before)
+            parameter.requires_grad = before
 
 
 @torch.no_grad()
@@ -352,8 +352,12 @@ def _weights(selector: Selector, texts: Texts, training: Training, seed: int) ->
 
 def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
     optimiser.zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     optimiser.step()
+
+
+def _batches(n: int, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    return torch.split(torch.randperm(n, generator=generator), size)
 
 
 def _slices(n: int, size: int) -> list[slice]:

@@ -74,13 +74,14 @@ def summary(measured: pa.Table) -> pa.Table:
     for key, columns in groups(measured, "data", "attention", "values", "how"):
         right, labels = by_text(columns, "right"), columns["label"][columns["seed"] == 0]
         commonest = float(np.bincount(labels).max() / len(labels))
-        accuracy = intervals.mean(right.mean(0))
+        estimates = {
+            "accuracy": intervals.mean(right.mean(0)),
+            "over_commonest": intervals.mean(right.mean(0) - commonest),
+        }
         rows.append(
             key
             | {"seeds": len(right), "texts": right.shape[1]}
-            | intervals.columns(
-                {"accuracy": accuracy, "over_commonest": accuracy.map(lambda share, at=commonest: share - at)}
-            )
+            | intervals.columns(estimates)
             | {"least": float(right.mean(1).min()), "most": float(right.mean(1).max()), "commonest": commonest}
         )
     return report(rows)

@@ -49,8 +49,8 @@ class Numbers(Settings):
 
 def _box(task: Task, epochs: int, learning_rate: float) -> PaperClassifier:
     preset = replace(_PRESET, epochs=epochs, learning_rate=learning_rate, min_frequency=1 if task.built_in else 3)
-    small = {"hidden_size": 32, "key_size": 16, "value_size": 16, "heads": 4} if task.built_in else {}
-    return PaperClassifier(task.name, task.name, preset, Sizes(max_tokens=task.tokens, **small))
+    small = Sizes(hidden_size=32, key_size=16, value_size=16, heads=4, max_tokens=task.tokens)
+    return PaperClassifier(task.name, task.name, preset, small if task.built_in else Sizes(max_tokens=task.tokens))
 
 
 _TASKS = (

@@ -103,6 +103,7 @@ def parts(run: Run[Numbers], task: Task) -> tuple[Part, Part]:
 def shown_to(black_box: Classifier, texts: Texts, chosen: Float[torch.Tensor, "texts tokens"]) -> Answers:
     """Return what the black box says of texts all of whose words are unknown but for the chosen ones."""
     unknown = black_box.replacement_id("unk")
+    assert unknown is not None  # noqa: S101 - words are replaced
     ids = torch.where(texts.attended & ~chosen.bool(), unknown, texts.ids).numpy()
     lengths = [int(places.nonzero()[0][-1]) + 1 for places in texts.attended.numpy()]
     return black_box.logits([row[:n] for row, n in zip(ids, lengths, strict=True)]).argmax(1)
