@@ -58,11 +58,14 @@ def stage(task: Task, number: int, run: Run[Numbers]) -> Mapping[str, pa.Table]:
     train_reader(evaluator, train.texts, training, seed_of(run.seed, number, 0))
     chance = random_weights(test.texts.attended, task.k, torch.Generator().manual_seed(seed))
     choices: dict[str, tuple[Weights, Reader]] = {RANDOM: (chance, evaluator)}
+    epochs = {
+        kind: training.epochs * (1 if kind == "frozen" else 2) for kind in TRAININGS
+    }  # as its reader has had some
     for kind in run.track(TRAININGS, f"selectors, {task.title}"):
         selector, reader = made(1, Selector), made(2, Reader)  # all three begin alike
         if kind == "frozen":
             train_reader(reader, train.texts, training, seed_of(run.seed, number, 2))
-        train_selector(selector, reader, train.texts, replace(training, kind=kind), seed)
+        train_selector(selector, reader, train.texts, replace(training, kind=kind, epochs=epochs[kind]), seed)
         choices[kind] = choose(selector, test.texts, task.k), reader
     rows = list[Row]()
     for kind, (chosen, reader) in choices.items():

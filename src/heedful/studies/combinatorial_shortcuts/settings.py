@@ -34,7 +34,8 @@ class Numbers(Settings):
         recipes: the black boxes, one a task, by its name.
         tasks: the data sets.
         seeds: trainings of everything but the black box.
-        training: of selectors and readers; k is each task's own.
+        training: of selectors and readers; k is each task's own. Joint trainings have twice the epochs: as many as the
+            random and the other ones of the repair by freezing together.
         size: of word vectors of selectors and readers.
         claims: what the report confirms or refutes; set before the first run.
     """
@@ -63,7 +64,7 @@ FULL = Numbers(
     recipes=(_box(_TASKS[0], 8, 3e-3), _box(_TASKS[1], 8, 3e-3), _box(_TASKS[2], 8, 1e-2)),
     tasks=_TASKS,
     seeds=3,
-    training=Training(epochs=12),
+    training=Training(epochs=10, temperature=1.0),
     size=32,
     claims=claims([task.name for task in _TASKS]),
 )
@@ -74,7 +75,7 @@ QUICK = replace(
     recipes=(_box(_SMALL, 5, 1e-2),),
     tasks=(_SMALL,),
     seeds=1,
-    training=Training(epochs=8, learning_rate=1e-2),
+    training=Training(epochs=8, learning_rate=1e-2, temperature=1.0),
     size=16,
     claims=claims([PLANTED]),
 )
