@@ -14,7 +14,9 @@ from heedful.support.writable import check_folder
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="The study: attention-meets-post-hoc.")],
+    name: Annotated[
+        str, typer.Argument(help="The study: attention-meets-post-hoc, combinatorial-shortcuts, repulsive-attention.")
+    ],
     out: Annotated[
         str,
         typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; an interrupted run there goes on."),
