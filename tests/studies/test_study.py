@@ -252,7 +252,9 @@ def test_a_folder_keeps_to_one_run(
     bench.run(monkeypatch)
     if change.pop("texts", False):
         bench.texts = Splits(SPLITS.test, None, SPLITS.test)
-    with pytest.raises(SettingError, match=rf"holds a run that differs in {named}[a-z.]*: choose another folder"):
+    with pytest.raises(
+        SettingError, match=rf"holds a run that differs in {named}[a-z.]*( \(.*\))?: choose another folder"
+    ):
         bench.run(monkeypatch, **change)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from heedful.support.files import failing_clearly, is_scratch, write_whole
 RECORD = "run.json"
 LOCK = ".lock"
 _SHORT = 20  # characters of a text that a message quotes
+_DIGEST = re.compile(r"[0-9a-f]{16,}")
 
 
 @dataclass(frozen=True)
@@ -161,10 +163,13 @@ def _differing(name: str, known: Any, wanted: Any) -> list[str]:
         return [inner for key in wanted for inner in _differing(f"{name}.{key}", known[key], wanted[key])]
     if known == wanted:
         return []
-    plain = all(
-        isinstance(one, (bool, int, float)) or (isinstance(one, str) and len(one) <= _SHORT) for one in (known, wanted)
-    )
+    plain = all(isinstance(one, (int, float)) or _is_short(one) for one in (known, wanted))
     return [f"{name} ({known} there, {wanted} here)" if plain else name]
+
+
+def _is_short(value: Any) -> bool:
+    """Tell whether this is a text that says something in a message: no long one, no digest."""
+    return isinstance(value, str) and len(value) <= _SHORT and not _DIGEST.fullmatch(value)
 
 
 def _is_trace(path: Path) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import getsourcefile, unwrap
@@ -66,7 +66,7 @@ class Stage(Generic[S]):
     def make(self, run: Run[S], stamp: str) -> bool:
         """Make the tables and write them, unless those of this stamp are there; tell whether they were made."""
         seen = replace(run, settings=cast("S", _Declared(run.settings, self)))
-        with _threads(1 if self.apart else torch.get_num_threads()):
+        with _threads(1) if self.apart else nullcontext():
             return keep(run.tables, self.name, stamp, partial(self.run, seen))
 
 

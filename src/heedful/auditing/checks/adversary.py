@@ -12,8 +12,8 @@ from scipy import optimize
 
 from heedful.auditing.checks.figure_rows import Row, percent, row, told
 from heedful.auditing.checks.pooling import Pooled
-from heedful.auditing.checks.spread import spread
 from heedful.metrics import jensen_shannon
+from heedful.metrics.spreading import spread
 from heedful.support.intervals import mean, share
 
 FAR = 0.5  # total-variation distance: half of the attention lies elsewhere

@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64
 
 from heedful.auditing.checks.figure_rows import Row, paired, row, single, told
-from heedful.auditing.checks.spread import spread
-from heedful.errors import MissingExtraError
+from heedful.metrics.mask_probe import FOLDS, balanced, pattern, standardised, told_rightly
 from heedful.support.intervals import Estimate, mean, proportion
 
-FOLDS = 5
 FEWEST = 40  # texts, below which nothing is learned from weights
 MOST = 4000  # texts, of which a sample is drawn beyond
 SHUFFLES = 99  # of the answers, for the p-value
 CLEARLY = 0.05  # balanced accuracy that attention must add to length, with the whole interval, to be reported
-_BINS, _LARGEST = 10, 8
-
-Features = Float64[np.ndarray, "texts features"]
-Answers = Int64[np.ndarray, " texts"]
 
 
 @dataclass(frozen=True)
@@ -56,26 +49,6 @@ class Probe:
     def leaks(self) -> bool:
         """Whether attention weights alone tell clearly more than length does."""
         return self.gain.low > CLEARLY and self.p <= 0.05
-
-
-def pattern(attention: Float64[np.ndarray, " units"]) -> Float64[np.ndarray, " features"]:
-    """Describe the attention on one text by numbers in which there is no word.
-
-    They are the shares of attention in ten equal parts of the text (a unit stands where it first occurs), the eight
-    largest shares, the entropy, the effective share of units, and the attention that is on units at all.
-
-    Example:
-        >>> pattern(np.array([0.4, 0.1]))[:10].round(2)
-        array([0.16, 0.16, 0.16, 0.16, 0.16, 0.04, 0.04, 0.04, 0.04, 0.04])
-    """
-    total = float(attention.sum())
-    shares = attention / total if total > 0 else np.full(len(attention), 1 / max(len(attention), 1))
-    sums = np.concatenate([[0.0], np.cumsum(shares)])
-    parts = np.diff(np.interp(np.linspace(0, len(shares), _BINS + 1), np.arange(len(sums)), sums))
-    largest = np.zeros(_LARGEST)
-    largest[: len(shares)] = np.sort(shares)[::-1][:_LARGEST]
-    spreading = spread(shares)
-    return np.concatenate([parts, largest, [spreading.entropy, spreading.effective_share, total]])
 
 
 def probe(attention: Sequence[Float64[np.ndarray, " _"]], answers: Sequence[str | None], seed: int) -> Probe | str:
@@ -111,14 +84,14 @@ def probe(attention: Sequence[Float64[np.ndarray, " _"]], answers: Sequence[str 
     if len(classes) < 2 or len(texts) < FEWEST:
         return f"needs {FEWEST} texts, and two answers that {FOLDS} of them have; there are {len(texts)} such texts"
     known = np.array([classes.index(str(answers[i])) for i in texts])
-    weights = _standardised(np.stack([pattern(attention[i]) for i in texts]))
+    weights = standardised(np.stack([pattern(attention[i]) for i in texts]))
     lengths = np.array([len(attention[i]) for i in texts], dtype=np.float64)
-    length = _standardised(np.stack([lengths, np.log(np.maximum(lengths, 1))], axis=1))
+    length = standardised(np.stack([lengths, np.log(np.maximum(lengths, 1))], axis=1))
     state = int(folds.integers(2**31))
-    right = [_right(one, known, state) for one in (weights, length, np.hstack([weights, length]))]
-    alone, by_length, by_both = (_balanced(one, known) for one in right)
+    right = [told_rightly(one, known, state) for one in (weights, length, np.hstack([weights, length]))]
+    alone, by_length, by_both = (balanced(one, known) for one in right)
     shuffles = [shuffler.permutation(known) for _ in range(SHUFFLES)]
-    chances = [float(_balanced(_right(weights, other, state), other).mean()) for other in shuffles]
+    chances = [float(balanced(told_rightly(weights, other, state), other).mean()) for other in shuffles]
     estimates = [_estimate(one, hits) for one, hits in zip((alone, by_length, by_both), right, strict=True)]
     return Probe(
         attention=estimates[0],
@@ -133,41 +106,11 @@ def probe(attention: Sequence[Float64[np.ndarray, " _"]], answers: Sequence[str 
     )
 
 
-def _standardised(features: Features) -> Features:
-    spreads = features.std(0)
-    return (features - features.mean(0)) / np.where(spreads > 1e-12 * np.abs(features).max(0), spreads, np.inf)
-
-
-def _right(features: Features, answers: Answers, state: int) -> Bool[np.ndarray, " texts"]:
-    """Tell which texts are answered rightly by what was learned from the other folds."""
-    regression, stratified = _learners()
-    told = np.empty_like(answers)
-    for rest, held in stratified(FOLDS, shuffle=True, random_state=state).split(features, answers):
-        learned = regression(class_weight="balanced", max_iter=1000)
-        told[held] = learned.fit(features[rest], answers[rest]).predict(features[held])
-    return told == answers
-
-
-def _learners() -> tuple[Any, Any]:
-    try:
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import StratifiedKFold
-    except ImportError:
-        raise MissingExtraError("scikit-learn", "audit", "the mask probe") from None
-    return LogisticRegression, StratifiedKFold
-
-
-def _balanced(right: Bool[np.ndarray, " texts"], answers: Answers) -> Float64[np.ndarray, " texts"]:
-    """Numbers whose mean is the balanced accuracy, the mean over answers of the share told rightly."""
-    often = np.bincount(answers)
-    return right * len(answers) / (len(often) * often[answers].astype(np.float64))
-
-
-def _estimate(balanced: Float64[np.ndarray, " texts"], right: Bool[np.ndarray, " texts"]) -> Estimate:
+def _estimate(each: Float64[np.ndarray, " texts"], right: Bool[np.ndarray, " texts"]) -> Estimate:
     """The balanced accuracy; where all texts are told rightly, or none, with Wilson's interval."""
     if right.all() or not right.any():
         return proportion(int(right.sum()), len(right))
-    return mean(balanced)
+    return mean(each)
 
 
 def probe_rows(result: Probe | str, of_what: str) -> tuple[list[Row], list[str], list[str]]:
