@@ -98,7 +98,9 @@ def test_scores_belong_to_words_of_the_text(architecture: str, method: str) -> N
 @on_some
 def test_a_text_behind_another_is_explained_as_alone(architecture: str, method: str) -> None:
     _, found = heedful.explain(classifier_of(architecture), [OTHER, TEXT], spec(method), target=1, unit="word")
-    assert np.array_equal(found.scores, explanation(architecture, method).scores)  # one by one, seeds and all
+    alone = explanation(architecture, method).scores
+    # seeds and all; texts that share forward passes are rounded in another order
+    assert np.abs(found.scores - alone).max() <= 1e-9 * np.abs(alone).max()
 
 
 @on_some
