@@ -137,7 +137,7 @@ def test_an_interrupted_audit_goes_on_to_the_same_tables(classifier: heedful.Cla
             result = audited(classifier, out=tmp_path / "audit")
         assert again.call_count == 1
     assert without_seconds(result.to_dict()) == without_seconds(expected.to_dict())
-    with pytest.raises(SettingError, match="holds a run that differs in n_texts, data"):
+    with pytest.raises(SettingError, match=r"holds a run that differs in n_texts \(12 there, 5 here\), data"):
         audited(classifier, TEXTS[:5], out=tmp_path / "audit")
 
 

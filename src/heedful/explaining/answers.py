@@ -110,15 +110,23 @@ def _answered(
     if type(method).answers is not Method.answers:
         started = perf_counter()
         try:
-            answers = list(method.answers(questions))
+            answers: list[Answer | Exception] = list(method.answers(questions))
         except refusals:
-            pass
-        else:
-            seconds = (perf_counter() - started) / max(1, len(questions))
-            yield from (Outcome(answer, seconds) for answer in answers)
-            return
+            answers = [_alone(method, question) for question in questions]
+        seconds = (perf_counter() - started) / max(1, len(questions))
+        yield from (Outcome(answer, seconds) for answer in answers)
+        return
     with closing(outcomes(method, questions)) as each:
         yield from each
+
+
+def _alone(method: Method, question: Question) -> Answer | Exception:
+    """What the method answers to one question, or why not."""
+    try:
+        (answer,) = method.answers([question])
+    except Exception as error:  # of any kind: raised where the answer is asked for
+        return error
+    return answer
 
 
 def _explanation(asked: Asked, method: Method, answer: Answer, seconds: float) -> Explanation:

@@ -50,6 +50,8 @@ class _BesideEffects(Metric):
 class LeaveOneOut(_BesideEffects):
     """Kendall's tau-b of the scores with the effects of leaving one unit out; of sizes for methods without signs.
 
+    Numbers count as equal if they differ by less than 1e-12 of the largest: of two equal words, rounding must not decide.
+
     Example:
         >>> import heedful
         >>> from heedful.question import Choices, ask
@@ -62,7 +64,14 @@ class LeaveOneOut(_BesideEffects):
     card = cards.LEAVE_ONE_OUT
 
     def _compare(self, scores: Scores, effects: Scores, *, signed: bool) -> float:
-        return kendall_tau_b(scores, effects) if signed else kendall_tau_b(np.abs(scores), np.abs(effects))
+        scores, effects = (_rounded(one if signed else np.abs(one)) for one in (scores, effects))
+        return kendall_tau_b(scores, effects)
+
+
+def _rounded(numbers: Scores) -> Scores:
+    """The numbers as shares of the largest, to twelve decimal places."""
+    largest = float(np.abs(numbers).max(initial=0.0))
+    return np.round(numbers / largest, 12) if 0 < largest < math.inf else numbers
 
 
 @dataclass(frozen=True)
