@@ -159,7 +159,9 @@ def test_the_unfinished_run_of_another_setting_is_refused_and_left_alone(tmp_pat
         {"sizes": replace(SIZES, heads=3)},
         {"seed": 7},
     ):
-        with pytest.raises(SettingError, match=r"holds a run that differs in (data|preset|sizes|seed)[a-z._]*( \(.*\))?: choose"):
+        with pytest.raises(
+            SettingError, match=r"holds a run that differs in (data|preset|sizes|seed)[a-z._]*( \(.*\))?: choose"
+        ):
             train(out=tmp_path / "run", **(arguments | changes))
     assert (tmp_path / "run" / "run.json").read_bytes() == before
 

@@ -50,7 +50,7 @@ class _BesideEffects(Metric):
 class LeaveOneOut(_BesideEffects):
     """Kendall's tau-b of the scores with the effects of leaving one unit out; of sizes for methods without signs.
 
-    Numbers count as equal if they differ by less than 1e-12 of the largest: of two equal words, rounding must not decide.
+    Numbers count as equal if they differ by less than 1e-12 of the largest: rounding must not order two equal words.
 
     Example:
         >>> import heedful
