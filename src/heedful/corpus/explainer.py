@@ -63,7 +63,7 @@ class Explainer:
     Example:
         >>> explainer = Explainer("demo", ["shapley-exact"])
         >>> batch = explainer({"review": [7], "text": ["The acting was superb."]})
-        >>> batch["predicted"][0], batch["shapley_exact_scores"][0].argmax(), batch["units"][0][3]
+        >>> batch["predicted"][0], int(batch["shapley_exact_scores"][0].argmax()), batch["units"][0][3]
         ('positive', 3, 'superb')
     """
 
