@@ -107,7 +107,7 @@ def test_strict_names_the_first_row_that_cannot_be_explained(ray_cluster: None, 
             )
         said.append(str(failure.value))
     assert said[0] == said[1]
-    assert said[0].startswith("text 5 ")
+    assert said[0].startswith("text 5: ")
 
 
 def test_asked_to_stop_it_ends_with_the_shards_at_hand_and_goes_on(ray_cluster: None, tmp_path: Path) -> None:
