@@ -97,6 +97,7 @@ def test_a_killed_worker_s_shard_is_done_again_and_done_ones_are_not(ray_cluster
     assert [ended.files[i].stat().st_mtime_ns for i in (0, 3)] == kept
 
 
+@pytest.mark.nightly
 def test_strict_names_the_first_row_that_cannot_be_explained(ray_cluster: None, tmp_path: Path) -> None:
     texts = [*TEXTS[:5], "", TEXTS[5], "", *TEXTS[6:]]  # in two shards, both of them begun
     said = []
@@ -110,6 +111,7 @@ def test_strict_names_the_first_row_that_cannot_be_explained(ray_cluster: None, 
     assert said[0].startswith("text 5: ")
 
 
+@pytest.mark.nightly
 def test_asked_to_stop_it_ends_with_the_shards_at_hand_and_goes_on(ray_cluster: None, tmp_path: Path) -> None:
     classifier, out = by_function("wait", tmp_path), tmp_path / "ray"
     texts = TEXTS * 3

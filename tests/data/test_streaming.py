@@ -42,7 +42,7 @@ def as_streamed(path) -> list[tuple]:
     return [(row.place, row.text, row.problem) for row in rows_of(path)]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(TABLES, st.sampled_from(sorted(WRITERS)), st.sampled_from(NAMES))
 def test_a_stream_has_the_rows_that_the_whole_file_has(rows, writer, names):
     in_order = [row[::-1] for row in rows] if names[0] == "label" else rows
