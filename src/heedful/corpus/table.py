@@ -15,7 +15,7 @@ from heedful.classifier import Classifier
 from heedful.corpus.plan import Plan
 from heedful.data import Row
 from heedful.explaining.answers import Refusal
-from heedful.explaining.prediction import prediction
+from heedful.explaining.prediction import class_of
 from heedful.explaining.windows import Asked
 from heedful.methods.base import Answer
 
@@ -108,7 +108,7 @@ def _predictions(asked: Sequence[Asked | None], classifier: Classifier) -> dict[
     columns: dict[str, list[Any]] = {name: [None] * len(asked) for name in names}
     for i, one in enumerate(asked):
         if one is not None:
-            known = prediction(one)
+            known = class_of(one)
             columns["predicted"][i], columns["probability"][i] = known.get("predicted_name"), known.get("probability")
             columns["target"][i] = classifier.labels[one.whole.output.target]
             columns["prediction"][i] = one.prediction
@@ -118,10 +118,12 @@ def _predictions(asked: Sequence[Asked | None], classifier: Classifier) -> dict[
 
 
 def _probabilities(asked: Asked) -> list[float]:
-    """Those of all classes."""
+    """Those of all classes, by the rule of `heedful.games.output.Output`."""
     logits = np.stack([part.question.logits for part in asked.parts])
-    each = (asked.whole.output_of("probability", k)(logits).mean() for k in range(logits.shape[1]))
-    return [float(one) for one in each]
+    if not asked.whole.classifier.exclusive:
+        return list(map(float, np.exp(-np.logaddexp(0.0, -logits)).mean(0)))
+    each = np.exp(logits - logits.max(1, keepdims=True))
+    return list(map(float, (each / each.sum(1, keepdims=True)).mean(0)))
 
 
 def _of_method(results: Sequence[Result], name: str, numbers: str) -> dict[str, list[Any]]:

@@ -16,13 +16,17 @@ def prediction(asked: Asked) -> dict[str, Any]:
     A regression predicts no class. Of a text read window by window the probability is the windows' mean; where the
     output of one window stands for all it is that window's, and unknown if another class is explained there.
     """
+    return {"unknown": _unknown(asked.whole)} | class_of(asked)
+
+
+def class_of(asked: Asked) -> dict[str, Any]:
+    """The same without the number of unknown units."""
     question = asked.whole
-    known: dict[str, Any] = {"unknown": _unknown(question)}
     labels = question.classifier.labels
     if len(labels) < 2 or question.classifier.model.config.problem_type == "regression":
-        return known
+        return {}
     likeliest = int(np.argmax(question.logits))
-    known |= {"predicted": likeliest, "predicted_name": labels[likeliest]}
+    known: dict[str, Any] = {"predicted": likeliest, "predicted_name": labels[likeliest]}
     if asked.settings.get("combine") != "max" or likeliest == question.output.target:
         logits = np.stack([part.question.logits for part in asked.parts])
         known["probability"] = float(question.output_of("probability", likeliest)(logits).mean())
