@@ -129,7 +129,7 @@ def explain(  # noqa: PLR0913 - the front door names every choice
     chosen, windows = registry.get(method), Windows.of(long_text)
     one = None if are_several(text) else as_text(text)
     clf = clf if isinstance(clf, Classifier) else load(clf)  # which takes time: not for nothing
-    choices = choices if output is not None else _usual(clf, choices)
+    choices = choices if output is not None else replace(choices, output=usual_output(clf))
     if one is not None:
         asked = ask_long(clf, one, choices, windows)
         (explanation,) = explain_questions([asked], chosen, progress=progress)
@@ -167,15 +167,15 @@ def compare(  # noqa: PLR0913 - the same choices as explain
     )
     windows, one = Windows.of(long_text), _single(text)
     clf = clf if isinstance(clf, Classifier) else load(clf)
-    choices = choices if output is not None else _usual(clf, choices)
+    choices = choices if output is not None else replace(choices, output=usual_output(clf))
     asked = ask_long(clf, one, choices, windows)
     each = (next(explain_questions([asked], method)) for method in chosen)
     return Comparison(explanations=tuple(track(each, "comparing", total=len(chosen), shown=progress)))
 
 
-def _usual(clf: Classifier, choices: Choices) -> Choices:
-    """The choices with the output that is explained where the caller names none."""
-    return choices if clf.template is None else replace(choices, output="logit_difference")
+def usual_output(clf: Classifier) -> str:
+    """Return the output that is explained where the caller names none."""
+    return "logit" if clf.template is None else "logit_difference"
 
 
 def _methods(given: object) -> list[Method]:

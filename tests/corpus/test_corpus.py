@@ -19,6 +19,7 @@ import heedful
 from factory import make_bert
 from heedful import planted
 from heedful.corpus import Corpus, Explainer
+from heedful.corpus.explainer import RowExplainer
 from heedful.corpus.plan import named
 from heedful.corpus.shards import Part, parts
 from heedful.data import Row
@@ -88,7 +89,7 @@ def test_the_manifest_says_what_the_rows_hold(tmp_path: Path) -> None:
 def test_what_was_explained_before_is_not_explained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = explained(tmp_path / "c", shard_rows=10)
     before = {path.name: path.stat().st_mtime_ns for path in first.files}
-    monkeypatch.setattr(Explainer, "explain", lambda *_: pytest.fail("explained again"))
+    monkeypatch.setattr(RowExplainer, "explain", lambda *_: pytest.fail("explained again"))
     again = explained(tmp_path / "c", shard_rows=10)
     assert {path.name: path.stat().st_mtime_ns for path in again.files} == before
     assert again.facts == first.facts

@@ -16,6 +16,7 @@ import pytest
 import heedful
 from heedful import planted
 from heedful.corpus import Corpus, Explainer
+from heedful.corpus.explainer import RowExplainer
 from heedful.corpus.local import ShardMaker
 from heedful.corpus.plan import Plan
 from heedful.errors import DataError
@@ -71,7 +72,7 @@ def test_none_outlives_a_killed_run(tmp_path: Path) -> None:
 
 def test_what_cannot_be_sent_is_explained_here(tmp_path: Path) -> None:
     clf = heedful.load(lambda texts: [[0.3, 0.7]] * len(texts), labels=["no", "yes"])
-    explainer = Explainer.of_plan(clf, Plan.of("random", Choices(output="probability")))
+    explainer = RowExplainer(clf, Plan.of("random", Choices(output="probability")))
     assert sendable(ShardMaker(explainer, tmp_path, strict=False)) is None
     corpus = heedful.corpus.run(clf, TEXTS, "random", out=tmp_path / "c", shard_rows=5, engine=TWO)
     assert len(corpus) == len(TEXTS)

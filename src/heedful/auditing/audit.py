@@ -31,6 +31,7 @@ from heedful.runs.folder import RunFolder
 from heedful.runs.record import versions
 from heedful.runs.stamp import digest
 from heedful.support.durations import seconds_of
+from heedful.support.files import last_part
 from heedful.support.names import choose, shown
 from heedful.support.progress import say
 from heedful.support.settings import check_whole
@@ -200,7 +201,7 @@ def _facts(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> dict[st
     logits = classifier.logits_of(classifier.encode(min(texts, key=lambda text: text.index).text))
     return {
         "format": "heedful.audit/1",
-        "model": _name(classifier),
+        "model": last_part(classifier.name),
         "first_logits": [f"{logit:.3g}" for logit in logits],
         "n_texts": len(texts),
         "texts_at_once": CHUNK,
@@ -226,12 +227,6 @@ def _told(text: Text) -> str:
 def _cards(metrics: Mapping[str, Metric]) -> dict[str, dict[str, str]]:
     """What a report says of metrics, which need not be known where it is read."""
     return {name: {"direction": one.card.direction, "source": one.card.source} for name, one in metrics.items()}
-
-
-def _name(classifier: Classifier) -> str:
-    """The model's name; of a folder the last part, as a report is for other people's eyes."""
-    path = Path(classifier.name)
-    return path.resolve().name if path.is_dir() else classifier.name
 
 
 def _settings(one: Method | Metric) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from heedful.games.output import Output
+from heedful.games.output import probabilities
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Prediction:
     ) -> Prediction:
         """Make one from logits; `is_number` tells that they are no classes'."""
         names = [name if labels.count(name) == 1 else f"#{i}" for i, name in enumerate(labels)]
-        chances = [Output("probability", i, exclusive=exclusive)(logits[None])[0] for i in range(len(labels))]
+        chances = probabilities(logits[None], exclusive=exclusive)[0]
         best = int(np.argmax(logits))
-        probabilities = {} if is_number else dict(zip(names, map(float, chances), strict=True))
-        return cls(labels[best], best, probabilities, tuple(logits.tolist()))
+        by_name = {} if is_number else dict(zip(names, map(float, chances), strict=True))
+        return cls(labels[best], best, by_name, tuple(logits.tolist()))

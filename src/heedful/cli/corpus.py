@@ -87,7 +87,7 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
     heedful.corpus.check_apart(data, folder, written)
     columns = heedful.data.RowColumns(*(column(one) for one in (text_column, pair_column, label_column, id_column)))
     stream = heedful.data.stream_rows(data[0] if len(data) == 1 else data, columns=columns, encoding=encoding)
-    classifier = heedful.corpus.explainer.in_numbers(load_classifier(model, device, template, label), dtype)
+    classifier = heedful.corpus.loading.in_numbers(load_classifier(model, device, template, label), dtype)
     try:
         result = heedful.corpus.run(
             classifier,

@@ -11,9 +11,9 @@ from heedful.errors import MissingExtraError
 if find_spec("pyarrow") is None:
     raise MissingExtraError("pyarrow", "parquet", "explaining a data set")
 
+from heedful.corpus.batches import Explainer
 from heedful.corpus.corpus import Corpus
 from heedful.corpus.engines import engine_of
-from heedful.corpus.explainer import Explainer
 from heedful.corpus.given import check_apart
 from heedful.corpus.local import Local
 from heedful.corpus.ray_engine import Ray

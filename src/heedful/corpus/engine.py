@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from heedful.corpus.explainer import CHUNK, Chunk, Explainer
+from heedful.corpus.explainer import CHUNK, Chunk, RowExplainer
 from heedful.corpus.given import Stream
 from heedful.corpus.shards import ROWS, Done, Part, Shard, check_same, parts, refuse_problems, write
 from heedful.corpus.table import Result
@@ -34,7 +34,7 @@ class Job:
         strict: stop at the first row that cannot be explained.
     """
 
-    explainer: Explainer
+    explainer: RowExplainer
     stream: Stream
     folder: Path
     done: Done
@@ -46,8 +46,8 @@ class Job:
         """Yield the parts of shards that are not done; those of others are held against what they were made from.
 
         Raises:
-            DataError: there are no rows; or as the stream.
-            DataError: `strict`, and a shard that is done has rows that could not be explained.
+            DataError: there are no rows; `strict`, and a shard that is done has rows that could not be explained; or as
+                the stream.
             SettingError: rows differ from those that a shard was made from, or there are fewer.
         """
         n_shards = 0
@@ -90,7 +90,7 @@ class Job:
 
 
 def explained(
-    explainer: Explainer, part: Part, chunk: Chunk, counted: Callable[[float], None], *, strict: bool = False
+    explainer: RowExplainer, part: Part, chunk: Chunk, counted: Callable[[float], None], *, strict: bool = False
 ) -> pa.Table:
     """Return the rows of a part as a table; `chunk` is what the explainer has prepared of them.
 
@@ -117,7 +117,7 @@ def _refuse_unusable(results: list[Result]) -> None:
 
 
 def made_shard(
-    explainer: Explainer,
+    explainer: RowExplainer,
     folder: Path,
     shard_parts: Sequence[Part],
     *,

@@ -10,11 +10,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from heedful.data import Dataset, Row, RowColumns, TextRow, stream_rows
 from heedful.data.checks import text_problem
+from heedful.data.rows import LONGEST
 from heedful.errors import SettingError, TextError
 from heedful.support.names import shown
 from heedful.text.given import as_text
-
-LONGEST = 1_000_000  # characters of a text
 
 
 def check_apart(data: Iterable[object], *written: str | Path | None) -> None:

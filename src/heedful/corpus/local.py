@@ -13,7 +13,7 @@ from typing import Annotated
 from annotated_types import Ge
 
 from heedful.corpus.engine import Job, made_shard
-from heedful.corpus.explainer import Explainer
+from heedful.corpus.explainer import RowExplainer
 from heedful.corpus.shards import Part, Shard
 from heedful.corpus.watch import paced
 from heedful.support.parallel import n_threads
@@ -33,7 +33,7 @@ class ShardMaker:
         strict: stop at the first row that cannot be explained.
     """
 
-    explainer: Explainer
+    explainer: RowExplainer
     folder: Path
     strict: bool
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from heedful import methods as registry
@@ -52,6 +52,10 @@ class Plan:
             SettingError: there is no method, no such method, or two of one name.
         """
         return cls(named(methods), choices, Windows.of(long_text), numbers)
+
+    def explaining(self, output: str) -> Plan:
+        """Return the same plan for another output."""
+        return replace(self, choices=replace(self.choices, output=output))
 
     def settings(self) -> dict[str, Any]:
         """Return all that decides the scores, but for the model: what JSON can hold."""

@@ -26,7 +26,7 @@ from annotated_types import Ge, Lt
 
 from heedful import errors
 from heedful.corpus.engine import Job
-from heedful.corpus.explainer import Explainer
+from heedful.corpus.explainer import RowExplainer
 from heedful.corpus.ray_shards import TRIES, Feeder, Source, Task, Worker, numbers
 from heedful.corpus.shards import ROWS, Shard
 from heedful.errors import HeedfulError, InputError, MissingExtraError, SettingError, first_line
@@ -189,7 +189,7 @@ def _work(engine: Ray, job: Job, n_workers: int) -> None:
         raise InputError(f"Ray has lost {len(lost)} shards, such as {min(lost)}; {_GOES_ON}")
 
 
-def _put(explainer: Explainer) -> list[Any]:
+def _put(explainer: RowExplainer) -> list[Any]:
     """The explainer in the object store, where a machine fetches it once for all its workers."""
     import ray
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from heedful.corpus.engine import Job, made_shard
-from heedful.corpus.explainer import Explainer
+from heedful.corpus.explainer import RowExplainer
 from heedful.corpus.shards import Part, Shard
 from heedful.errors import HeedfulError, InputError
 
@@ -206,10 +206,10 @@ class Worker:
         return made_shard(self._explainer, self._task.folder, parts, strict=self._task.strict)
 
 
-def _placed(explainer: Explainer, device: str | None) -> Explainer:
+def _placed(explainer: RowExplainer, device: str | None) -> RowExplainer:
     """The explainer with its classifier on a device."""
     classifier = explainer.classifier
     if device is None or classifier.device.type == device:
         return explainer
     moved = replace(classifier, model=classifier.model.to(device))
-    return Explainer.of_plan(moved, explainer.plan)
+    return RowExplainer(moved, explainer.plan)

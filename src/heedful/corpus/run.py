@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from heedful.api import usual_output
 from heedful.classifier import Classifier
 from heedful.corpus.corpus import Corpus
 from heedful.corpus.engine import Engine, Job
 from heedful.corpus.engines import engine_of
-from heedful.corpus.explainer import CHUNK, Explainer, classifier_of
+from heedful.corpus.explainer import CHUNK, RowExplainer
 from heedful.corpus.fingerprint import fingerprint
 from heedful.corpus.given import Stream, check_apart, stream_of
+from heedful.corpus.loading import classifier_of
 from heedful.corpus.plan import Plan
 from heedful.corpus.shards import ROWS, Done
 from heedful.corpus.watch import Watch, stopped_by_signal
@@ -23,6 +23,8 @@ from heedful.explaining.windows import Windows
 from heedful.methods.base import Method
 from heedful.question import Choices
 from heedful.runs.folder import RunFolder
+from heedful.runs.record import SCORES, versions
+from heedful.support.files import last_part
 from heedful.support.settings import check_whole
 
 FORMAT = "heedful.corpus/1"
@@ -106,9 +108,8 @@ def run(  # noqa: PLR0913 - the front door names every choice
     check_apart([data], out, log)
     doing, stream = engine_of(engine), stream_of(data, columns, limit)
     classifier = classifier_of(model, device, dtype)
-    if output is None and classifier.template is not None:
-        plan = replace(plan, choices=replace(choices, output="logit_difference"))
-    explainer = Explainer.of_plan(classifier, plan)
+    plan = plan if output else plan.explaining(usual_output(classifier))
+    explainer = RowExplainer(classifier, plan)
     rows_a_shard = shard_rows or (_SLOW if classifier.paper_model is None else _FAST)
     identity = _identity(classifier, stream, plan, rows_a_shard)
     identity["device"] = getattr(doing, "device", None) or identity["device"]  # workers may have a GPU of their own
@@ -135,7 +136,7 @@ def _identity(classifier: Classifier, stream: Stream, plan: Plan, rows_a_shard: 
     parameter = next(classifier.model.parameters(), None)
     return {
         "format": FORMAT,
-        "model": _name(classifier),
+        "model": last_part(classifier.name),
         "fingerprint": fingerprint(classifier),
         "dtype": None if parameter is None else str(parameter.dtype).removeprefix("torch."),
         "device": classifier.device.type,
@@ -144,14 +145,5 @@ def _identity(classifier: Classifier, stream: Stream, plan: Plan, rows_a_shard: 
         "masking": classifier.masking(plan.choices.masking),
         "shard_rows": rows_a_shard,
         "rows_together": CHUNK,
-        "versions": {
-            name: version(name)
-            for name in ("heedful", "numba", "numpy", "pyarrow", "tokenizers", "torch", "transformers")
-        },
+        "versions": versions(SCORES),
     }
-
-
-def _name(classifier: Classifier) -> str:
-    """The model's name; of a folder the last part, as the manifest is for other people's eyes."""
-    path = Path(classifier.name)
-    return path.resolve().name if path.is_dir() else classifier.name

@@ -201,7 +201,7 @@ def write(folder: Path, made: pa.Table, part: Part, classes: Sequence[str], seco
         shard=part.shard,
         file=name,
         n_rows=len(made),
-        n_units=sum(len(values) for chunk in made["units"].chunks for values in [chunk.flatten()]),
+        n_units=sum(len(chunk.flatten()) for chunk in made["units"].chunks),
         rows=str(part.digest),
         sha256=hashlib.sha256(content).hexdigest(),
         n_bytes=len(content),

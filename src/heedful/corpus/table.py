@@ -17,6 +17,7 @@ from heedful.data import Row
 from heedful.explaining.answers import Refusal
 from heedful.explaining.prediction import class_of
 from heedful.explaining.windows import Asked
+from heedful.games.output import probabilities
 from heedful.methods.base import Answer
 
 _SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32())])
@@ -113,17 +114,9 @@ def _predictions(asked: Sequence[Asked | None], classifier: Classifier) -> dict[
             columns["target"][i] = classifier.labels[one.whole.output.target]
             columns["prediction"][i] = one.prediction
             if "predicted" in known and one.settings.get("combine") != "max":
-                columns["probabilities"][i] = _probabilities(one)
+                logits = np.stack([part.question.logits for part in one.parts])
+                columns["probabilities"][i] = probabilities(logits, exclusive=classifier.exclusive).mean(0)
     return columns
-
-
-def _probabilities(asked: Asked) -> list[float]:
-    """Those of all classes, by the rule of `heedful.games.output.Output`."""
-    logits = np.stack([part.question.logits for part in asked.parts])
-    if not asked.whole.classifier.exclusive:
-        return list(map(float, np.exp(-np.logaddexp(0.0, -logits)).mean(0)))
-    each = np.exp(logits - logits.max(1, keepdims=True))
-    return list(map(float, (each / each.sum(1, keepdims=True)).mean(0)))
 
 
 def _of_method(results: Sequence[Result], name: str, numbers: str) -> dict[str, list[Any]]:

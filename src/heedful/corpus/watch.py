@@ -30,7 +30,7 @@ class Watch:
 
     def __init__(self, total: int | None, log: Path | None, stop: threading.Event, *, progress: bool) -> None:
         self.total, self.stop, self._log = total, stop, log
-        self.n_rows, self.n_before, self.n_shards = 0.0, 0, 0
+        self.n_rows, self.n_before = 0.0, 0
         self._started = time.monotonic()
         self._bar: Any = None
         self._task: Any = None
@@ -65,7 +65,6 @@ class Watch:
 
     def wrote(self, shard: int, n_rows: int, seconds: float) -> None:
         """Note that a shard is done."""
-        self.n_shards += 1
         self.say("shard", shard=shard, rows=n_rows, seconds=round(seconds, 3))
         if self._bar is not None:
             self._bar.update(self._task, shard=f"shard {shard}")
@@ -93,13 +92,9 @@ class Watch:
 def _rate(n_rows: float, seconds: float) -> str:
     """How fast it goes, or how long a text takes where that is over a second."""
     rate = n_rows / max(seconds, 1e-9)
-    return (
-        f"{rate:,.0f} texts/s"
-        if rate >= 10
-        else f"{rate:.1f} texts/s"
-        if rate >= 1
-        else f"{1 / max(rate, 1e-9):.1f} s a text"
-    )
+    if rate < 1:
+        return f"{1 / max(rate, 1e-9):.1f} s a text"
+    return f"{rate:,.0f} texts/s" if rate >= 10 else f"{rate:.1f} texts/s"
 
 
 @contextmanager

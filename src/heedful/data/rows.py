@@ -12,6 +12,7 @@ from heedful.data.stream_sources import Chunk, Source
 
 _WHOLE_NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})(?:\.0*)?")
 _REMEMBERED = 10_000  # labels
+LONGEST = 1_000_000  # characters of a text, where nothing else is said
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from heedful.data.folders import is_text_file
 from heedful.data.hub import is_hub_id
 from heedful.data.row_query import RowColumns, RowQuery, query_of, same_columns
-from heedful.data.rows import Row, RowMaker
+from heedful.data.rows import LONGEST, Row, RowMaker
 from heedful.data.stream_places import STANDARD_INPUT, class_rows, files_of, from_hub, opened, standard_input
 from heedful.data.stream_sources import Source, text_file_rows
 from heedful.errors import DataError, SettingError
@@ -94,7 +94,7 @@ def stream_rows(
     *,
     columns: RowColumns | None = None,
     encoding: str | None = None,
-    max_chars: int = 1_000_000,
+    max_chars: int = LONGEST,
 ) -> RowStream:
     r"""Open a data set of any size, to read its rows a few at a time.
 

@@ -57,10 +57,7 @@ class Output:
     def __call__(self, logits: Float64[np.ndarray, "n classes"]) -> Float64[np.ndarray, " n"]:
         """Values of the output."""
         if self.kind == "probability":
-            if not self.exclusive:
-                return _sigmoid(logits[:, self.target])
-            exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-            return exponentials[:, self.target] / exponentials.sum(axis=1)
+            return probabilities(logits, exclusive=self.exclusive)[:, self.target]
         return logits @ self.cotangent(logits[0])
 
     def cotangent(self, logits: Float64[np.ndarray, " classes"]) -> Float64[np.ndarray, " classes"]:
@@ -77,6 +74,19 @@ class Output:
         if self.other is not None:
             one_hot[self.other] = -1.0
         return one_hot
+
+
+def probabilities(logits: Float64[np.ndarray, "n classes"], *, exclusive: bool) -> Float64[np.ndarray, "n classes"]:
+    """Return those of all classes: a softmax where exactly one is right, else a sigmoid of each.
+
+    Example:
+        >>> probabilities(np.array([[0.0, np.log(3.0)]]), exclusive=True)
+        array([[0.25, 0.75]])
+    """
+    if not exclusive:
+        return _sigmoid(logits)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def _sigmoid(x: Float64[np.ndarray, ...] | np.float64) -> Float64[np.ndarray, ...]:

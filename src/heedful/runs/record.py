@@ -46,9 +46,11 @@ class Record:
             Console(stderr=True).print(f"{stage}: {seconds:.0f} s", highlight=False)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of heedful and of the libraries that tables may depend on."""
-    names = ("heedful", "numba", "numpy", "pyarrow", "scipy", "tokenizers", "torch", "transformers")
+SCORES = ("heedful", "numba", "numpy", "pyarrow", "tokenizers", "torch", "transformers")  # what scores depend on
+
+
+def versions(names: Sequence[str] = (*SCORES, "scipy")) -> dict[str, str]:
+    """Return the versions of heedful and of libraries; by default of those that tables of statistics may depend on."""
     return {name: version(name) for name in names}
 
 

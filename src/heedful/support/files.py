@@ -54,6 +54,17 @@ def open_whole(path: Path) -> Iterator[BinaryIO]:
             scratch.unlink(missing_ok=True)
 
 
+def last_part(name: str) -> str:
+    """Return the last part of a folder's path, for other people's eyes; what is no folder as it is.
+
+    Example:
+        >>> last_part("."), last_part("someone/model")
+        (..., 'someone/model')
+    """
+    path = Path(name)
+    return path.resolve().name if path.is_dir() else name
+
+
 def is_scratch(path: Path) -> bool:
     """Tell whether a file is one that `open_whole` left behind when its process was killed."""
     return _SCRATCH.fullmatch(path.name) is not None
