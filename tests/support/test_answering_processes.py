@@ -6,7 +6,9 @@ import io
 import os
 import pickle
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 import psutil
@@ -21,6 +23,9 @@ def obey(message: object, say: Callable[[object], None]) -> object:
     """A handler: does what it is told."""
     if message == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if message == "sleep":
+        say(os.getpid())
+        time.sleep(600)
     if message == "missing":
         raise MissingExtraError("shap", "oracles", "this")
     if isinstance(message, Exception):
@@ -78,3 +83,26 @@ def test_processes_answer_raise_and_die() -> None:
         with pytest.raises(InputError, match=r"has died \(exit code -9; out of memory\?\): begin again"):
             processes.submit("die").result()
     assert not psutil.Process().children()
+
+
+STARTER = """
+from heedful.support.processes import Processes, sendable
+from test_answering_processes import obey
+with Processes(1, sendable(obey), "begin again") as processes:
+    processes.submit("sleep", lambda pid: print(pid, flush=True)).result()
+"""
+
+
+@pytest.mark.slow
+def test_one_at_work_ends_when_its_starter_is_killed() -> None:
+    here = os.path.dirname(__file__)  # noqa: PTH120 - of a path for another process
+    path = os.pathsep.join([here, *sys.path])
+    command = [sys.executable, "-c", STARTER]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+    ) as starter:
+        assert starter.stdout
+        worker = psutil.Process(int(starter.stdout.readline()))
+        starter.kill()
+    _, alive = psutil.wait_procs([worker], timeout=30)
+    assert not alive
