@@ -4,7 +4,6 @@ The public surface, loaded lazily: `import heedful` costs milliseconds, torch co
 """
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from heedful.explaining.windows import Windows
     from heedful.explanation import Comparison, Explanation
 
-__version__ = _version("heedful")
+    __version__: str
 
 _HOME = {
     "Audit": "heedful.auditing.result",
@@ -58,6 +57,8 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(_HOME[name]), name)
     if name in _MODULES:
         return import_module(_MODULES[name])
+    if name == "__version__":
+        return import_module("importlib.metadata").version("heedful")  # which takes as long as all the rest
     raise AttributeError(f"module 'heedful' has no attribute {name!r}")
 
 

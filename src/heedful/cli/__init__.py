@@ -11,8 +11,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from heedful import __version__
-from heedful.cli.options import SETTINGS, Named
+import heedful
+from heedful.cli.options import SETTINGS, Named, shown_examples
 from heedful.errors import InputError, PrecisionError
 from heedful.support.visible import visible
 
@@ -23,7 +23,7 @@ COMMANDS = {
     "compare": "Explain one prediction by several methods and show how far they agree.",
     "audit": "Say whether a model's attention may be shown as an explanation, and which explanation may.",
     "corpus": "Explain a whole data set: rows streamed in, Parquet out; what was stopped goes on.",
-    "study": "Regenerate a paper's figures and tables on a classifier trained afresh.",
+    "study": "Regenerate a paper's figures and tables on classifiers trained afresh.",
     "methods": "List every method.",
     "metrics": "List every metric.",
 }
@@ -54,13 +54,20 @@ app = typer.Typer(
     cls=_Commands,
     help="Does a text classifier's attention explain its predictions? Measure it; where it does not, say what does.",
     no_args_is_help=True,
-    **SETTINGS,  # type: ignore[arg-type]
+    **(SETTINGS | {"add_completion": True}),  # type: ignore[arg-type]
+    epilog=shown_examples(
+        [
+            "heedful demo",
+            'heedful explain demo "The plot was dull." --method shapley-exact',
+            "heedful audit MODEL DATA --out audit/",
+        ]
+    ),
 )
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"heedful {__version__}")
+        typer.echo(f"heedful {heedful.__version__}")
         raise typer.Exit
 
 

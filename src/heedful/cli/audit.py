@@ -17,6 +17,7 @@ from heedful.cli.options import (
     Label,
     LabelColumn,
     Masking,
+    Methods,
     Model,
     Seed,
     Template,
@@ -24,6 +25,7 @@ from heedful.cli.options import (
     Unit,
     column,
     command,
+    registered,
 )
 from heedful.cli.printing import print_json
 from heedful.cli.reading import listed, load_classifier
@@ -47,12 +49,12 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
         str | None,
         typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; an interrupted audit goes on."),
     ] = None,
-    methods: Annotated[
-        list[str] | None,
-        typer.Option("--methods", "--method", "-m", help="Methods, with commas between, or given again. Default: ten."),
-    ] = None,
+    method: Methods = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metrics", "--metric", help="Metrics, likewise. Default: eight.")
+        list[str] | None,
+        typer.Option(
+            "--metric", "--metrics", autocompletion=registered("metrics"), help="Metrics, likewise. Default: eight."
+        ),
     ] = None,
     scores: Annotated[
         list[str] | None,
@@ -105,7 +107,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     result = auditing.audit(
         classifier,
         texts,
-        [*(listed(methods) or auditing.METHODS), *given],
+        [*(listed(method) or auditing.METHODS), *given],
         listed(metrics) or auditing.METRICS,
         checks=auditing.CHECKS if checks is None else [name for name in listed(checks) if name != "none"],
         train=labelled,
@@ -130,7 +132,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     for reason, places in result.content["problems"].items():
         first = f"{places[0]}{', ...' * (len(places) > 1)}"
         typer.echo(visible(f"{len(places):,} with a problem: {reason} ({first})"), err=True)
-    typer.echo(f"report: {(Path(folder) / 'report.html').resolve()}", err=True)
+    say(f"report: {(Path(folder) / 'report.html').resolve()}")
 
 
 def _strings(texts: Usable | tuple[TextRow, ...]) -> list[str]:
@@ -175,4 +177,9 @@ def _read(data: str, **chosen: Any) -> Usable | tuple[TextRow, ...]:
         return rows
 
 
-COMMAND = command(audit)
+COMMAND = command(
+    audit,
+    "heedful audit demo reviews.csv --out audit/",
+    "heedful audit MODEL DATA --out audit/ --limit 500 --budget 10m",
+    "heedful audit diff audit/ audit-of-the-new-version/",
+)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 import heedful
 from heedful.cli.options import (
     AsCsv,
@@ -16,6 +12,7 @@ from heedful.cli.options import (
     Label,
     LongText,
     Masking,
+    Methods,
     Model,
     Out,
     Output,
@@ -28,7 +25,7 @@ from heedful.cli.options import (
     Unit,
     command,
 )
-from heedful.cli.reading import check_request, load_classifier, read_given
+from heedful.cli.reading import check_request, listed, load_classifier, read_given
 from heedful.cli.results import Printed
 from heedful.cli.rows import Run, explain_rows
 from heedful.errors import SettingError
@@ -40,7 +37,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one option a choice
     text: Text = None,
     file: File = None,
     pair: Pair = None,
-    method: Annotated[list[str] | None, typer.Option("--method", "-m", help="A method; repeat for several.")] = None,
+    method: Methods = None,
     target: Target = "predicted",
     output: Output = None,
     unit: Unit = "word_type",
@@ -59,7 +56,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one option a choice
     """Explain one prediction, or every row of a table, by several methods and show how far they agree."""
     printed = Printed.checked(as_json=as_json, as_csv=as_csv, out=out)
     request = check_request(
-        method or DEFAULTS, long_text, target=target, output=output, unit=unit, masking=masking, seed=seed
+        listed(method) or DEFAULTS, long_text, target=target, output=output, unit=unit, masking=masking, seed=seed
     )
     given = read_given(text, file, text_column, encoding)
     if isinstance(given, tuple) and pair is not None:
@@ -73,4 +70,8 @@ def compare(  # noqa: PLR0913, PLR0917 - one option a choice
     printed.show(heedful.compare(classifier, whole, request.methods, progress=True, **request.arguments))
 
 
-COMMAND = command(compare)
+COMMAND = command(
+    compare,
+    'heedful compare demo "The plot was dull, but the cast was superb."',
+    "heedful compare MODEL --file review.txt -m alpha-avg,lime:n_samples=1000,GxI",
+)

@@ -17,6 +17,7 @@ from heedful.cli.options import (
     LabelColumn,
     LongText,
     Masking,
+    Methods,
     Model,
     Output,
     Seed,
@@ -46,10 +47,7 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
         str,
         typer.Option("--out", "-o", metavar="FOLDER", help="Folder for everything; what was stopped goes on."),
     ],
-    method: Annotated[
-        list[str] | None,
-        typer.Option("--method", "--methods", "-m", help="Methods, commas between, or given again. Default: lime."),
-    ] = None,
+    method: Methods = None,
     target: Target = "predicted",
     output: Output = None,
     unit: Unit = "word_type",
@@ -121,4 +119,9 @@ def corpus(  # noqa: PLR0913, PLR0917 - one option a choice
         raise typer.Exit(STOPPED)
 
 
-COMMAND = command(corpus)
+COMMAND = command(
+    corpus,
+    "heedful corpus demo reviews.csv --out corpus/ -m shapley-exact",
+    "heedful corpus MODEL 'reviews/*.parquet' --out corpus/ -m lime,occlusion --log run.jsonl",
+    "zcat reviews.jsonl.gz | heedful corpus MODEL - --out corpus/",
+)

@@ -13,6 +13,7 @@ from heedful.cli.reading import load_classifier
 from heedful.cli.results import Printed
 from heedful.errors import TextError
 from heedful.methods import DEFAULTS
+from heedful.support.progress import say
 
 METHODS = (*DEFAULTS[:-1], "shapley-exact", "lime-exact", DEFAULTS[-1])
 
@@ -31,7 +32,7 @@ def demo(
     classifier = load_classifier("demo", device)
     review = heedful.models.builtin.REVIEW if text is None else text
     printed.show(heedful.compare(classifier, review, METHODS, progress=True))
-    typer.echo(f"report: {Path(out).resolve()}", err=True)
+    say(f"report: {Path(out).resolve()}")
 
 
-COMMAND = command(demo)
+COMMAND = command(demo, "heedful demo", 'heedful demo "The cast was superb, but the plot was dull." --out mine.html')

@@ -27,6 +27,7 @@ from heedful.cli.options import (
     TextColumn,
     Unit,
     command,
+    registered,
 )
 from heedful.cli.reading import check_request, load_classifier, read_given
 from heedful.cli.results import Printed
@@ -39,7 +40,12 @@ def explain(  # noqa: PLR0913, PLR0917 - one option a choice
     text: Text = None,
     file: File = None,
     pair: Pair = None,
-    method: Annotated[str, typer.Option("--method", "-m", help="Name, with settings: lime:n_samples=1000.")] = "lime",
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method", "-m", autocompletion=registered("methods"), help="Name, with settings: lime:n_samples=1000."
+        ),
+    ] = "lime",
     target: Target = "predicted",
     output: Output = None,
     unit: Unit = "word_type",
@@ -75,4 +81,9 @@ def explain(  # noqa: PLR0913, PLR0917 - one option a choice
     printed.show(heedful.explain(classifier, whole, chosen, progress=True, **request.arguments))
 
 
-COMMAND = command(explain)
+COMMAND = command(
+    explain,
+    'heedful explain demo "The plot was dull." --method shapley-exact',
+    "heedful explain MODEL --file reviews.csv -m lime:n_samples=1000 --csv",
+    'heedful explain MODEL "a premise" --pair "a hypothesis" --out page.html',
+)

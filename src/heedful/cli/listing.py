@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from inspect import cleandoc
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
-from heedful.cli.options import SETTINGS, AsCsv, AsJson, Named, Once
+from heedful.cli.options import SETTINGS, AsCsv, AsJson, Named, Once, registered, shown_examples
 from heedful.cli.printing import check_format, console, print_csv, print_json
 from heedful.support.plain import plain
 from heedful.support.progress import waiting
@@ -31,7 +32,8 @@ def listing(
     name: str,
     summary: str,
     registry: Registry[Any],
-    catalogue: Callable[[Sequence[Any]], Text],
+    table: Callable[[Sequence[Any]], Table],
+    card: Callable[[Any], Text],
     facts: Callable[[Any], dict[str, Any]] = asdict,
 ) -> Any:
     """Make a command that lists a registry's classes by their cards, with a command `show` for one of them.
@@ -40,10 +42,12 @@ def listing(
         name: of the command.
         summary: its help.
         registry: where the classes are.
-        catalogue: what is printed for cards.
+        table: what is printed of all cards.
+        card: what is printed of one.
         facts: what JSON and comma-separated values have of a card.
     """
-    app = typer.Typer(name=name, cls=Named, invoke_without_command=True, help=summary, **SETTINGS)  # type: ignore[arg-type]
+    examples = shown_examples([f"heedful {name}", f"heedful {name} show {registry.cards()[0].name}"])
+    app = typer.Typer(name=name, cls=Named, invoke_without_command=True, help=summary, epilog=examples, **SETTINGS)  # type: ignore[arg-type]
 
     @app.callback()
     def everything(context: Context, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
@@ -54,25 +58,29 @@ def listing(
         if as_json:
             print_json(json.dumps(plain([facts(card) for card in cards]), ensure_ascii=False, allow_nan=False))
         elif as_csv:
-            print_csv(_table([facts(card) for card in cards]))
+            print_csv(_rows([facts(card) for card in cards]))
         else:
-            console().print(catalogue(cards))
+            console().print(table(cards))
+            console().print(f"\nMore of one: heedful {name} show NAME", highlight=False)
 
-    @app.command("show", cls=Once, help="Show all about one: what it does and needs, its settings and their defaults.")
-    def show(name: Annotated[str, typer.Argument(help="Its name, or an alias.")], as_json: AsJson = False) -> None:
+    # not by annotation, which knows no name but those of the module
+    named = typer.Argument(metavar="NAME", help="Its name, or an alias.", autocompletion=registered(name))
+
+    @app.command("show", cls=Once, help="Show all about one, with its settings.")
+    def show(one: str = named, as_json: AsJson = False) -> None:
         with waiting("loading"):
-            shown = registry.class_of(name)
+            shown = registry.class_of(one)
         settings = described(shown)
         if as_json:
             known = facts(shown.card) | {"settings": [asdict(setting) for setting in settings]}
             print_json(json.dumps(plain(known), ensure_ascii=False, allow_nan=False))
         else:
-            console().print(_page(catalogue([shown.card]), shown.__doc__ or "", settings))
+            console().print(_page(card(shown.card), shown.__doc__ or "", settings))
 
     return typer.main.get_command(app)
 
 
-def _table(cards: Sequence[dict[str, Any]]) -> list[list[str]]:
+def _rows(cards: Sequence[dict[str, Any]]) -> list[list[str]]:
     """A row a card: facts as one would type them, several with spaces between; without what is only for windows."""
     names = [name for name, fact in cards[0].items() if not isinstance(fact, dict)]
     return [names, *([_cell(card[name]) for name in names] for card in cards)]

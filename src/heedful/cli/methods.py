@@ -6,12 +6,13 @@ from dataclasses import asdict
 
 from heedful.cli.listing import listing
 from heedful.methods.registry import REGISTRY
-from heedful.render.catalogue import catalogue
+from heedful.render.catalogue import method_card, methods_table
 
 COMMAND = listing(
     "methods",
     "List every method: family, signed or not, local or global, model-specific or agnostic, cost, source.",
     REGISTRY,
-    catalogue,
+    methods_table,
+    method_card,
     lambda card: asdict(card) | {"agnostic": card.agnostic},
 )

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from heedful.cli.loudness import Quiet, Verbose, loudness
 from heedful.errors import SettingError
 from heedful.support.names import choose
+
+
+def one_of(names: Sequence[str]) -> Callable[[str], list[str]]:
+    """Return what a shell is told of an option that takes one of some names.
+
+    Example:
+        >>> one_of(["word", "word_type", "token"])("wo")
+        ['word', 'word_type']
+    """
+    return lambda incomplete: [name for name in names if name.startswith(incomplete)]
+
+
+def registered(kind: str) -> Callable[[str], list[str]]:
+    """Return what a shell is told of an option that takes methods or metrics, several with commas between.
+
+    Example:
+        >>> registered("methods")("random,attention-m")
+        ['random,attention-mean', 'random,attention-max']
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        cards = import_module(f"heedful.{kind}.registry").REGISTRY.cards()
+        names = [name for card in cards for name in (card.name, *card.aliases)]
+        return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
+
+    return complete
+
 
 Model = Annotated[str, typer.Argument(help="Hub id, model folder, or 'demo' for the built-in model.")]
 Text = Annotated[str | None, typer.Argument(help="The text; '-' or nothing reads standard input.")]
@@ -33,11 +65,24 @@ Target = Annotated[str, typer.Option(help="Class name, class index, or 'predicte
 Output = Annotated[
     str | None,
     typer.Option(
-        help="What is explained: logit, probability or logit_difference; by default logit, with --template the last."
+        autocompletion=one_of(("logit", "probability", "logit_difference")),
+        help="What is explained: logit, probability or logit_difference; by default logit, with --template the last.",
     ),
 ]
-Unit = Annotated[str, typer.Option(help="What gets a score: word_type, word, token or sentence.")]
-Masking = Annotated[str, typer.Option(help="How units are removed: auto, unk, mask, pad, delete or ignore.")]
+Unit = Annotated[
+    str,
+    typer.Option(
+        autocompletion=one_of(("word_type", "word", "token", "sentence")),
+        help="What gets a score: word_type, word, token or sentence.",
+    ),
+]
+Masking = Annotated[
+    str,
+    typer.Option(
+        autocompletion=one_of(("auto", "unk", "mask", "pad", "delete", "ignore")),
+        help="How units are removed: auto, unk, mask, pad, delete or ignore.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 LongText = Annotated[
     str,
@@ -54,6 +99,16 @@ Label = Annotated[
         metavar="NAME=WORD", help="A class and the word for it behind the template: 'positive= good'; repeat."
     ),
 ]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        "--methods",
+        "-m",
+        autocompletion=registered("methods"),
+        help="Methods, with commas between, or given again; lime:n_samples=1000 has a setting.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values instead of tables.")]
 Out = Annotated[
@@ -62,7 +117,7 @@ Out = Annotated[
 ]
 
 SETTINGS = {
-    "add_completion": False,
+    "add_completion": False,  # the whole command has it
     "pretty_exceptions_enable": False,
     "rich_markup_mode": None,
     "context_settings": {"help_option_names": ["-h", "--help"]},
@@ -91,11 +146,45 @@ class Named(TyperGroup):
         return super().resolve_command(ctx, [name, *args[1:]])
 
 
-def command(function: Callable[..., None]) -> Any:
-    """Make typer's command of a function: of its name, its docstring and its annotated arguments."""
+def command(function: Callable[..., None], *examples: str) -> Any:
+    """Make typer's command of a function: of its name, its docstring and its annotated arguments; with -q and -v.
+
+    Args:
+        function: what the command does.
+        examples: command lines that the help ends with.
+    """
     app = typer.Typer(**SETTINGS)  # type: ignore[arg-type]
-    app.command(function.__name__, cls=Once)(function)
+    app.command(function.__name__, cls=Once, epilog=shown_examples(examples))(_loud(function))
     return typer.main.get_command(app)
+
+
+def shown_examples(examples: Sequence[str]) -> str:
+    """Return command lines as the end of a help, each on a line of its own, which is not broken.
+
+    Example:
+        >>> shown_examples(["heedful demo"])
+        '\\x08\\nExamples:\\n  heedful demo'
+    """
+    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
+
+
+def _loud(function: Callable[..., None]) -> Callable[..., None]:
+    """The function with two more options, which say how much it says on stderr."""
+
+    @wraps(function)
+    def run(*, quiet: bool, verbose: bool, **arguments: Any) -> None:
+        with loudness(quiet=quiet, verbose=verbose):
+            function(**arguments)
+
+    signature = inspect.signature(function, eval_str=True)
+    loud = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+        for name, kind in (("quiet", Quiet), ("verbose", Verbose))
+    ]
+    parameters = [*signature.parameters.values(), *loud]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
 
 
 def column(given: str | None) -> str | int | None:

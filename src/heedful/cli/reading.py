@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from heedful.data import TextRow
     from heedful.methods import Method
 
+LOG = logging.getLogger(__name__)
+
 
 def read_given(
     text: str | None, file: Path | None, text_column: str | None = None, encoding: str | None = None
@@ -34,7 +38,9 @@ def read_given(
     if text is not None and file is not None:
         raise SettingError("give the text or --file, not both")
     if file is not None and (heedful.data.is_table(file) or file.is_dir()):
-        return heedful.data.read_texts(file, text=column(text_column), encoding=encoding)
+        rows = heedful.data.read_texts(file, text=column(text_column), encoding=encoding)
+        LOG.info("read %s: %d rows", file, len(rows))
+        return rows
     if text_column is not None:
         raise SettingError("--text-column goes with a table given by --file, such as reviews.csv")
     if file is None and text is not None and text != "-":
@@ -99,8 +105,12 @@ def load_classifier(
         builtin = heedful.models.builtin
     if model == builtin.NAME and template is None:
         builtin.demo_folder(progress=True)
+    started = time.perf_counter()
     with waiting(f"loading {model}"):
-        return heedful.load(model, template=template, labels=words, device=device)
+        classifier = heedful.load(model, template=template, labels=words, device=device)
+    seconds, classes = time.perf_counter() - started, ", ".join(classifier.labels)
+    LOG.info("loaded %s in %.2f s: classes %s; reads up to %s tokens", model, seconds, classes, classifier.max_tokens)
+    return classifier
 
 
 def listed(given: list[str] | None) -> list[str]:

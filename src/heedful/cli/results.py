@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from heedful.render.terminal import print_comparison, print_explanation
 from heedful.support.writable import check_file
 
 Result = Explanation | Comparison
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,11 @@ class Printed:
 
     def show(self, result: Result) -> None:
         """Write the file, and print the result."""
+        for one in result.explanations if isinstance(result, Comparison) else (result,):
+            LOG.info("%s: %.3f s, forward passes: %d", one.method, one.seconds, one.n_forward)
         if self.out is not None:
             result.save(self.out)
+            LOG.info("wrote %s", self.out.resolve())
         self.print(result)
 
     def print(self, result: Result) -> None:

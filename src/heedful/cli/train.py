@@ -57,4 +57,8 @@ def train(  # noqa: PLR0913, PLR0917 - one option a choice
     typer.echo(f"{metrics['seconds']:.0f} s; model and {training.METRICS} in {folder}")
 
 
-COMMAND = command(train)
+COMMAND = command(
+    train,
+    "heedful train --data reviews/ --out model/",
+    "heedful train --data reviews.csv --text-column review --preset paper --out model/",
+)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any
 
 from heedful.support.files import failing_clearly
 from heedful.support.memory import resident
+from heedful.support.progress import watched
 from heedful.support.visible import visible
 
 
@@ -34,7 +34,7 @@ class Watch:
         self._started = time.monotonic()
         self._bar: Any = None
         self._task: Any = None
-        self._shown = progress and sys.stderr.isatty()
+        self._shown = progress and watched()
         self._counting = threading.Lock()
 
     def __enter__(self) -> Watch:

@@ -1,49 +1,82 @@
-"""The lists that `heedful methods` and `heedful metrics` print."""
+"""What `heedful methods` and `heedful metrics` print: a table of all, and the card of one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
+from rich.table import Table
 from rich.text import Text
 
 from heedful.methods.cards import Card
 from heedful.metrics.cards import Card as MetricCard
 
 
-def catalogue(cards: Iterable[Card]) -> Text:
-    """List methods, three lines each: names; taxonomy and cost for d units; source.
+def methods_table(cards: Iterable[Card]) -> Table:
+    """Tabulate methods, family by family: names, whether scores have signs, what they need, and what they cost.
+
+    Example:
+        >>> from rich.console import Console
+        >>> from heedful.methods.cards import LIME
+        >>> Console(width=80).print(methods_table([LIME]))
+        method        signed  needs    passes for d units
+        perturbation
+          lime        yes     outputs  n_samples forwards, 2^d at most up to d = 12
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
+    for name in ("method", "signed", "needs", "passes for d units"):
+        table.add_column(name)
+    for family, members in groupby(cards, lambda card: card.family):
+        table.add_row(Text(family, "italic"))
+        for card in members:
+            table.add_row(Text("  ") + _names(card), "yes" if card.signed else "no", card.access, card.cost)
+    return table
+
+
+def metrics_table(cards: Iterable[MetricCard]) -> Table:
+    """Tabulate metrics: names, which direction is better, the range, what they need, and what they cost."""
+    table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
+    for name in ("metric", "better", "range", "needs", "forwards a text"):
+        table.add_column(name)
+    for card in cards:
+        better = "neither" if card.direction == "none" else card.direction
+        table.add_row(_names(card), better, "{:g} to {:g}".format(*card.range), ", ".join(card.needs), card.cost)
+    return table
+
+
+def method_card(card: Card) -> Text:
+    """Say what kind of method it is, in three lines: names; taxonomy and cost for d units; source.
 
     Example:
         >>> from heedful.methods.cards import LIME
-        >>> print(catalogue([LIME]))
+        >>> print(method_card(LIME))
         lime
           perturbation · signed · local · model-agnostic · n_samples forwards, 2^d at most up to d = 12 · seeded
           Ribeiro, Singh, Guestrin 2016; Mardaoui, Garreau 2021
     """
-    return _entries((card.name, card.aliases, _traits(card), card.source) for card in cards)
+    return _entry(card, _traits(card))
 
 
-def metrics_catalogue(cards: Iterable[MetricCard]) -> Text:
-    """List metrics, three lines each: names; direction, range, cost and needs; source.
+def metric_card(card: MetricCard) -> Text:
+    """Say what kind of measure it is, in three lines: names; direction, range, cost and needs; source.
 
     Example:
         >>> from heedful.metrics.cards import SIGN
-        >>> print(metrics_catalogue([SIGN]))
+        >>> print(metric_card(SIGN))
         sign-agreement (sign)
           higher is better · 0 to 1 · forwards: those of the reference method · needs exact values
           Krishna et al. 2022, section 3, over all units that both score
     """
-    return _entries((card.name, card.aliases, _metric_traits(card), card.source) for card in cards)
+    return _entry(card, _metric_traits(card))
 
 
-def _entries(entries: Iterable[tuple[str, Sequence[str], Sequence[str], str]]) -> Text:
-    lines: list[tuple[str, str] | str] = []
-    for name, aliases, traits, source in entries:
-        others = f" ({', '.join(aliases)})" if aliases else ""
-        lines += [(name, "bold"), f"{others}\n  {' · '.join(traits)}\n", (f"  {source}\n", "dim")]
-    text = Text.assemble(*lines)
-    text.rstrip()
-    return text
+def _names(card: Card | MetricCard) -> Text:
+    return Text.assemble((card.name, "bold"), *([f", {', '.join(card.aliases)}"] if card.aliases else []))
+
+
+def _entry(card: Card | MetricCard, traits: Sequence[str]) -> Text:
+    others = f" ({', '.join(card.aliases)})" if card.aliases else ""
+    return Text.assemble((card.name, "bold"), f"{others}\n  {' · '.join(traits)}\n", (f"  {card.source}", "dim"))
 
 
 def _traits(card: Card) -> list[str]:

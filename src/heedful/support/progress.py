@@ -16,6 +16,27 @@ Item = TypeVar("Item")
 
 
 _shown = threading.local()  # of each thread, the bar that counts what `ran` says
+_silences = Counter[str]()  # how many callers of `silenced` are inside
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Write nothing on stderr inside: no bars, no spinners, no lines.
+
+    Example:
+        >>> with silenced():
+        ...     say("nobody reads this")
+    """
+    _silences["inside"] += 1
+    try:
+        yield
+    finally:
+        _silences["inside"] -= 1
+
+
+def watched() -> bool:
+    """Tell whether somebody sees bars: stderr is a terminal, and not silenced."""
+    return sys.stderr.isatty() and not _silences["inside"]
 
 
 def track(items: Iterable[Item], what: str, *, shown: bool, total: int | None = None) -> Generator[Item, None, None]:
@@ -33,7 +54,7 @@ def track(items: Iterable[Item], what: str, *, shown: bool, total: int | None = 
         >>> list(track([1, 2], "counting", shown=False))
         [1, 2]
     """
-    if not shown or not sys.stderr.isatty():
+    if not shown or not watched():
         yield from items
         return
     from rich import progress
@@ -68,7 +89,9 @@ def track(items: Iterable[Item], what: str, *, shown: bool, total: int | None = 
 
 
 def say(line: str) -> None:
-    """Write a line on stderr."""
+    """Write a line on stderr, unless it is silenced."""
+    if _silences["inside"]:
+        return
     sys.stderr.write(f"{visible(line)}\n")
     sys.stderr.flush()
 
@@ -89,7 +112,7 @@ def meter(what: str, total: float | int, *, shown: bool) -> Iterator[Callable[[f
         >>> with meter("auditing", 10.0, shown=False) as advance:
         ...     advance(2.5)
     """
-    if not shown or not sys.stderr.isatty():
+    if not shown or not watched():
         yield lambda _: None
         return
     from rich import progress
@@ -130,7 +153,10 @@ def counted(items: Iterable[Item]) -> Iterator[Item]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """A spinner on stderr, gone when done; nothing where stderr is no terminal."""
+    """A spinner on stderr, gone when done; nothing where stderr is no terminal, or silenced."""
+    if not watched():
+        yield
+        return
     from rich.console import Console
     from rich.text import Text
 
