@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,12 @@ def test_a_file_ends_in_a_verdict_and_the_same_command_does_nothing_new(run: Run
     again, _, _ = run("audit", "demo", str(reviews), "--out", "audit", *FEW, "--json")
     assert again == 0
     assert {path: path.stat().st_mtime_ns for path in Path("audit/rows").iterdir()} == written
+    code, out, _ = run("audit", "demo", str(reviews), "--out", "audit", *FEW, "--csv", "--quiet")
+    rows = list(csv.DictReader(out.splitlines()))
+    cells = heedful.Audit.read("audit").cells
+    assert [(row["metric"], row["method"]) for row in rows] == [(cell["metric"], cell["method"]) for cell in cells]
+    assert all(float(row["value"]) == cell["value"] for row, cell in zip(rows, cells, strict=True))
+    assert {row["p"] for row in rows if row["method"] == "random"} == {""}  # it is not compared with itself
 
 
 def test_texts_without_labels_are_audited_too(run: Run, tmp_path: Path) -> None:

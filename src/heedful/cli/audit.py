@@ -11,6 +11,7 @@ import typer
 
 import heedful
 from heedful.cli.options import (
+    AsCsv,
     AsJson,
     Device,
     Encoding,
@@ -27,7 +28,7 @@ from heedful.cli.options import (
     command,
     registered,
 )
-from heedful.cli.printing import print_json
+from heedful.cli.printing import check_format, print_json, print_records
 from heedful.cli.reading import listed, load_classifier
 from heedful.errors import DataError, SettingError
 from heedful.support.progress import say, waiting
@@ -84,10 +85,12 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     label_column: LabelColumn = None,
     encoding: Encoding = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Say whether a model's attention may be shown as an explanation, and which explanation may."""
+    check_format(as_json=as_json, as_csv=as_csv)
     if other is not None:
-        _compare(model, data, other, as_json=as_json)
+        _compare(model, data, other, as_json=as_json, as_csv=as_csv)
         return
     if out is None:
         raise SettingError("give a folder for the audit: --out FOLDER")
@@ -123,6 +126,9 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     if as_json:
         print_json(result.to_json())
         return
+    if as_csv:
+        print_records(result.cells)
+        return
     typer.echo(visible(f"{result.verdict['level']}"))
     for sentence in (*result.verdict["sentences"], *result.content["choice_sentences"]):
         typer.echo(visible(sentence))
@@ -143,7 +149,7 @@ def _strings(texts: Usable | tuple[TextRow, ...]) -> list[str]:
     return [by_row.get(i, "") for i in range(texts.n_rows)]
 
 
-def _compare(word: str, first: str, second: str, *, as_json: bool) -> None:
+def _compare(word: str, first: str, second: str, *, as_json: bool, as_csv: bool) -> None:
     """Print what changes from one audit to another."""
     if word != "diff":
         raise SettingError(f"three arguments are for comparing two audits, as in: heedful audit diff {first} {second}")
@@ -153,6 +159,9 @@ def _compare(word: str, first: str, second: str, *, as_json: bool) -> None:
     result = difference(first, second)
     if as_json:
         print_json(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False))
+        return
+    if as_csv:
+        print_records(result.cells)
         return
     typer.echo(visible(f"{result.models[0]}: {result.levels[0]}; {result.models[1]}: {result.levels[1]}"))
     typer.echo(f"{result.n_texts:,} texts in common; second minus first, with 95 % intervals")

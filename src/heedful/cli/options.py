@@ -159,11 +159,11 @@ def command(function: Callable[..., None], *examples: str) -> Any:
 
 
 def shown_examples(examples: Sequence[str]) -> str:
-    """Return command lines as the end of a help, each on a line of its own, which is not broken.
+    r"""Return command lines as the end of a help, each on a line of its own, which is not broken.
 
     Example:
         >>> shown_examples(["heedful demo"])
-        '\\x08\\nExamples:\\n  heedful demo'
+        '\x08\nExamples:\n  heedful demo'
     """
     return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -33,6 +34,16 @@ def print_csv(rows: Iterable[Sequence[Any]]) -> None:
     """Print rows, exactly as they are; on a terminal, with what could steer it made visible."""
     text = as_csv(rows)
     print(visible(text, keep_newlines=True) if sys.stdout.isatty() else text, end="")  # noqa: T201 - its purpose
+
+
+def print_records(records: Sequence[Mapping[str, Any]]) -> None:
+    """Print records with the same keys as comma-separated values; what is not a number is empty."""
+    names = [*records[0]] if records else []
+    print_csv([names, *([_known(one[name]) for name in names] for one in records)])
+
+
+def _known(value: Any) -> Any:
+    return "" if value is None or (isinstance(value, float) and not math.isfinite(value)) else value
 
 
 def check_format(*, as_json: bool, as_csv: bool) -> None:
