@@ -38,15 +38,20 @@ def cells(rows: Sequence[Row], metrics: Sequence[str], seed: int = 0) -> list[Ro
         adjusted after Holm over the methods of the metric; not-a-number where nothing can be told.
     """
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    columns = {name: [row for row in rows if row["method"] == name] for name in methods}
+    columns = {name: {row["index"]: row for row in rows if row["method"] == name} for name in methods}
+    texts = sorted({row["index"] for row in rows})  # where time is short, methods may have come to different texts
     table: list[Row] = []
     for metric in metrics:
-        values = {name: np.array([row[metric] for row in columns[name]], dtype=np.float64) for name in methods}
+        values = {name: _values(columns[name], texts, metric) for name in methods}
         part = [_cell(metric, name, values, seed) for name in methods]
         for row, p in zip(part, holm([row["p"] for row in part]), strict=True):
             row["p"] = p
         table += part
     return table
+
+
+def _values(rows: Mapping[int, Row], texts: Sequence[int], metric: str) -> Values:
+    return np.array([rows[i][metric] if i in rows else math.nan for i in texts], dtype=np.float64)
 
 
 def _cell(metric: str, method: str, values: Mapping[str, Values], seed: int) -> Row:
