@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int
 
 from heedful.classifier.batch_rules import Sharing
+from heedful.classifier.card import Room
 from heedful.support.memory import out_of_memory
 from heedful.support.progress import ran
 from heedful.support.turns import ask
@@ -21,6 +22,7 @@ _CHECKED = 0.005  # share of the texts that run alone too, to see that batches c
 Rows = tuple[list[np.ndarray], list[np.ndarray] | None, list[np.ndarray] | None]
 Given = tuple[Sequence[np.ndarray], Sequence[np.ndarray] | None, Sequence[np.ndarray] | None]
 Logits = Float64[np.ndarray, "texts classes"]
+_Key = tuple[int, int, Room | None, bool]
 
 
 def chosen(rows: Given, some: Sequence[int]) -> Rows:
@@ -59,12 +61,17 @@ class Batches:
     Args:
         model: what gives logits, a classifier.
         tokens: most tokens a batch may hold, padding included.
+        room: on a card, the memory for a batch, which says so in place of `tokens`.
     """
 
-    def __init__(self, model: Batched, tokens: int) -> None:
-        self.model, self.tokens = model, tokens
+    def __init__(self, model: Batched, tokens: int, room: Room | None = None) -> None:
+        self.model, self.tokens, self.room = model, tokens, room
         self._mixes, self._shares = model.sharing.lengths, model.sharing.texts
         self._checks = self.n_forward = 0
+
+    def most(self, longest: int) -> int:
+        """Return the most tokens that a batch may hold whose longest text has so many."""
+        return self.tokens if self.room is None else self.room.tokens(longest)
 
     def run(self, lengths: Int[np.ndarray, " texts"], rows: Callable[[np.ndarray], Rows]) -> Logits:
         """Return logits of texts of these lengths; `rows` makes some of them, by index.
@@ -118,7 +125,7 @@ class Batches:
             while stop < len(order) and self._shares:
                 longest, size = ascending[stop], stop + 1 - start
                 similar = longest <= _SIMILAR * shortest or size * longest <= _SMALL
-                if not (similar if self._mixes else longest == shortest) or size * longest > self.tokens:
+                if not (similar if self._mixes else longest == shortest) or size * longest > self.most(longest):
                     break
                 stop += 1
             yield order[start:stop]
@@ -166,26 +173,26 @@ class SharedBatches:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int, bool], Batches] = {}
+        self._known: dict[_Key, Batches] = {}
 
     def run(self, runs: Sequence[Run]) -> list[Logits | Exception]:
         """Return the logits of each call, or what it raises."""
-        groups: dict[tuple[int, int, bool], list[int]] = {}
+        groups: dict[_Key, list[int]] = {}
         for i, each in enumerate(runs):
             groups.setdefault(_key(each), []).append(i)
         results: dict[int, Logits | Exception] = {}
         for key, places in groups.items():
             some = [runs[i] for i in places]
             first = some[0].batches
-            shared = self._known.setdefault(key, Batches(first.model, first.tokens))
+            shared = self._known.setdefault(key, Batches(first.model, first.tokens, first.room))
             results |= zip(places, _run(shared, some), strict=True)
         return [results[i] for i in range(len(runs))]
 
 
-def _key(run: Run) -> tuple[int, int, bool]:
+def _key(run: Run) -> _Key:
     """Calls with equal ones may share forward passes."""
     typed = len(run.lengths) > 0 and run.rows(np.arange(1))[2] is not None
-    return id(run.batches.model), run.batches.tokens, typed
+    return id(run.batches.model), run.batches.tokens, run.batches.room, typed
 
 
 def _run(shared: Batches, runs: Sequence[Run]) -> list[Logits | Exception]:

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from heedful.classifier import limits
 from heedful.classifier.batch_rules import Sharing, sharing_of
 from heedful.classifier.batching import Batches, Rows, chosen
+from heedful.classifier.card import WORDS, Room, card_of, measured
 from heedful.classifier.classes import index_of, names_of
 from heedful.classifier.folded import folded_logits
 from heedful.classifier.forward import FAILURES, device_of, forward, random_state, restore_random_state, undisturbed
@@ -37,7 +38,7 @@ from heedful.text.template import Template
 
 REPLACING = ("unk", "mask", "pad")
 MASKINGS = (*REPLACING, "delete", "ignore")
-_ON_CPU, _ELSEWHERE = 2048, 16_384  # tokens a batch: what a layer holds should fit a CPU's cache, and fill a GPU
+_ON_CPU, _ELSEWHERE = 2048, 16_384  # tokens a batch: what a layer holds should fit a CPU's cache, and fill a device
 _AGAIN = 8  # times a text is run again where random numbers were drawn
 _FINEST = float(np.finfo(np.float64).eps)
 _SHOWN = 8  # class names in a classifier's own text
@@ -58,6 +59,7 @@ class Classifier:
         activation: what makes probabilities of logits, "softmax" or "sigmoid", in place of what the model's
             configuration says.
         template: what is put around every text.
+        given_room: how much memory a batch may take; None: on a card, half of what is free when it is first asked for.
         sharing: which texts may share a forward pass.
 
     Raises:
@@ -75,6 +77,7 @@ class Classifier:
     limit: int | None = None
     activation: str | None = None
     template: Template | None = None
+    given_room: Room | None = None
     sharing: Sharing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -313,9 +316,35 @@ class Classifier:
         return logits
 
     def batches(self, tokens: int | None = None) -> Batches:
-        """Return what runs many texts in batches of at most `tokens` tokens; None: 2,048 on a CPU, 16,384 elsewhere."""
-        tokens = tokens or (_ON_CPU if self.device.type == "cpu" else _ELSEWHERE)
-        return Batches(self, tokens)
+        """Return what runs many texts in batches of at most `tokens` tokens; None: see `most_tokens`."""
+        if tokens is not None:
+            return Batches(self, tokens)
+        return Batches(self, _ON_CPU if self.device.type == "cpu" else _ELSEWHERE, self.room)
+
+    def most_tokens(self, length: int) -> int:
+        """Return how many tokens a batch may hold: 2,048 on a CPU, what fits on a CUDA card, 16,384 elsewhere.
+
+        Args:
+            length: of the texts, in tokens.
+        """
+        return self.batches().most(length)
+
+    @cached_property
+    def room(self) -> Room | None:
+        """How much memory a batch may take, and what tokens take, measured on a card; None elsewhere."""
+        card = card_of(self.device)
+        if self.given_room is not None or card is None:
+            return self.given_room
+        before = random_state(self.device)
+        try:
+            return measured(card, self._words, self.logits, self.max_tokens)
+        except (HeedfulError, *FAILURES):  # also where there is no memory even for that
+            return None
+        finally:
+            restore_random_state(before, self.device)
+
+    def _words(self, length: int) -> Int64[np.ndarray, " tokens"]:
+        return self.encode_up_to(length, WORDS * length).input_ids
 
     def same(self, one: Float64[np.ndarray, "*rows classes"], other: Float64[np.ndarray, "*rows classes"]) -> bool:
         """Tell whether logits are equal but for rounding, by how far they lie apart from text to text."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from heedful.api import usual_output
 from heedful.classifier import Classifier
+from heedful.classifier.card import LONGEST
 from heedful.corpus.corpus import Corpus
 from heedful.corpus.engine import Engine, Job
 from heedful.corpus.engines import engine_of
 from heedful.corpus.explainer import CHUNK, RowExplainer
 from heedful.corpus.fingerprint import fingerprint
 from heedful.corpus.given import Stream, check_apart, stream_of
-from heedful.corpus.loading import classifier_of
+from heedful.corpus.loading import classifier_of, in_same_room
 from heedful.corpus.plan import Plan
 from heedful.corpus.shards import ROWS, Done
 from heedful.corpus.watch import Watch, stopped_by_signal
@@ -107,17 +109,22 @@ def run(  # noqa: PLR0913 - the front door names every choice
             check_whole(name, number, 1)
     check_apart([data], out, log)
     doing, stream = engine_of(engine), stream_of(data, columns, limit)
-    classifier = classifier_of(model, device, dtype)
+    classifier = in_same_room(classifier_of(model, device, dtype), Path(out))
     plan = plan if output else plan.explaining(usual_output(classifier))
     explainer = RowExplainer(classifier, plan)
     rows_a_shard = shard_rows or (_SLOW if classifier.paper_model is None else _FAST)
-    identity = _identity(classifier, stream, plan, rows_a_shard)
-    identity["device"] = getattr(doing, "device", None) or identity["device"]  # workers may have a GPU of their own
-    folder = RunFolder(Path(out), identity, parts=(ROWS,))
+    decides = identity(classifier, stream, plan, rows_a_shard)
+    decides["device"] = getattr(doing, "device", None) or decides["device"]  # workers may have a GPU of their own
+    folder = RunFolder(Path(out), decides, parts=(ROWS,))
     with folder.claimed(), stopped_by_signal() as stop:
         done = Done(folder.path)
         with Watch(stream.n_rows, None if log is None else Path(log), stop, progress=progress) as watch:
-            watch.say("start", model=identity["model"], out=str(out))
+            longest = min(classifier.max_tokens, LONGEST)
+            most = classifier.most_tokens(longest)
+            watch.say("start", model=decides["model"], out=str(out), batch_tokens=most, batch_length=longest)
+            if classifier.room is not None:
+                gigabytes = classifier.room.n_bytes / 1e9
+                watch.show(f"batches of up to {most:,} tokens, for {gigabytes:.1f} GB of the card")
             try:
                 doing.work(Job(explainer, stream, folder.path, done, rows_a_shard, watch, strict))
             except BaseException:
@@ -131,10 +138,13 @@ def run(  # noqa: PLR0913 - the front door names every choice
         return corpus if stop.is_set() else corpus.finish()
 
 
-def _identity(classifier: Classifier, stream: Stream, plan: Plan, rows_a_shard: int) -> dict[str, Any]:
-    """All that decides the bytes of the shards."""
+def identity(
+    classifier: Classifier, stream: Stream, plan: Plan, rows_a_shard: int, together: int = CHUNK
+) -> dict[str, Any]:
+    """Return all that decides the bytes of the shards, `together` being how many rows are explained together."""
     parameter = next(classifier.model.parameters(), None)
-    return {
+    room = {} if classifier.room is None else {"batch": asdict(classifier.room)}
+    return room | {
         "format": FORMAT,
         "model": last_part(classifier.name),
         "fingerprint": fingerprint(classifier),
@@ -144,6 +154,6 @@ def _identity(classifier: Classifier, stream: Stream, plan: Plan, rows_a_shard: 
         **plan.settings(),
         "masking": classifier.masking(plan.choices.masking),
         "shard_rows": rows_a_shard,
-        "rows_together": CHUNK,
+        "rows_together": together,
         "versions": versions(SCORES),
     }

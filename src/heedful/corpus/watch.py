@@ -84,6 +84,11 @@ class Watch:
         with failing_clearly(f"cannot write {self._log}"), self._log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
+    def show(self, text: str) -> None:
+        """Show a line above the bar, where there is one."""
+        if self._bar is not None:
+            self._bar.console.print(visible(text), markup=False, highlight=False)
+
     def _advance(self, n: float | int) -> None:
         if self._bar is not None:
             self._bar.update(self._task, advance=n, rate=_rate(self.n_rows, self.seconds))

@@ -113,7 +113,7 @@ class _Together:
         if len(asking) >= MOST or sum(turn.n_bytes for turn in asking) > self._room:
             return False
         runs = [turn.request for turn in asking if isinstance(turn.request, Run)]
-        return sum(int(run.lengths.sum()) / run.batches.tokens for run in runs) < _FULL
+        return sum(map(_batches_worth, runs)) < _FULL
 
     def _go_on(self) -> None:
         """Give everyone what they ask for, and let them go on until they ask again."""
@@ -138,3 +138,8 @@ class _Together:
     def _outcome(self, turn: Turn[Answer]) -> Outcome:
         seconds = turn.seconds + self._forward_seconds.pop(turn, 0.0)
         return Outcome(result_of(turn.result), seconds)
+
+
+def _batches_worth(run: Run) -> float:
+    """How many full batches a call's tokens come to."""
+    return int(run.lengths.sum()) / run.batches.most(int(run.lengths.max(initial=1)))
