@@ -15,6 +15,7 @@ from heedful import methods as method_registry
 from heedful import metrics as metric_registry
 from heedful.api import load
 from heedful.auditing.checks import run as checking
+from heedful.auditing.explanations import gathered
 from heedful.auditing.given import GivenScores
 from heedful.auditing.price import priced
 from heedful.auditing.result import Audit
@@ -133,6 +134,7 @@ def audit(  # noqa: PLR0913 - the front door names every choice
         known = {"metric_cards": _cards(plan.metrics), "checks": checked, "problems": problems}
         known |= {"refused": refused, "price": price.rows()}
         result = Audit.of(facts | {"seconds": work.seconds}, work.rows(), work.trial(), good, **known)
+        result = replace(result, explanations=gathered(work))
         if path is not None:
             result.save(path)
     return result
@@ -200,7 +202,7 @@ def _facts(classifier: Classifier, texts: Sequence[Text], plan: Plan) -> dict[st
     """All that decides what an audit finds; of the model's weights, what they make of the first text."""
     logits = classifier.logits_of(classifier.encode(min(texts, key=lambda text: text.index).text))
     return {
-        "format": "heedful.audit/1",
+        "format": "heedful.audit/2",
         "model": last_part(classifier.name),
         "first_logits": [f"{logit:.3g}" for logit in logits],
         "n_texts": len(texts),

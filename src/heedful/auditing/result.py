@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from heedful.auditing import choice as choosing
 from heedful.auditing import summaries, tables
+from heedful.auditing.explanations import FOLDER, Explanations, joined
 from heedful.auditing.figures import PerText, TextFigures
+from heedful.auditing.rows import SCORED
 from heedful.auditing.verdict import judge
 from heedful.errors import MissingExtraError, SettingError
 from heedful.support.files import open_whole, write_whole
@@ -40,11 +42,13 @@ class Audit:
             texts, and the places of these.
         rows: a row a text and method.
         trial: a row a text; see `heedful.auditing.trial.tried`.
+        explanations: the explanations as rows of a corpus; None where there are none, as of a folder of long ago.
     """
 
     content: Mapping[str, Any]
     rows: Sequence[Row]
     trial: Sequence[Row]
+    explanations: Explanations | None = None
 
     @classmethod
     def of(
@@ -101,7 +105,10 @@ class Audit:
         content = read(path)
         parquet = _pyarrow().parquet
         rows, trial = (parquet.read_table(path / name).to_pylist() for name in (ROWS, TRIAL))
-        return cls(content, rows, trial)
+        if not (path / FOLDER).is_dir():  # of a format in which scores stand in the rows
+            return cls(content, rows, trial)
+        explanations = Explanations.read(path / FOLDER)
+        return cls(content, joined(rows, explanations, content["facts"]), trial, explanations)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -168,7 +175,7 @@ class Audit:
             return write(self.to_dict(), Path(folder)).read_text("utf-8")
 
     def save(self, folder: str | Path) -> Path:
-        """Write `audit.json`, rows as Parquet, figures, `report.md` and `report.html`; the path of the latter.
+        """Write `audit.json`, rows and explanations as Parquet, figures, the report; the path of `report.html`.
 
         Raises:
             InputError: the folder cannot be written.
@@ -179,8 +186,12 @@ class Audit:
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
         pyarrow = _pyarrow()
-        for name, rows in ((ROWS, self.rows), (TRIAL, self.trial)):
-            table = pyarrow.Table.from_pylist([_plain(row) for row in rows])  # null, which sorts as missing, for NaN
+        rows = self.rows
+        if self.explanations is not None:
+            self.explanations.write(path / FOLDER)
+            rows = [{key: value for key, value in row.items() if key not in SCORED} for row in rows]
+        for name, some in ((ROWS, rows), (TRIAL, self.trial)):
+            table = pyarrow.Table.from_pylist([_plain(row) for row in some])  # null, which sorts as missing, for NaN
             with open_whole(path / name) as file:
                 pyarrow.parquet.write_table(table, file)
         report = write(self.to_dict(), path)

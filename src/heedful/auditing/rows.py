@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +11,15 @@ import numpy as np
 
 from heedful.auditing.effects import SAMPLER
 from heedful.classifier import Classifier
+from heedful.corpus.plan import Plan as CorpusPlan
+from heedful.corpus.table import Result, table, text_hash
 from heedful.data import Rationale
+from heedful.data import Row as TextOfCorpus
 from heedful.errors import InputError
 from heedful.explaining.answers import REFUSALS, Refusal, explain_or_refuse
 from heedful.explaining.windows import Asked
 from heedful.explanation import Explanation
-from heedful.methods.base import Method
+from heedful.methods.base import Answer, Method
 from heedful.metrics.base import Metric, judge
 from heedful.metrics.curves import Deletion, Insertion
 from heedful.question import Choices, Question, check_text
@@ -25,7 +27,10 @@ from heedful.question import Choices, Question, check_text
 REVERSED = "reversed"  # of a method: its scores from last to first, which is as wrong as it can be
 TRIED_AGAIN = "ModelError"  # of a call that failed: it may not, when the audit goes on
 CURVE = " curve"  # behind a metric's name: the column of its curve
+METHOD = "method"  # what the columns of the one method begin with, in rows of a corpus
+SCORED = ("units", "scores")  # columns that stand in the rows of a corpus
 Row = dict[str, Any]
+Scored = Mapping[tuple[int, str], tuple[list[str], list[float] | None]]
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,11 @@ class Text:
     rationale: Rationale | None = None
     index: int = 0
 
+    @property
+    def row(self) -> TextOfCorpus:
+        """The text as a row of a corpus."""
+        return TextOfCorpus(self.index, self.place, str(self.index), self.text, self.label)
+
 
 def usable(classifier: Classifier, texts: Sequence[Text], unit: str) -> tuple[list[Text], dict[str, list[str]]]:
     """Tell texts that can be explained from those that cannot: the places of the latter, by the reason.
@@ -85,11 +95,68 @@ def explained(questions: Sequence[Question], method: Method) -> list[Explanation
 
 def measured(questions: Sequence[Question], texts: Sequence[Text], name: str, plan: Plan) -> Iterator[Row]:
     """Yield a row a text for one method; and one for its reversed scores, if they are to stand in every table."""
-    for question, text, explanation in zip(questions, texts, explained(questions, plan.methods[name]), strict=True):
+    yield from judged(questions, texts, explained(questions, plan.methods[name]), name, plan)
+
+
+def judged(
+    questions: Sequence[Question],
+    texts: Sequence[Text],
+    explanations: Sequence[Explanation | Refusal],
+    name: str,
+    plan: Plan,
+) -> Iterator[Row]:
+    """Yield the same rows, of explanations that are there."""
+    for question, text, explanation in zip(questions, texts, explanations, strict=True):
         yield _row(question, text, name, explanation, plan.metrics)
         if name == plan.against:
             turned = upside_down(explanation) if isinstance(explanation, Explanation) else explanation
             yield _row(question, text, REVERSED, turned, plan.metrics)
+
+
+def corpus_rows(
+    classifier: Classifier,
+    questions: Sequence[Question],
+    texts: Sequence[Text],
+    explanations: Sequence[Explanation | Refusal],
+    method: Method,
+) -> list[Row]:
+    """Return explanations as rows of a corpus: see `heedful.corpus.table`; the method's columns begin with `method`."""
+    asked = [Asked.at_once(question) for question in questions]
+    each = zip(texts, asked, explanations, strict=True)
+    results = [Result(text.row, one, None, {METHOD: _answer(one, said)}) for text, one, said in each]
+    rows: list[Row] = table(results, classifier, CorpusPlan({METHOD: method})).to_pylist()
+    return rows
+
+
+def _answer(asked: Asked, said: Explanation | Refusal) -> Answer | Refusal:
+    """The answer that an explanation was made of."""
+    if not isinstance(said, Explanation):
+        return said
+    return Answer(
+        scores=said.scores,
+        base_value=said.base_value,
+        std_error=said.std_error,
+        error_bound=said.error_bound,
+        n_forward=said.n_forward - asked.n_forward,
+    )
+
+
+def with_scores(rows: Sequence[Row], scored: Scored, against: str) -> list[Row]:
+    """Return rows with the units and scores that they are about, which stand in the rows of a corpus alone.
+
+    Args:
+        rows: of `measured`, without units and scores.
+        scored: units and scores by the index of the text and the name of the method.
+        against: name of the method that is reversed.
+    """
+    whole = []
+    for row in rows:
+        turned = row["method"] == REVERSED
+        units, scores = scored[row["index"], against if turned else row["method"]]
+        if turned and scores is not None:
+            scores = _last_first(np.array(scores, dtype=np.float64)).tolist()
+        whole.append(row | {"units": units, "scores": scores})
+    return whole
 
 
 def upside_down(explanation: Explanation) -> Explanation:
@@ -101,10 +168,15 @@ def upside_down(explanation: Explanation) -> Explanation:
         >>> sorted(upside_down(e).scores.tolist()) == sorted(e.scores.tolist())
         True
     """
-    order = np.argsort(explanation.scores, kind="stable")
-    scores = np.empty_like(explanation.scores)
-    scores[order] = explanation.scores[order[::-1]]
+    scores = _last_first(explanation.scores)
     return replace(explanation, scores=scores, method=f"{REVERSED} {explanation.method}", std_error=None)
+
+
+def _last_first(scores: np.ndarray) -> np.ndarray:
+    order = np.argsort(scores, kind="stable")
+    turned = np.empty_like(scores)
+    turned[order] = scores[order[::-1]]
+    return turned
 
 
 def _row(
@@ -137,7 +209,7 @@ def about(text: Text, question: Question) -> Row:
     return {
         "index": text.index,
         "place": text.place,
-        "text_hash": hashlib.sha256(text.text.encode()).hexdigest()[:16],
+        "text_hash": text_hash(text.text),
         "label": text.label,
         "predicted": predicted,
         "probability": probability,

@@ -13,9 +13,22 @@ from typing import Any
 import numpy as np
 
 from heedful.auditing.price import Price
-from heedful.auditing.rows import REVERSED, TRIED_AGAIN, Plan, Row, Text, measured
+from heedful.auditing.rows import (
+    METHOD,
+    REVERSED,
+    SCORED,
+    TRIED_AGAIN,
+    Plan,
+    Row,
+    Text,
+    corpus_rows,
+    explained,
+    judged,
+    with_scores,
+)
 from heedful.auditing.trial import tried
 from heedful.classifier import Classifier
+from heedful.corpus.table import SCORES
 from heedful.explaining.answers import REFUSALS
 from heedful.question import Question, ask_all
 from heedful.runs.stamp import digest
@@ -47,6 +60,7 @@ class Work:
         folder: where pieces are kept; None: nowhere.
         clock: gives seconds.
         done: the rows of pieces that are done.
+        explained: the explanations of methods' pieces that are done, of `heedful.auditing.rows.corpus_rows`.
         seconds: what they took.
         budget: seconds that it had when it was last run; None: no limit.
         problems: why the classifier fails on texts, and the places of these.
@@ -59,6 +73,7 @@ class Work:
     folder: Path | None = None
     clock: Callable[[], float] = time.monotonic
     done: dict[Piece, list[Row]] = field(default_factory=dict)
+    explained: dict[Piece, list[Row]] = field(default_factory=dict)
     seconds: float = 0.0
     problems: dict[str, set[str]] = field(default_factory=dict)
     budget: float | None = None
@@ -167,12 +182,17 @@ class Work:
     def _do(self, piece: Piece) -> None:
         started = self.clock()
         texts, questions = self._questions(piece.chunk)
+        explanations: list[Row] = []
         if piece.name == TRIAL:
             rows = tried(self.classifier, texts, questions, self.plan)
         else:
-            rows = [*measured(questions, texts, piece.name, self.plan)]
+            method = self.plan.methods[piece.name]
+            each = explained(questions, method)
+            scored = judged(questions, texts, each, piece.name, self.plan)
+            rows = [{key: value for key, value in row.items() if key not in SCORED} for row in scored]
+            explanations = corpus_rows(self.classifier, questions, texts, each, method)
         failed = len(texts) < len(self._chunk(piece.chunk)) or any(row["error_kind"] == TRIED_AGAIN for row in rows)
-        kept = {"name": piece.name, "seconds": self.clock() - started, "rows": rows}
+        kept = {"name": piece.name, "seconds": self.clock() - started, "rows": rows, "explained": explanations}
         if self.folder is not None and not failed:  # what failed is tried again when the audit goes on
             write_whole(self._path(self.folder, piece), json.dumps(kept, ensure_ascii=False) + "\n")
         self._take(piece, kept)
@@ -184,7 +204,14 @@ class Work:
         return True
 
     def _take(self, piece: Piece, kept: dict[str, Any]) -> None:
-        self.done[piece] = kept["rows"]
+        rows: list[Row] = kept["rows"]
+        if piece.name != TRIAL:
+            self.explained[piece] = kept["explained"]
+            scored = {
+                (row["row"], piece.name): (row["units"], row[f"{METHOD}_{SCORES}"]) for row in self.explained[piece]
+            }
+            rows = with_scores(rows, scored, self.plan.against)
+        self.done[piece] = rows
         self.seconds += kept["seconds"]
 
     @staticmethod

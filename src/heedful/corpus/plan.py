@@ -80,7 +80,7 @@ def named(methods: str | Method | Iterable[str | Method]) -> dict[str, Method]:
     for one in given:
         method = registry.get(one)
         settings = one.partition(":")[2] if isinstance(one, str) else ""
-        name = _column(f"{method.card.name} {settings}")
+        name = column_name(f"{method.card.name} {settings}")
         if name in chosen:
             raise SettingError(f"{shown(name)} is there twice: give it once, or with settings that differ")
         chosen[name] = method
@@ -89,5 +89,6 @@ def named(methods: str | Method | Iterable[str | Method]) -> dict[str, Method]:
     return chosen
 
 
-def _column(name: str) -> str:
+def column_name(name: str) -> str:
+    """Return the name of a method as letters, digits and underscores, with which its columns begin."""
     return re.sub(r"\W+", "_", name.strip()).strip("_").lower()

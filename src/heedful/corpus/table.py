@@ -52,13 +52,15 @@ def schema(plan: Plan) -> pa.Schema:
         ("target", pa.string()), ("prediction", pa.float64()), ("units", pa.list_(pa.string())),
         ("spans", pa.list_(pa.list_(_SPAN))), ("cut", pa.list_(_SPAN)), ("error", pa.string()),
     ]  # fmt: skip
+    kinds = pa.list_(number), pa.list_(number), pa.float64(), pa.float64(), pa.int64(), pa.string()
     for name in plan.methods:
-        columns += [
-            (f"{name}_{SCORES}", pa.list_(number)), (f"{name}_{STD_ERROR}", pa.list_(number)),
-            (f"{name}_{BASE_VALUE}", pa.float64()), (f"{name}_{ERROR_BOUND}", pa.float64()),
-            (f"{name}_{N_FORWARD}", pa.int64()), (f"{name}_{ERROR}", pa.string()),
-        ]  # fmt: skip
+        columns += zip(of_method(name), kinds, strict=True)
     return pa.schema(columns)
+
+
+def of_method(name: str) -> list[str]:
+    """Return the columns of the method whose columns begin with this name."""
+    return [f"{name}_{key}" for key in (SCORES, STD_ERROR, BASE_VALUE, ERROR_BOUND, N_FORWARD, ERROR)]
 
 
 def table(results: Sequence[Result], classifier: Classifier, plan: Plan) -> pa.Table:
