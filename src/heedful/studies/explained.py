@@ -18,12 +18,16 @@ import numpy as np
 from heedful import methods as registry
 from heedful.classifier import Classifier
 from heedful.corpus.corpus import Corpus
+from heedful.corpus.fingerprint import fingerprint
 from heedful.corpus.run import run as explain_all
 from heedful.corpus.table import BASE_VALUE, ERROR_BOUND, N_FORWARD, SCORES, STD_ERROR
 from heedful.data import Dataset
 from heedful.errors import DataError, InputError
 from heedful.explanation import Explanation
 from heedful.runs.imports import Sources
+from heedful.runs.record import SCORES as SCORES_BY
+from heedful.runs.record import versions
+from heedful.runs.stamp import digest
 from heedful.support.files import write_whole
 
 FOLDER = "corpora"
@@ -34,9 +38,10 @@ def explained(
 ) -> Corpus:
     """Explain texts into a folder; what was stopped goes on, and what is done is not done again.
 
-    A stage of a study runs again when the code it reaches is edited; the rows in the folder know nothing of that. So a
-    digest of that code lies beside the folder, in a file of its name with `.code` behind it: where it is another, the
-    rows are made anew.
+    A stage of a study runs again when the code it reaches is edited, or a setting; the rows in the folder know nothing
+    of that, and the engine refuses a folder that was begun with another classifier. So a stamp lies beside the folder,
+    in a file of its name with `.stamp` behind it: a digest of the code, the classifier, the texts and all choices.
+    Where it is another, the rows are made anew.
 
     Args:
         classifier: the classifier.
@@ -61,10 +66,13 @@ def explained(
         (('A', 'dull', 'plot'), 'negative')
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    stamp, code = folder.with_name(f"{folder.name}.code"), _code()
-    if not stamp.is_file() or stamp.read_text("utf-8") != code:
+    path = folder.with_name(f"{folder.name}.stamp")
+    rows = zip(texts.texts, texts.labels.tolist(), strict=True)
+    facts = (*methods, output, seed, *rows, sorted(versions(SCORES_BY).items()), texts.label_names)
+    stamp = digest(_code(), fingerprint(classifier), *map(repr, facts))
+    if not path.is_file() or path.read_text("utf-8") != stamp:
         shutil.rmtree(folder, ignore_errors=True)
-        write_whole(stamp, code)
+        write_whole(path, stamp)
     corpus = explain_all(classifier, texts, list(methods), out=folder, output=output, seed=seed, strict=True)
     if not corpus.facts["finished"]:
         raise InputError("stopped; the same command goes on where it was")
@@ -76,9 +84,7 @@ def _code() -> str:
     return Sources().digest(Path(str(getsourcefile(explain_all))), Path(__file__))
 
 
-def explanations(
-    corpus: Corpus, texts: Sequence[str], method: str, labels: Sequence[str]
-) -> Iterator[Explanation]:
+def explanations(corpus: Corpus, texts: Sequence[str], method: str, labels: Sequence[str]) -> Iterator[Explanation]:
     """Yield the explanations of one method, in the order of the texts that the corpus was made of.
 
     Args:

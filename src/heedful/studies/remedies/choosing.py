@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from heedful.studies.remedies.tasks import Task
 
 OUTPUT = "logit_difference"  # to the best other class: what decides the prediction
+_ROUNDING = 1e-9  # a point of accuracy is a whole number of texts
 BY_ATTENTION, BY_ACCURACY, ONLY = "attention", "accuracy", "only one"
 
 
@@ -92,7 +93,7 @@ def chosen(tables: Iterable[pa.Table], remedies: Sequence[Remedy], within: float
             for remedy in remedies
             for training in remedy.settings
         }
-        least = next(means[one.settings[0].name][0] for one in remedies if one.name == PLAIN) - within
+        least = next(means[one.settings[0].name][0] for one in remedies if one.name == PLAIN) - within - _ROUNDING
         for remedy in remedies:
             best, by = best_of({one.name: means[one.name] for one in remedy.settings}, least)
             rows += [

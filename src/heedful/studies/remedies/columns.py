@@ -29,29 +29,30 @@ class Column:
         name: of its figure in the tables.
         title: in the report.
         unit: "share" or "number".
-        more_is: "better", "worse", or "" where it only describes.
+        least, most: between which it lies, and its interval.
         compared: whether rows are tested against plain training.
     """
 
     name: str
     title: str
     unit: str
-    more_is: str
+    least: float = 0.0
+    most: float = 1.0
     compared: bool = True
 
 
 COLUMNS = (
-    Column(ACCURACY, "accuracy", "share", "better"),
-    Column(TAU, "tau-b with sizes of Shapley values", "number", "better"),
-    Column("tau_effects", "tau-b with Shapley values", "number", "better"),
-    Column("sign", "signs that agree", "share", "better"),
-    Column(AGAINST, "attention on words against", "share", "worse"),
-    Column(LEAK, "told by the mask, beyond chance", "share", "worse"),
-    Column(PLAUSIBLE, "plausibility of attention", "number", "better"),
-    Column("plausible_exact", "plausibility of Shapley values", "number", "", compared=False),
-    Column("flip", "flips without the top word", "share", "better"),
-    Column("flip_more", "flips beyond other words", "share", "better"),
-    Column(STABLE, "same map from another seed", "number", "better"),
+    Column(ACCURACY, "accuracy", "share"),
+    Column(TAU, "tau-b with sizes of Shapley values", "number", least=-1.0),
+    Column("tau_effects", "tau-b with Shapley values", "number", least=-1.0),
+    Column("sign", "signs that agree", "share"),
+    Column(AGAINST, "attention on words against", "share"),
+    Column(LEAK, "told by the mask, beyond chance", "share", least=-1.0),
+    Column(PLAUSIBLE, "plausibility of attention", "number"),
+    Column("plausible_exact", "plausibility of Shapley values", "number", compared=False),
+    Column("flip", "flips without the top word", "share"),
+    Column("flip_more", "flips beyond other words", "share", least=-1.0),
+    Column(STABLE, "same map from another seed", "number", least=-1.0),
 )
 PER_TEXT = tuple(one.name for one in COLUMNS if one.name not in (ACCURACY, LEAK, STABLE))
 
@@ -99,7 +100,7 @@ def leak(
 
 def levels(columns: Mapping[str, np.ndarray]) -> dict[str, int]:
     """Return how many trainings the audit's rule finds faithful, a map, misleading or undecided, each by itself."""
-    names = [name for name in PerText.__dataclass_fields__]
+    names = list(PerText.__dataclass_fields__)
     counts = dict.fromkeys(LEVELS, 0)
     for nth in np.unique(columns["nth"]):
         rows = columns["nth"] == nth

@@ -33,7 +33,8 @@ def crossed(grid: Grid, degree: int = 1) -> Crossed:
     Both are drawn: another study would have other seeds and other texts. The variance of the mean is that of the seeds'
     means by their number plus that of the texts' means by theirs, each with its own degrees of freedom, put together
     after Welch and Satterthwaite; the quantile is Student's. What belongs to a seed and a text together is counted
-    twice, so that intervals are a little too wide. With few seeds that differ they are wide: that is what few seeds say.
+    twice, so that intervals are a little too wide. With few seeds that differ they are wide: that is
+    what few seeds say.
 
     Args:
         grid: not-a-number where a text says nothing.

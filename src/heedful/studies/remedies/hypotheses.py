@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -29,7 +30,7 @@ class Bounds:
         gain: least rise of tau-b that matters.
         price: most accuracy that may be lost.
         plausible: least rise of the plausibility of attention that matters.
-        against: share of attention on words against, above which the audit's rule finds that attention gives no reasons.
+        against: share of attention on words against, above which the audit's rule finds no reasons in attention.
     """
 
     gain: float = 0.1
@@ -58,15 +59,15 @@ class Hypothesis:
 def hypotheses(data: Sequence[str], remedies: Sequence[str], bounds: Bounds) -> tuple[Hypothesis, ...]:
     """Return the hypotheses about some data sets and remedies, but for H1, which looks at two figures at once."""
     others = [name for name in remedies if name != PLAIN]
-    small, kept = {"most": bounds.gain}, {"least": -bounds.price}
 
     def each(names: Sequence[str], make: Callable[[str, str], Claim]) -> tuple[Claim, ...]:
         return tuple(make(one, name) for one in data for name in names if name in remedies)
 
-    def gain(figure: str, words: str, unit: str = "number", **limits: float) -> Callable[[str, str], Claim]:
+    def gain(figure: str, words: str, unit: str = "number", *, least: float = -inf, most: float = inf
+    ) -> Callable[[str, str], Claim]:
         return lambda one, name: Claim(
             f"{one}, {name}: {words}", GAINS, (("data", one), ("remedy", name), ("column", figure)), "gain", unit,
-            **limits,
+            least, most,
         )  # fmt: skip
 
     def figure(name: str, words: str, unit: str, **limits: float) -> Callable[[str, str], Claim]:
@@ -74,7 +75,7 @@ def hypotheses(data: Sequence[str], remedies: Sequence[str], bounds: Bounds) -> 
             f"{one}, {remedy}: {words}", TABLE, (("data", one), ("remedy", remedy)), name, unit, **limits
         )
 
-    tau = gain(TAU, "rise of tau-b with the sizes of Shapley values", **small)
+    tau = gain(TAU, "rise of tau-b with the sizes of Shapley values", most=bounds.gain)
     return (
         Hypothesis(
             "H2", "sparse attention does not order words better by the size of their effects",
@@ -87,7 +88,7 @@ def hypotheses(data: Sequence[str], remedies: Sequence[str], bounds: Bounds) -> 
         Hypothesis(
             "H4", "heads that keep apart cost no point of accuracy, and explain no better",
             "An et al. 2020; their claim is a gain in accuracy",
-            each([REPULSIVE], gain(ACCURACY, "change of accuracy", "share", **kept)) + each([REPULSIVE], tau),
+            each([REPULSIVE], gain(ACCURACY, "change of accuracy", "share", least=-bounds.price)) + each([REPULSIVE], tau),
         ),
         Hypothesis(
             "H5", "supervision by rationales makes attention plausible, but no better ordered by effects",
@@ -97,7 +98,7 @@ def hypotheses(data: Sequence[str], remedies: Sequence[str], bounds: Bounds) -> 
         ),
         Hypothesis(
             "H6", "uniform attention costs no point of accuracy: nothing here needs attention",
-            "Wiegreffe and Pinter 2019", each([UNIFORM], gain(ACCURACY, "change of accuracy", "share", **kept)),
+            "Wiegreffe and Pinter 2019", each([UNIFORM], gain(ACCURACY, "change of accuracy", "share", least=-bounds.price)),
         ),
         Hypothesis(
             "H7", "the audit finds the attention of no training faithful", "ours",

@@ -224,9 +224,7 @@ def random_maps(
 
 
 @torch.no_grad()
-def text_weights(
-    model: AttentionPoolingForSequenceClassification, words: Words, seed: int
-) -> Float[Tensor, " texts"]:
+def text_weights(model: AttentionPoolingForSequenceClassification, words: Words, seed: int) -> Float[Tensor, " texts"]:
     """Return P(y) / P(y | m) of every text; m is what `pattern` says of its mean attention, in which there is no word.
 
     Single positions of soft attention are too small and too many for P(y | m) to be learned from.
@@ -240,5 +238,3 @@ def text_weights(
             patterns.append(pattern(one[1:n] if n > 1 else np.zeros(1)))
     weights = instance_weights(standardised(np.array(patterns)), words.labels.numpy(), seed)
     return torch.from_numpy(weights).float()
-
-

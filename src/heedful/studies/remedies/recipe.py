@@ -1,4 +1,4 @@
-"""How a classifier of the study is trained: a data set, a training, a seed; the best epoch on validation texts is kept."""
+"""How a classifier of the study is trained: data, training, seed; the best epoch on validation texts is kept."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Trained:
         """Of the classifier and its folder."""
         return f"{self.data}-{self.training.name}-{self.nth}"
 
-    def train(self, splits: Splits, folder: Path, seed: int, *, progress: bool = False) -> dict[str, Any]:  # noqa: ARG002 - as recipes have it
+    def train(self, splits: Splits, folder: Path, seed: int, *, progress: bool = False) -> dict[str, Any]:
         """Train, keep the epoch with the best validation accuracy, test; after a kill it begins anew.
 
         Raises:

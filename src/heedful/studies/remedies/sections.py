@@ -49,9 +49,9 @@ def verdict_of(row: Row) -> str:
 def headline(tables: Tables, bounds: Bounds) -> list[str]:
     """Return sentences: which training makes attention explain, by how much, at what price in accuracy.
 
-    A training does on a data set if the whole interval of the rise of tau-b with the sizes of Shapley values over that of
-    plain training lies at the bound or above, and its p after Holm is below 0.05. The first sentence sums up, the others
-    take one data set each.
+    A training does on a data set if the whole interval of the rise of tau-b with the sizes of Shapley values over that
+    of plain training lies at the bound or above, and its p after Holm is below 0.05. The first sentence sums up, then
+    each data set has one, and the last is on the audit.
     """
     every = tables.rows("remedies.summary")
     data = list(dict.fromkeys(row["data"] for row in every))
@@ -62,7 +62,9 @@ def headline(tables: Tables, bounds: Bounds) -> list[str]:
     if some:
         first = _who(tables, helping, data)
     elif all(settled.values()):
-        first = f"None of the {trainings} trainings makes attention explain: none raises tau-b with the sizes of Shapley"
+        first = (
+            f"None of the {trainings} trainings makes attention explain: none raises tau-b with the sizes of Shapley"
+        )
         first += f" values by {bounds.gain:g} over plain training, on any of {_number(len(data), 'data set')}."
     else:
         first = f"Whether any of the {trainings} trainings makes attention explain is not decided by {seeds} seeds."
@@ -131,8 +133,8 @@ def _about(tables: Tables, data: str, helping: Sequence[Row], bounds: Bounds, *,
     setting = f" ({row['setting']})" if row["setting"] else ""
     exact = "" if row["exact"] else " (of sampled values)"
     return (
-        f"On {data} the largest rise is by {row['title']}{setting}: tau-b{exact} {plain[TAU]:.2f} to {row[TAU]:.2f}, by "
-        f"{best['gain']:.2f} [{best['gain_low']:.2f}, {best['gain_high']:.2f}]; accuracy changes by "
+        f"On {data} the largest rise is by {row['title']}{setting}: tau-b{exact} {plain[TAU]:.2f} to {row[TAU]:.2f}, "
+        f"by {best['gain']:.2f} [{best['gain_low']:.2f}, {best['gain_high']:.2f}]; accuracy changes by "
         f"{_points(price['gain'])} points{_interval(price)}."
     )
 

@@ -38,12 +38,10 @@ class Numbers(Settings):
     permutations: int = 10
     choosing: int = 4
     within: float = 0.01
-    bounds: Bounds = Bounds()
+    bounds: Bounds
 
 
-def recipes(
-    tasks: Mapping[Task, Fit], remedies: tuple[Remedy, ...], seeds: int
-) -> tuple[Trained, ...]:
+def recipes(tasks: Mapping[Task, Fit], remedies: tuple[Remedy, ...], seeds: int) -> tuple[Trained, ...]:
     """Return a recipe for every data set, setting and seed."""
     return tuple(
         Trained(task.name, training, nth, task.tokens, fit)
@@ -56,7 +54,7 @@ def recipes(
 
 _TASKS = {
     Task(PLANTED, 3000, 600, 1000, n_explained=200, n_choosing=100, tokens=64, built_in=True): Fit(epochs=10),
-    Task("hatexplain", 8000, 1000, 1500, n_explained=200, n_choosing=100, tokens=64): Fit(epochs=6),
+    Task("hatexplain", 8000, 1000, 1500, n_explained=200, n_choosing=100, tokens=64): Fit(epochs=5, learning_rate=1e-3),
     Task("movies", 1600, 200, 199, n_explained=120, n_choosing=60, tokens=128): Fit(epochs=16, batch_size=32),
 }
 
@@ -65,6 +63,7 @@ FULL = Numbers(
     tasks=tuple(_TASKS),
     remedies=REMEDIES,
     seeds=5,
+    bounds=Bounds(),
 )
 
 _SMALL = {

@@ -1,4 +1,4 @@
-"""The study's stages: every data set and seed is one, before the choice and after it, so that a kill costs one of them."""
+"""The study's stages: every data set and seed is one, before the choice and after it: a kill costs one of them."""
 
 from __future__ import annotations
 
@@ -33,8 +33,6 @@ def stages(settings: Numbers) -> list[Stage[Numbers]]:
         *fits,
         choice,
         *tested,
-        Stage(
-            "summary", summary.stage, ("tasks", "remedies", "seeds"), ("choice", *(one.name for one in tested))
-        ),
+        Stage("summary", summary.stage, ("tasks", "remedies", "seeds"), ("choice", *(one.name for one in tested))),
         Stage("claims", hypotheses.stage, ("tasks", "remedies", "bounds"), ("summary",)),
     ]

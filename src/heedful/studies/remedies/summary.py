@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,6 @@ from heedful.studies.remedies.columns import (
     PER_TEXT,
     STABLE,
     Column,
-    Maps,
     grid,
     leak,
     levels,
@@ -67,7 +67,9 @@ def grids_of(run: Run[Numbers], task: Task, remedy: Remedy, columns: Mapping[str
     """Return the grids of a remedy on the texts that are explained; attention comes from the run's corpora."""
     maps = [attention(run, corpus_name(task.name, remedy.name, nth)) for nth in range(run.settings.seeds)]
     predicted = columns["predicted"].reshape(len(maps), -1)
-    leaks = [leak(one, told, seed_of(run.seed, nth)) for nth, (one, told) in enumerate(zip(maps, predicted, strict=True))]
+    leaks = [
+        leak(one, told, seed_of(run.seed, nth)) for nth, (one, told) in enumerate(zip(maps, predicted, strict=True))
+    ]
     return {name: grid(columns, name) for name in PER_TEXT} | {LEAK: np.array(leaks), STABLE: stability(maps)}
 
 
@@ -102,13 +104,12 @@ def row_of(
 
 
 def estimate(values: Grid, column: Column) -> intervals.Estimate:
-    """Return the mean with its interval; a share's ends within 0..1, and of one that all texts have Wilson's bound."""
+    """Return the mean with its interval, within the column's bounds; of a share that all texts have, Wilson's bound."""
     one = crossed(values, 2 if column.name == STABLE else 1).estimate
-    if column.unit != "share" or column.name == LEAK:
-        return one
-    if np.isnan(one.low) and len(values) and one.n and one.value in (0.0, 1.0):
-        return intervals.proportion(round(one.value * one.n), one.n)
-    return intervals.Estimate(one.value, max(one.low, 0.0), min(one.high, 1.0), one.n)
+    if math.isnan(one.low):
+        sure = column.unit == "share" and one.n > 1 and one.value in (0.0, 1.0)
+        return intervals.proportion(round(one.value * one.n), one.n) if sure else one
+    return intervals.Estimate(one.value, max(one.low, column.least), min(one.high, column.most), one.n)
 
 
 def gains(data: str, grids: Mapping[str, Grids]) -> list[Row]:

@@ -91,6 +91,4 @@ def first_settings(remedies: tuple[Remedy, ...]) -> tuple[Remedy, ...]:
         >>> [len(one.settings) for one in first_settings(REMEDIES)]
         [1, 1, 1, 2, 1, 1, 2]
     """
-    return tuple(
-        Remedy(one.name, one.title, one.settings[: 2 if len(one.settings) > 2 else 1]) for one in remedies
-    )
+    return tuple(Remedy(one.name, one.title, one.settings[: 2 if len(one.settings) > 2 else 1]) for one in remedies)
