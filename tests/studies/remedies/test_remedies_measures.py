@@ -25,7 +25,10 @@ WORDS = read_words(TOKENIZER, REVIEWS)
 FIT = Fit(hidden_size=8, key_size=4, value_size=4, heads=2, epochs=2, batch_size=20, learning_rate=1e-2)
 
 
-def made(training: Training = Training("plain"), fit: Fit = FIT) -> AttentionPoolingForSequenceClassification:
+PLAIN = Training("plain")
+
+
+def made(training: Training = PLAIN, fit: Fit = FIT) -> AttentionPoolingForSequenceClassification:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         sparse = {"normaliser": "entmax", "entmax_alpha": training.alpha} if training.alpha > 1 else {}
@@ -203,7 +206,9 @@ def test_flips_by_hand() -> None:
 def test_what_is_measured_of_a_text() -> None:
     classifier, text = heedful.load("demo"), "The acting was superb, but the plot was dull."
     choices = {"output": "logit_difference"}
-    attention, exact = (heedful.explain(classifier, text, one, **choices) for one in ("attention-mean", "shapley-exact"))
+    attention, exact = (
+        heedful.explain(classifier, text, one, **choices) for one in ("attention-mean", "shapley-exact")
+    )
     people = Rationale(np.array([[15, 21]]), np.array([1.0]))
     row = cells.measured(cells.Seen(attention, exact), ask(classifier, text, Choices(**choices)), people)
     scores, effects = attention.scores, exact.scores

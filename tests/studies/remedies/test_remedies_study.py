@@ -1,4 +1,4 @@
-"""The study of remedies from data to headline: the choice of settings, corpora, hypotheses, and a run that is killed."""
+"""The study of remedies from data to headline: choice of settings, corpora, hypotheses, and a run that is killed."""
 
 from __future__ import annotations
 
@@ -165,7 +165,8 @@ def test_the_headline_where_seeds_do_not_decide(tmp_path: Path, rise: tuple) -> 
 @pytest.mark.parametrize(
     ("tau", "price", "verdict"),
     [
-        (UP, NO_PRICE, "confirmed"), (UP, PRICE, "refuted"), (FLAT, NO_PRICE, "refuted"), (OPEN, NO_PRICE, "not settled"),
+        (UP, NO_PRICE, "confirmed"), (UP, PRICE, "refuted"), (FLAT, NO_PRICE, "refuted"),
+        (OPEN, NO_PRICE, "not settled"),
         (UP, (0.0, -0.02, 0.02), "not settled"),
     ],
 )  # fmt: skip
@@ -251,7 +252,7 @@ def test_a_run_that_is_killed_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     whole, _ = go(tmp_path / "whole")
     go(tmp_path / "killed", 4)  # up to the first stage after the choice
     models = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "models").rglob("*.safetensors")}
-    tables, record = go(tmp_path / "killed")
+    tables, _ = go(tmp_path / "killed")
     assert len(models) == 4
     assert {path: path.stat().st_mtime_ns for path in models} == models  # nothing is trained again
     for name in ("choice.summary", "texts.planted.1", "remedies.summary", "gains.summary", "claims.summary"):

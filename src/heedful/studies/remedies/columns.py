@@ -56,7 +56,7 @@ COLUMNS = (
 )
 PER_TEXT = tuple(one.name for one in COLUMNS if one.name not in (ACCURACY, LEAK, STABLE))
 
-Maps = Sequence[Sequence[Float64[np.ndarray, " units"]]]  # of every seed and text
+Maps = Sequence[Sequence[Float64[np.ndarray, " _"]]]  # of every seed and text
 
 
 def grid(columns: Mapping[str, np.ndarray], name: str) -> Grid:
@@ -82,7 +82,7 @@ def stability(maps: Maps) -> Grid:
 
 
 def leak(
-    maps: Sequence[Float64[np.ndarray, " units"]], predicted: Int64[np.ndarray, " texts"], state: int
+    maps: Sequence[Float64[np.ndarray, " _"]], predicted: Int64[np.ndarray, " texts"], state: int
 ) -> Float64[np.ndarray, " texts"]:
     """Return numbers whose mean is the balanced accuracy with which the predicted class is told, less that by chance.
 

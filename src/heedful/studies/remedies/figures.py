@@ -20,7 +20,7 @@ def trade(tables: Tables) -> Figure:
     every = tables.rows("remedies.summary")
     names = list(dict.fromkeys(row["data"] for row in every))
     titles = {row["remedy"]: row["title"] for row in every if row["remedy"] != PLAIN}
-    figure, panels = subplots(1.4 + 3.2 * len(names), 3.8, 1, len(names), squeeze=False)
+    figure, panels = subplots(max(6.4, 1.4 + 3.2 * len(names)), 3.8, 1, len(names), squeeze=False)
     for axes, name in zip(panels[0], names, strict=True):
         axes.axhline(0.0, color=DIM, linewidth=0.8)
         axes.axvline(0.0, color=DIM, linewidth=0.8)

@@ -63,7 +63,8 @@ def hypotheses(data: Sequence[str], remedies: Sequence[str], bounds: Bounds) -> 
     def each(names: Sequence[str], make: Callable[[str, str], Claim]) -> tuple[Claim, ...]:
         return tuple(make(one, name) for one in data for name in names if name in remedies)
 
-    def gain(figure: str, words: str, unit: str = "number", *, least: float = -inf, most: float = inf
+    def gain(
+        figure: str, words: str, unit: str = "number", *, least: float = -inf, most: float = inf
     ) -> Callable[[str, str], Claim]:
         return lambda one, name: Claim(
             f"{one}, {name}: {words}", GAINS, (("data", one), ("remedy", name), ("column", figure)), "gain", unit,
@@ -76,6 +77,7 @@ def hypotheses(data: Sequence[str], remedies: Sequence[str], bounds: Bounds) -> 
         )
 
     tau = gain(TAU, "rise of tau-b with the sizes of Shapley values", most=bounds.gain)
+    price = gain(ACCURACY, "change of accuracy", "share", least=-bounds.price)
     return (
         Hypothesis(
             "H2", "sparse attention does not order words better by the size of their effects",
@@ -88,7 +90,7 @@ def hypotheses(data: Sequence[str], remedies: Sequence[str], bounds: Bounds) -> 
         Hypothesis(
             "H4", "heads that keep apart cost no point of accuracy, and explain no better",
             "An et al. 2020; their claim is a gain in accuracy",
-            each([REPULSIVE], gain(ACCURACY, "change of accuracy", "share", least=-bounds.price)) + each([REPULSIVE], tau),
+            each([REPULSIVE], price) + each([REPULSIVE], tau),
         ),
         Hypothesis(
             "H5", "supervision by rationales makes attention plausible, but no better ordered by effects",
@@ -98,7 +100,7 @@ def hypotheses(data: Sequence[str], remedies: Sequence[str], bounds: Bounds) -> 
         ),
         Hypothesis(
             "H6", "uniform attention costs no point of accuracy: nothing here needs attention",
-            "Wiegreffe and Pinter 2019", each([UNIFORM], gain(ACCURACY, "change of accuracy", "share", least=-bounds.price)),
+            "Wiegreffe and Pinter 2019", each([UNIFORM], price),
         ),
         Hypothesis(
             "H7", "the audit finds the attention of no training faithful", "ours",

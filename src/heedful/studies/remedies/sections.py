@@ -67,7 +67,8 @@ def headline(tables: Tables, bounds: Bounds) -> list[str]:
         )
         first += f" values by {bounds.gain:g} over plain training, on any of {_number(len(data), 'data set')}."
     else:
-        first = f"Whether any of the {trainings} trainings makes attention explain is not decided by {seeds} seeds."
+        by = _number(seeds, "seed")
+        first = f"Whether any of the {trainings} trainings makes attention explain is not decided by {by}."
     return [first, *(_about(tables, one, helping[one], bounds, settled=settled[one]) for one in data), _audited(every)]
 
 
@@ -126,7 +127,8 @@ def _about(tables: Tables, data: str, helping: Sequence[Row], bounds: Bounds, *,
         seeds = tables.rows("remedies.summary", data=data)[0]["seeds"]
         if settled:
             return f"On {data} none does: no interval reaches a rise of {bounds.gain:g}."
-        return f"On {data} it is not decided by {seeds} seeds: {_listed([titles[name] for name in open_ones])} may."
+        may = _listed([titles[name] for name in open_ones])
+        return f"On {data} it is not decided by {_number(seeds, 'seed')}: {may} may."
     best = helping[0]
     row, plain = (tables.one("remedies.summary", data=data, remedy=name) for name in (best["remedy"], PLAIN))
     price = tables.one("gains.summary", data=data, remedy=best["remedy"], column=ACCURACY)

@@ -55,7 +55,7 @@ def recipes(tasks: Mapping[Task, Fit], remedies: tuple[Remedy, ...], seeds: int)
 _TASKS = {
     Task(PLANTED, 3000, 600, 1000, n_explained=200, n_choosing=100, tokens=64, built_in=True): Fit(epochs=10),
     Task("hatexplain", 8000, 1000, 1500, n_explained=200, n_choosing=100, tokens=64): Fit(epochs=5, learning_rate=1e-3),
-    Task("movies", 1600, 200, 199, n_explained=120, n_choosing=60, tokens=128): Fit(epochs=16, batch_size=32),
+    Task("movies", 1600, 200, 199, n_explained=120, n_choosing=60, tokens=128): Fit(epochs=10, batch_size=32),
 }
 
 FULL = Numbers(
