@@ -221,10 +221,9 @@ def test_data_sets_are_asked_for(tmp_path: Path) -> None:
         settings.data(settings.FULL, tmp_path, 0)
     with pytest.raises(DataError, match="does not fit the text 'a b'"):
         tasks.marked("a b", ["a", "c"], [0, 1])
-    quick = settings.data(settings.QUICK, None, 0)["planted"]
-    sizes = [len(part) for part in (quick.train, quick.validation, quick.test)]
-    assert sizes == [1000, 200, 300]
-    assert not set(quick.train.texts) & set(quick.test.texts)
+    (splits,) = settings.data(TINY, None, 0).values()
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [60, 20, 24]
+    assert not set(splits.train.texts) & set(splits.test.texts)
 
 
 TASK = tasks.Task("planted", 60, 20, 24, 12, 6, 40, built_in=True)

@@ -104,7 +104,7 @@ def hypotheses(data: Sequence[str], remedies: Sequence[str], bounds: Bounds) -> 
         ),
         Hypothesis(
             "H7", "the audit finds the attention of no training faithful", "ours",
-            each([PLAIN, *others], figure("faithful", "trainings found faithful", "number", most=0.0)),
+            each([PLAIN, *others], figure("share_faithful", "share of trainings found faithful", "share", most=0.0)),
         ),
         Hypothesis(
             "H8", "whatever the training, a quarter of attention lies on words that speak against", "ours",

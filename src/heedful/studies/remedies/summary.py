@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from heedful.auditing.reliability import ceiling
 from heedful.auditing.tables import holm
+from heedful.auditing.verdict import FAITHFUL
 from heedful.corpus import Corpus
 from heedful.studies.explained import FOLDER
 from heedful.studies.measuring import Row, groups, mean, report, seed_of
@@ -89,9 +90,10 @@ def row_of(
         column with its interval over seeds and texts; exact (whether values are), halves (share of pairs of words that
         two halves of sampled values order alike), ceiling (share that the true values would order as the sampled ones),
         std_error (mean over texts); faithful, map, misleading, undecided: numbers of trainings that the audit's rule
-        finds so.
+        finds so; share_faithful.
     """
     halves = mean(columns["halves"].astype(np.float64))
+    counts = levels(columns)
     estimates = {one.name: estimate(grids[one.name], one) for one in COLUMNS}
     return (
         {"data": data, "remedy": remedy.name, "title": remedy.title, "setting": choice["title"], "by": choice["by"]}
@@ -99,7 +101,8 @@ def row_of(
         | intervals.columns(estimates)
         | {"exact": bool(np.isnan(halves)), "halves": halves, "ceiling": 1.0 if np.isnan(halves) else ceiling(halves)}
         | {"std_error": mean(columns["std_error"].astype(np.float64))}
-        | levels(columns)
+        | counts
+        | {"share_faithful": counts[FAITHFUL] / len(grids[ACCURACY])}
     )
 
 
