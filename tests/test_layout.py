@@ -12,7 +12,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "heedful"
 # never between two packages of one line.
 LINES = (
     ("cli", "page"),
-    ("studies", "auditing"),
+    ("studies",),
+    ("auditing",),
     ("corpus",),
     ("api",),
     ("render",),

@@ -11,7 +11,7 @@ from heedful.support.names import choose
 if TYPE_CHECKING:
     from heedful.studies.study import Study
 
-NAMES = ("attention-meets-post-hoc", "sparse-attention", "combinatorial-shortcuts", "repulsive-attention")
+NAMES = ("attention-meets-post-hoc", "sparse-attention", "combinatorial-shortcuts", "repulsive-attention", "remedies")
 
 
 def find(name: str) -> Study[Any]:
