@@ -19,6 +19,7 @@ from heedful.support.visible import shortened, visible
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +104,21 @@ class Comparison:
     def to_frame(self) -> pd.DataFrame:
         """Return one row a unit: unit, spans, and the scores of every method, a column each. Needs pandas."""
         return saving.views().frame(self)
+
+    def plot(self, kind: str = "agreement") -> Figure:
+        """Return a figure of matplotlib, which a notebook shows; nothing of pyplot is touched.
+
+        Args:
+            kind: "agreement", Kendall's tau-b of every two methods as in `agreement()`; "scatter", scores of every
+                other method over those of the first.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            SettingError: another kind.
+            InputError: a scatter plot of one method.
+        """
+        figure: Figure = saving.views().plot_comparison(self, kind)
+        return figure
 
     def to_html(self) -> str:
         """Return one self-contained page: every method a row of the same text, agreement below."""

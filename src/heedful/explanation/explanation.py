@@ -26,6 +26,7 @@ from heedful.text.spans import Span, Spans
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 FORMAT = "heedful.explanation/1"
 
@@ -225,6 +226,27 @@ class Explanation:
             ['The ', 'acting ', 'was ', 'superb.']
         """
         return saving.views().to_shap(self)
+
+    def plot(self, kind: str = "bars") -> Figure:
+        """Return a figure of matplotlib, which a notebook shows; nothing of pyplot is touched.
+
+        Args:
+            kind: "bars", the units with the largest scores, with 95 % intervals of sampled ones; "waterfall", from the
+                base value to the prediction; "text", the text with every unit on its colour.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            SettingError: another kind.
+            InputError: a waterfall of scores that do not add up to the prediction.
+
+        Example:
+            >>> import heedful
+            >>> e = heedful.explain(heedful.load("demo"), "The acting was superb.", "shapley-exact")
+            >>> [bar.get_width() for bar in e.plot().axes[0].patches] == [score for _, score in e.top()]
+            True
+        """
+        figure: Figure = saving.views().plot_explanation(self, kind)
+        return figure
 
     def to_html(self) -> str:
         """Return one self-contained page without network access; all text is escaped."""

@@ -1,0 +1,64 @@
+"""How Sphinx builds the site: `make docs`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import heedful
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_extensions"))
+
+project = "heedful"
+author = "The heedful authors"
+project_copyright = "The heedful authors, Apache-2.0"
+release = version = heedful.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinxcontrib.bibtex",
+    "mathml",
+    "notebook_pages",
+]
+exclude_patterns = ["_build", "**/.*"]
+nitpicky = True
+# What libraries define has no page here: only names of our own must lead somewhere.
+nitpick_ignore_regex = [("py:.*", r"(?!heedful)(?!.*\bheedful\.).*")]
+suppress_warnings = ["toc.not_readable"]  # tests/test_site.py looks at the entries of tables of contents
+
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 4
+myst_update_mathjax = False
+html_math_renderer = "mathml"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_preserve_defaults = True
+napoleon_numpy_docstring = False
+napoleon_use_admonition_for_examples = False
+napoleon_preprocess_types = False
+
+bibtex_bibfiles = ["references.bib"]
+bibtex_default_style = "plain"
+bibtex_reference_style = "author_year"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "heedful"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_depth": 3,
+    "show_toc_level": 2,
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "search_bar_text": "Search these pages",
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
