@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo  ## explain one review by eleven methods, side by side: a table here, and report.html
@@ -24,8 +24,14 @@ format: $(VENV)/.test  ## put the code into the one format
 bench: $(VENV)/.test  ## the benchmarks, side by side with other tools
 	$(BIN)/python benchmarks/lime_vs_lime.py
 
+docs: $(VENV)/.test  ## the site, into docs/_build/html; warnings are errors, and so are broken links and foreign requests
+	$(BIN)/python -m sphinx -W --keep-going -n -b html docs docs/_build/html
+
+docs: $(VENV)/.test  ## the site, into docs/_build/html; warnings are errors, and so are broken links and foreign requests
+	$(BIN)/python -m sphinx -W --keep-going -n -b html docs docs/_build/html
+
 clean:  ## remove the environment and everything built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

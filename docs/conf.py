@@ -22,8 +22,9 @@ extensions = [
     "sphinxcontrib.bibtex",
     "mathml",
     "notebook_pages",
+    "site_check",
 ]
-exclude_patterns = ["_build", "**/.*"]
+exclude_patterns = ["_build", "_extensions", "conf.py", "conftest.py"]
 nitpicky = True
 # What libraries define has no page here: only names of our own must lead somewhere.
 nitpick_ignore_regex = [("py:.*", r"(?!heedful)(?!.*\bheedful\.).*")]
@@ -50,7 +51,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "heedful"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_show_sourcelink = False
+html_copy_source = False
 html_theme_options = {
     "navigation_depth": 3,
     "show_toc_level": 2,

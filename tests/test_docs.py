@@ -10,6 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from sybil import Document, Example
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -25,20 +28,21 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+def scripts(page: Path) -> list[Example]:
+    """Blocks of Python without a prompt; those with one are doctests, which the suite runs by its pattern for Markdown."""
+    document = Document.parse(str(page), CodeBlockParser("python", PythonEvaluator()))
+    return [example for example in document.examples() if ">>>" not in example.parsed]
 
 
-SCRIPTS = {page: found for page in PAGES if (found := [b for b in blocks(page, "python") if ">>>" not in b])}
+SCRIPTS = {page: found for page in PAGES if (found := scripts(page))}
 
 
 @pytest.mark.parametrize("page", SCRIPTS, ids=lambda page: page.name)
 def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks without a prompt run top to bottom; those with one are doctests of the suite."""
+    """Top to bottom."""
     monkeypatch.chdir(tmp_path)
-    scope: dict[str, object] = {}
     for block in SCRIPTS[page]:
-        exec(compile(block, page.name, "exec"), scope)
+        block.evaluate()  # all blocks of a page in one namespace
 
 
 def test_the_readme_names_every_method_and_command() -> None:

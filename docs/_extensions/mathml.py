@@ -5,6 +5,7 @@ The LaTeX is converted by docutils, on which Sphinx stands. What docutils does n
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -23,7 +24,7 @@ def converted(latex: str, *, block: bool, node: nodes.Element) -> str:
         shown: str = latex2mathml.tex2mathml(latex, as_block=block)
     except MathError as error:
         LOGGER.warning("a formula cannot be converted: %s in %r", error, latex, location=node, type="mathml")
-        return nodes.literal("", latex).astext()
+        return html.escape(latex)
     return shown
 
 

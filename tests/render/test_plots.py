@@ -125,8 +125,8 @@ def test_a_scatter_shows_the_others_over_the_first(comparison):
 def test_unknown_kinds_are_named(comparison):
     with pytest.raises(SettingError, match="'bars' or 'waterfall' or 'text', got 'pie'"):
         comparison[0].plot("pie")
-    with pytest.raises(SettingError, match="'agreement' or 'scatter', got 3"):
-        comparison.plot(3)
+    with pytest.raises(SettingError, match="'agreement' or 'scatter', got 'bars'"):
+        comparison.plot("bars")
 
 
 def test_a_figure_shows_itself_and_leaves_pyplot_alone():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ _OURS = {name: value for name, value in STYLE.items() if name != "font.family"} 
 _WIDTH, _LINE = 6.4, 0.28  # inches of a figure, and of a bar or a line of text
 _MOST = 15  # units that bars and waterfall show
 _NAMED = 5  # units that a scatter plot names
-_PIECES, _LINES = 2_000, 60  # of a text that are drawn
+_LINES = 60  # of a text that are drawn
 
 
 class Plot(Figure):
@@ -183,6 +184,7 @@ def _laid_out(figure: Figure, explanation: Explanation) -> tuple[list[tuple[str,
     measure = FigureCanvasAgg(figure).get_renderer()
     full = figure.get_figwidth() * figure.dpi
 
+    @cache
     def width(characters: str) -> float:
         drawn = figure.text(0, 0, characters)
         extent = drawn.get_window_extent(measure).width / full
@@ -191,7 +193,7 @@ def _laid_out(figure: Figure, explanation: Explanation) -> tuple[list[tuple[str,
 
     placed: list[tuple[str, int | None, float, int]] = []
     x, line, space = 0.02, 0, width("a a") - width("aa")
-    for piece in pieces(explanation, _PIECES):
+    for piece in pieces(explanation):
         unit = piece.units[0] if piece.units else None
         for word in shown(piece).replace("\n", " ").split(" "):
             size = width(word) if word else 0.0

@@ -1,0 +1,36 @@
+"""Notebooks kept as Python files (jupytext's percent format): executed once for each state of their text."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+CACHE = Path(__file__).parents[1] / "_build" / "notebooks"
+MOST_SECONDS = 300  # of a cell, on a busy machine
+
+
+def executed(path: Path, cache: Path = CACHE) -> NotebookNode:
+    """The notebook with its outputs; from the cache if that very text has been executed before.
+
+    Raises:
+        CellExecutionError: a cell fails.
+    """
+    text = path.read_text("utf-8")
+    kept = cache / f"{path.stem}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.ipynb"
+    if kept.exists():
+        return nbformat.read(kept, as_version=4)
+    notebook = jupytext.reads(text, fmt="py:percent")
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook, timeout=MOST_SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}}
+        )
+        client.execute()
+    cache.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, kept)
+    return notebook
