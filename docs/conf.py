@@ -30,7 +30,7 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!heedful)(?!.*\bheedful\.).*")]
 suppress_warnings = ["toc.not_readable"]  # tests/test_site.py looks at the entries of tables of contents
 
-myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 myst_update_mathjax = False
 html_math_renderer = "mathml"

@@ -29,7 +29,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def scripts(page: Path) -> list[Example]:
-    """Blocks of Python without a prompt; those with one are doctests, which the suite runs by its pattern for Markdown."""
+    """Blocks of Python without a prompt; those with one are doctests, which the suite runs itself."""
     document = Document.parse(str(page), CodeBlockParser("python", PythonEvaluator()))
     return [example for example in document.examples() if ">>>" not in example.parsed]
 
