@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import typer
 from docutils import nodes
 from typer.main import get_command
 
@@ -88,7 +90,8 @@ def contents() -> list[tuple[Path, str]]:
 def test_every_page_is_in_a_table_of_contents() -> None:
     reached = {DOCS / "index.md"}
     for page, entry in contents():
-        targets = [t for s in (".md", ".py") for t in page.parent.glob(f"{entry}{s}")] if "*" in entry else []
+        globbed = f"{entry}/*" if entry.endswith("**") else entry  # the last ** of Sphinx matches pages, too
+        targets = [t for s in (".md", ".py") for t in page.parent.glob(f"{globbed}{s}")] if "*" in entry else []
         targets += [t for s in (".md", ".py") if (t := (page.parent / f"{entry}{s}").resolve()).exists()]
         assert targets or Path(entry).name in MAY_BE_MISSING, f"{page.name}: {entry}"
         reached |= set(targets)
@@ -174,14 +177,14 @@ def test_commands_that_pages_show_can_be_given(page: Path) -> None:
         name, *given = shlex.split(line, comments=True)
         command = commands.get_command(None, name)
         assert command is not None, line
-        command.make_context(name, given, resilient_parsing=True)
+        with suppress(typer.BadParameter):  # of files that are not here
+            command.make_context(name, given)
 
 
 def test_an_option_that_is_not_there_is_found() -> None:
+    command = get_command(cli.app).get_command(None, "explain")
     with pytest.raises(Exception, match="No such option"):
-        get_command(cli.app).get_command(None, "explain").make_context(
-            "explain", ["demo", "--no-such"], resilient_parsing=True
-        )
+        command.make_context("explain", ["demo", "--no-such"])
 
 
 @pytest.mark.slow

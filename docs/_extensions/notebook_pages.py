@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from myst_parser.sphinx_ext.main import MystParser  # type: ignore[import-not-found]
+from myst_parser.parsers.sphinx_ import MystParser
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from notebooks import executed
@@ -24,12 +24,12 @@ class NotebookParser(MystParser):
 
     def parse(self, inputstring: str, document: nodes.document) -> None:
         """Execute, write as MyST, parse that."""
-        path = Path(self.env.doc2path(self.env.docname))
+        path = Path(document["source"])
         try:
             text = "\n\n".join(cell_text(cell) for cell in executed(path).cells)
         except CellExecutionError as error:
             LOGGER.warning("%s: a cell fails: %s", path.name, error, type="notebook")
-            return
+            text = f"# {path.stem}"
         source = f"\n\nThis page is a notebook: `docs/notebooks/{path.name}`, which jupytext opens in Jupyter.\n"
         super().parse(text + source, document)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def executed(path: Path, cache: Path = CACHE) -> NotebookNode:
         client = NotebookClient(
             notebook, timeout=MOST_SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}}
         )
-        client.execute()
+        client.execute(env={**os.environ, "PYTHONWARNINGS": "ignore:IProgress not found"})  # of tqdm, without widgets
     cache.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, kept)
     return notebook

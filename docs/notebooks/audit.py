@@ -27,13 +27,13 @@ result = heedful.audit(
     ["deletion"],
     checks=[],
 )
-result.verdict.level
+result.verdict["level"]
 
 # %% [markdown]
 # The verdict comes from three figures, each a mean over texts with a 95 % interval: [the rule](../audit.md).
 
 # %%
-for sentence in result.verdict.sentences:
+for sentence in result.verdict["sentences"]:
     print(sentence)
 
 # %% [markdown]
@@ -43,7 +43,7 @@ for sentence in result.verdict.sentences:
 
 # %%
 for row in result.table("deletion"):
-    print(f"{row['method']:18} {row['mean']:+.2f}")
+    print(f"{row['method']:18} {row['value']:+.2f}")
 
 # %% [markdown]
 # ## A text in which attention misleads
