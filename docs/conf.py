@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import heedful
 
@@ -26,8 +28,11 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_extensions", "conf.py", "conftest.py"]
 nitpicky = True
-# What libraries define has no page here: only names of our own must lead somewhere.
-nitpick_ignore_regex = [("py:.*", r"(?!heedful)(?!.*\bheedful\.).*")]
+# What libraries define has no page here: only public names of our own must lead somewhere.
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!heedful).*"),
+    ("py:class", r"heedful\.\w+(\.\w+)+"),  # classes in annotations, by their modules, which are not public
+]
 suppress_warnings = ["toc.not_readable"]  # tests/test_site.py looks at the entries of tables of contents
 
 myst_enable_extensions = ["dollarmath"]
@@ -35,6 +40,7 @@ myst_heading_anchors = 4
 myst_update_mathjax = False
 html_math_renderer = "mathml"
 
+default_role = "code"  # `name` in docstrings
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
@@ -56,6 +62,7 @@ html_theme_options = {
     "navigation_depth": 3,
     "show_toc_level": 2,
     "navbar_align": "left",
+    "header_links_before_dropdown": 6,
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
     "footer_end": [],
@@ -63,3 +70,17 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+
+
+def _literally(  # noqa: PLR0913 - as Sphinx calls it
+    app: Any, what: str, name: str, documented: Any, options: Any, lines: list[str]
+) -> None:
+    r"""A backslash in a docstring is one, and so is the star of a pattern such as *.csv: no markup."""
+    for place, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            lines[place] = re.sub(r"\*(?=\.)", r"\\*", line.replace("\\", "\\\\"))
+
+
+def setup(app: Any) -> None:
+    """Take docstrings at their word, before they are read as Google style."""
+    app.connect("autodoc-process-docstring", _literally, priority=400)

@@ -47,7 +47,9 @@ def elsewhere(address: str) -> bool:
 
 def complaints(site: Path) -> Iterator[str]:
     """What is wrong with a built site, a line each."""
-    pages = {path: Page(path.read_text("utf-8")) for path in sorted(site.rglob("*.html"))}
+    pages = {
+        path: Page(path.read_text("utf-8")) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts
+    }
     for path, page in pages.items():
         name = path.relative_to(site)
         yield from (f"{name} loads {address}" for address in page.loads if elsewhere(address))
