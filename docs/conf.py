@@ -72,10 +72,9 @@ html_theme_options = {
 }
 
 
-def _literally(  # noqa: PLR0913 - as Sphinx calls it
-    app: Any, what: str, name: str, documented: Any, options: Any, lines: list[str]
-) -> None:
+def _literally(*given: Any) -> None:
     r"""A backslash in a docstring is one, and so is the star of a pattern such as *.csv: no markup."""
+    *_, lines = given
     for place, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):
             lines[place] = re.sub(r"\*(?=\.)", r"\\*", line.replace("\\", "\\\\"))

@@ -83,7 +83,8 @@ def contents() -> list[tuple[Path, str]]:
     found = []
     for page in PAGES:
         for block in re.findall(r"^```\{toctree\}\n(.*?)^```", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE):
-            found += [(page, line.strip()) for line in block.splitlines() if line.strip() and not line.startswith(":")]
+            lines = [line.strip() for line in block.splitlines() if line.strip() and not line.startswith(":")]
+            found += [(page, re.sub(r"^.* <(.+)>$", r"\1", line)) for line in lines]
     return found
 
 
