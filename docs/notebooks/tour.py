@@ -23,8 +23,7 @@ review = (
     "We saw it on a Friday evening. The soundtrack was charming, "
     "but the plot was not good and the ending was truly dull."
 )
-prediction = clf.predict(review)
-prediction.label, prediction.label in clf.labels
+clf.predict(review).label
 
 # %% [markdown]
 # ## One explanation
