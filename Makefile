@@ -27,11 +27,8 @@ bench: $(VENV)/.test  ## the benchmarks, side by side with other tools
 docs: $(VENV)/.test  ## the site, into docs/_build/html; warnings are errors, and so are broken links and foreign requests
 	$(BIN)/python -m sphinx -W --keep-going -n -b html docs docs/_build/html
 
-docs: $(VENV)/.test  ## the site, into docs/_build/html; warnings are errors, and so are broken links and foreign requests
-	$(BIN)/python -m sphinx -W --keep-going -n -b html docs docs/_build/html
-
 clean:  ## remove the environment and everything built
-	rm -rf $(VENV) build dist docs/_build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

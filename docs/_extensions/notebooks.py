@@ -1,4 +1,4 @@
-"""Notebooks kept as Python files (jupytext's percent format): executed once for each state of their text."""
+"""Notebooks kept as Python files (jupytext's percent format): executed once for each state of their text and of the package."""
 
 from __future__ import annotations
 
@@ -12,18 +12,29 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+import heedful
+
 CACHE = Path(__file__).parents[1] / "_build" / "notebooks"
 MOST_SECONDS = 300  # of a cell, on a busy machine
 
 
+def fingerprint(text: str) -> str:
+    """Digest of a notebook and of the package that it runs."""
+    package = Path(heedful.__file__).parent
+    digest = hashlib.sha256(text.encode())
+    for source in sorted(package.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def executed(path: Path, cache: Path = CACHE) -> NotebookNode:
-    """The notebook with its outputs; from the cache if that very text has been executed before.
+    """The notebook with its outputs; from the cache if that very text has run with this very package before.
 
     Raises:
         CellExecutionError: a cell fails.
     """
     text = path.read_text("utf-8")
-    kept = cache / f"{path.stem}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.ipynb"
+    kept = cache / f"{path.stem}-{fingerprint(text)}.ipynb"
     if kept.exists():
         return nbformat.read(kept, as_version=4)
     notebook = jupytext.reads(text, fmt="py:percent")

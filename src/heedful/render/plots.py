@@ -181,7 +181,8 @@ def _rgb(fill: Shade) -> list[float]:
 
 def _laid_out(figure: Figure, explanation: Explanation) -> tuple[list[tuple[str, int | None, float, int]], int]:
     """Pieces with their unit, place on the line (shares of the width) and line, and how many lines there are."""
-    measure = FigureCanvasAgg(figure).get_renderer()
+    canvas: Any = FigureCanvasAgg(figure)  # whose method is not typed
+    measure = canvas.get_renderer()
     full = figure.get_figwidth() * figure.dpi
 
     @cache
