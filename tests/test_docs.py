@@ -53,13 +53,6 @@ def test_the_readme_names_every_method_and_command() -> None:
         assert f"heedful {command}" in text
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_to_files_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
-        if not target.startswith("http"):
-            assert (page.parent / target).exists(), target
-
-
 def test_every_option_of_the_command_line_is_explained() -> None:
     runner = CliRunner()
     commands = get_command(cli.app)

@@ -71,8 +71,6 @@ def test_links_lead_to_pages_and_headings(page: Path) -> None:
     for link in links(page):
         place, _, anchor = link.partition("#")
         target = (page.parent / place).resolve() if place else page
-        if target.stem in MAY_BE_MISSING and not target.exists():
-            continue
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target), link

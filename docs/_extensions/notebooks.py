@@ -1,4 +1,4 @@
-"""Notebooks kept as Python files (jupytext's percent format): executed once for each state of their text and of the package."""
+"""Notebooks kept as Python files (jupytext's percent format): executed once for each state of text and package."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import heedful
 from explanations import example, make
@@ -88,8 +89,15 @@ def test_long_texts_stay_on_the_figure_and_end_after_sixty_lines():
     assert any(t.get_text() == "…" for t in figure.texts)
 
 
-def test_a_dollar_is_a_dollar():
-    assert isinstance(make("cost $x_1$ now", scores=[1.0, 2.0, 3.0]).plot("text")._repr_png_(), bytes)
+@pytest.mark.parametrize("text", ["cost $x_1$ now", "电影 很好 🎬", "فيلم رائع جدا", "a\x1b[31m b\u202e c"])
+@pytest.mark.parametrize("kind", ["bars", "text"])
+def test_any_text_is_drawn_without_a_warning(text, kind):
+    figure = make(text, scores=[1.0, -2.0, 3.0]).plot(kind)
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    if "$" in text:
+        drawn = [t.get_text() for t in figure.findobj(Text)]
+        assert "$x_1$" in drawn
+        assert not any(t.get_parse_math() for t in figure.findobj(Text) if t.get_text() == "$x_1$")
 
 
 @pytest.fixture

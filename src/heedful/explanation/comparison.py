@@ -116,6 +116,12 @@ class Comparison:
             MissingExtraError: matplotlib is not installed.
             SettingError: another kind.
             InputError: a scatter plot of one method.
+
+        Example:
+            >>> import heedful
+            >>> c = heedful.compare(heedful.load("demo"), "The acting was superb.", ["lime", "occlusion"])
+            >>> [text.get_text() for text in c.plot().axes[0].texts][0]
+            '1.00'
         """
         figure: Figure = saving.views().plot_comparison(self, kind)
         return figure

@@ -230,6 +230,8 @@ class Explanation:
     def plot(self, kind: str = "bars") -> Figure:
         """Return a figure of matplotlib, which a notebook shows; nothing of pyplot is touched.
 
+        Characters that the font lacks are boxes: `matplotlib.rcParams["font.family"]` names another.
+
         Args:
             kind: "bars", the units with the largest scores, with 95 % intervals of sampled ones; "waterfall", from the
                 base value to the prediction; "text", the text with every unit on its colour.

@@ -6,7 +6,9 @@ Each returns a figure of its own, outside of pyplot's state, that a notebook sho
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -38,11 +40,19 @@ _NAMED = 5  # units that a scatter plot names
 _LINES = 60  # of a text that are drawn
 
 
+@contextmanager
+def _drawing() -> Iterator[None]:
+    """The one style; characters that the reader's font lacks are boxes, without a warning for each."""
+    with rc_context(_OURS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from")
+        yield
+
+
 class Plot(Figure):
     """A figure that a notebook shows without pyplot."""
 
     def _repr_png_(self) -> bytes:
-        with rc_context(_OURS), io.BytesIO() as buffer:
+        with _drawing(), io.BytesIO() as buffer:
             self.savefig(buffer, format="png")
             return buffer.getvalue()
 
@@ -61,7 +71,7 @@ def _drawn(result: Any, kind: str, drawers: dict[str, Callable[[Any], Figure]]) 
     name = match(kind, drawers) if isinstance(kind, str) else None
     if name is None:
         raise SettingError(f"kind must be {' or '.join(map(repr, drawers))}, got {kind!r}")
-    with rc_context(_OURS):
+    with _drawing():
         return drawers[name](result)
 
 
