@@ -84,7 +84,7 @@ def planted(n: int) -> str:
     clf, reviews = heedful.load("demo"), heedful.planted.generate(n, seed=1)
     names = [card.name for card in REGISTRY.built_in]
     lines = [
-        f"| method | largest score on a word {' | '.join(ROLES)} | words for: score above 0 | words against: below 0 |",
+        f"| method | top: {' | top: '.join(ROLES)} | words for: score above 0 | words against: score below 0 |",
         "| --- | " + " | ".join(["---"] * (len(ROLES) + 2)) + " |",
     ]
     for name in names:
