@@ -11,7 +11,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "heedful"
 # From what people call down to what knows nothing of explanations: imports run down these lines or not at all, and
 # never between two packages of one line.
 LINES = (
-    ("cli", "page"),
+    ("cli",),
+    ("page",),
     ("studies",),
     ("auditing",),
     ("corpus",),

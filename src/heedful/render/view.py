@@ -21,6 +21,7 @@ from heedful.methods.registry import REGISTRY
 from heedful.metrics.agreement import pairwise
 from heedful.render.colour import SIGNED, UNSIGNED
 from heedful.support.visible import visible
+from heedful.text.spans import Span, Spans
 
 # Names of the methods in Lopardo, Precioso, Garreau 2024.
 PAPER_NAMES = {
@@ -45,20 +46,35 @@ class Piece(NamedTuple):
 
 
 def pieces(explanation: Explanation, most: int = sys.maxsize) -> list[Piece]:
-    """The whole text from left to right, split wherever a unit or a cut part starts or ends.
+    """The whole text of an explanation, as `split`."""
+    return split(explanation.text, explanation.spans, explanation.cut, most)
+
+
+def split(text: str, spans_of: Spans, cut: Sequence[Span], most: int = sys.maxsize) -> list[Piece]:
+    """Split a text, from left to right, wherever a unit or a cut part starts or ends.
 
     Of more pieces than `most`, those in the middle are left out, and one in their place says how many.
+
+    Args:
+        text: the text.
+        spans_of: character spans of every unit.
+        cut: spans that the classifier never saw.
+        most: pieces.
+
+    Example:
+        >>> [(piece.text, piece.units) for piece in split("So dull.", (((0, 2),), ((3, 7),)), ())]
+        [('So', (0,)), (' ', ()), ('dull', (1,)), ('.', ())]
     """
     starting: dict[int, list[int]] = defaultdict(list)
     ending: dict[int, list[int]] = defaultdict(list)
-    owners = [(span, unit) for unit, spans in enumerate(explanation.spans) for span in spans]
-    for (start, end), unit in [*owners, *((span, _CUT) for span in explanation.cut)]:
+    owners = [(span, unit) for unit, spans in enumerate(spans_of) for span in spans]
+    for (start, end), unit in [*owners, *((span, _CUT) for span in cut)]:
         if start < end:
             starting[start].append(unit)
             ending[end].append(unit)
     open_: dict[int, int] = {}  # spans that have begun and not ended, by unit; plain, since it takes most of the time
-    split = []
-    for start, end in neighbours(sorted({0, len(explanation.text), *starting, *ending})):
+    parts = []
+    for start, end in neighbours(sorted({0, len(text), *starting, *ending})):
         for unit in starting.get(start, ()):
             open_[unit] = open_.get(unit, 0) + 1
         for unit in ending.get(start, ()):
@@ -66,13 +82,13 @@ def pieces(explanation: Explanation, most: int = sys.maxsize) -> list[Piece]:
             if not open_[unit]:
                 del open_[unit]
         units = tuple(sorted(unit for unit in open_ if unit != _CUT))
-        split.append(Piece(explanation.text[start:end], units, _CUT in open_ and not units))
-    if len(split) <= most:
-        return split
-    first, last = most // 2, len(split) - most // 2
-    characters, scored = sum(len(p.text) for p in split[first:last]), sum(bool(p.units) for p in split[first:last])
+        parts.append(Piece(text[start:end], units, _CUT in open_ and not units))
+    if len(parts) <= most:
+        return parts
+    first, last = most // 2, len(parts) - most // 2
+    characters, scored = sum(len(p.text) for p in parts[first:last]), sum(bool(p.units) for p in parts[first:last])
     middle = Piece(f"[… {characters:,} characters with {scored:,} scores left out …]", (), False)
-    return [*split[:first], middle, *split[last:]]
+    return [*parts[:first], middle, *parts[last:]]
 
 
 def shown(piece: Piece) -> str:

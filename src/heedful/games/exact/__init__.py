@@ -2,6 +2,7 @@
 
 from heedful.games.exact.batch import batch
 from heedful.games.exact.curves import Expectation, deletion_curve, expected_value, insertion_curve
+from heedful.games.exact.groups import Group, group
 from heedful.games.exact.interactions import Interactions, banzhaf_interactions, shapley_interactions
 from heedful.games.exact.lime import LimeFit, lime
 from heedful.games.exact.semivalues import Semivalue, banzhaf, semivalue, shapley
@@ -10,6 +11,7 @@ from heedful.games.exact.sizes import Beta
 __all__ = [
     "Beta",
     "Expectation",
+    "Group",
     "Interactions",
     "LimeFit",
     "Semivalue",
@@ -18,6 +20,7 @@ __all__ = [
     "batch",
     "deletion_curve",
     "expected_value",
+    "group",
     "insertion_curve",
     "lime",
     "semivalue",
