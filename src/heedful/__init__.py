@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heedful import corpus as corpus
+    from heedful import page as page
     from heedful import data, errors, games, methods, metrics, models
     from heedful.api import compare, explain, load
     from heedful.auditing.audit import audit as audit
@@ -31,10 +32,10 @@ _HOME = {
     "load": "heedful.api",
 }
 _MODULES = {
-    name: f"heedful.{name}" for name in ("corpus", "data", "errors", "games", "methods", "metrics", "models")
+    name: f"heedful.{name}" for name in ("corpus", "data", "errors", "games", "methods", "metrics", "models", "page")
 } | {"planted": "heedful.data.planted"}
 
-__all__ = [  # but for Audit, audit and corpus, which need an extra
+__all__ = [  # but for Audit, audit, corpus and page, which need an extra
     "Classifier",
     "Comparison",
     "Explanation",

@@ -24,6 +24,7 @@ COMMANDS = {
     "audit": "Say whether a model's attention may be shown as an explanation, and which explanation may.",
     "corpus": "Explain a whole data set: rows streamed in, Parquet out; what was stopped goes on.",
     "study": "Regenerate a paper's figures and tables on classifiers trained afresh.",
+    "serve": "Serve a page: type a sentence, see what every explanation says of it.",
     "methods": "List every method.",
     "metrics": "List every metric.",
 }

@@ -116,6 +116,17 @@ def sentences(explanations: Sequence[Explanation]) -> str:
     return _render("sentences.html.j2", explanations)
 
 
+def style() -> str:
+    """Return the style sheet of all views, for a page that links to it.
+
+    Example:
+        >>> style().startswith(".heedful {")
+        True
+    """
+    sheet = _environment().get_template("style.html.j2").render(hues=HUES, hues_on_dark=HUES_ON_DARK)
+    return sheet.replace("<style>", "").replace("</style>", "").strip() + "\n"
+
+
 def _render(template: str, explanations: Sequence[Explanation]) -> str:
     sections = [_section(group) for group in view.groups(explanations)]
     return _environment().get_template(template).render(sections=sections, hues=HUES, hues_on_dark=HUES_ON_DARK)

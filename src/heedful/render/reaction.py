@@ -58,7 +58,7 @@ def reaction(explanation: Explanation) -> Reaction:
     if largest <= NOTHING * scale:
         return Reaction("none", largest, largest / (NOTHING * scale) if scale else 0.0)
     total = float(scores.sum())
-    if total < HARDLY * scale and _comparable(explanation):
+    if total < HARDLY * scale and comparable(explanation):
         return Reaction("hardly", largest, total / (HARDLY * scale))
     return Reaction("clear", largest, 1.0)
 
@@ -81,7 +81,14 @@ def _scale(explanation: Explanation) -> float:
     return abs(explanation.prediction) if math.isfinite(explanation.prediction) else 0.0
 
 
-def _comparable(explanation: Explanation) -> bool:
-    """Whether scores are differences of the output."""
+def comparable(explanation: Explanation) -> bool:
+    """Tell whether scores are in units of the output, so that those of several methods can share a scale.
+
+    Example:
+        >>> import heedful
+        >>> clf, text = heedful.load("demo"), "The acting was superb."
+        >>> [comparable(heedful.explain(clf, text, method)) for method in ("occlusion", "attention-mean")]
+        [True, False]
+    """
     known = explanation.method == "gradient-x-input" or family(explanation) in _IN_UNITS_OF_THE_OUTPUT
     return known or explanation.additive

@@ -1,0 +1,41 @@
+"""What the page shows, as a file: a report, JSON, or comma-separated values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from heedful.errors import SettingError
+from heedful.explanation import Comparison, Explanation
+from heedful.page.asked import Ask
+from heedful.page.served import Served
+from heedful.render.views import csv
+from heedful.support.names import shown
+
+KINDS = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+}
+
+
+def exported(
+    served: Served, given: Ask, methods: Sequence[str], form: str, check: Callable[[], None]
+) -> tuple[str, str, str]:
+    """Return the content, the media type and the name of a file with what the page shows.
+
+    Raises:
+        SettingError: another form, or no method has an answer.
+    """
+    if form not in KINDS:
+        raise SettingError(f"a file is {', '.join(KINDS)}, not {shown(form)}")
+    results: list[Explanation] = []
+    for name in methods:
+        check()
+        one = served.explain(given, name)
+        if isinstance(one, Explanation):
+            results.append(one)
+    if not results:
+        raise SettingError("there is nothing to download: choose a method that works on this model")
+    comparison = Comparison(explanations=tuple(results))
+    contents = {"html": comparison.to_html, "json": lambda: comparison.to_json(indent=2), "csv": lambda: csv(comparison)}
+    return contents[form](), KINDS[form], f"explanation.{form}"

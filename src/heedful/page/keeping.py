@@ -1,0 +1,50 @@
+"""A cache by content, bounded by what its values weigh: the only thing that requests share."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
+
+
+class Kept(Generic[V]):
+    """The values asked for last, by everything they depend on.
+
+    Args:
+        most: what all values may weigh together.
+        weigh: the weight of one.
+
+    Example:
+        >>> kept = Kept(2, len)
+        >>> kept.get("a", lambda: "x"), kept.get("a", lambda: "never made"), len(kept)
+        ('x', 'x', 1)
+        >>> kept.get("b", lambda: "yz"), len(kept)
+        ('yz', 1)
+    """
+
+    def __init__(self, most: int, weigh: Callable[[V], int]) -> None:
+        self._most, self._weigh, self._weight = most, weigh, 0
+        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Hashable, make: Callable[[], V]) -> V:
+        """Return the value of a key, made if it is not there; two threads may make the same one."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
+        with self._lock:
+            if key not in self._values:
+                self._values[key] = value
+                self._weight += self._weigh(value)
+            while self._weight > self._most and self._values:
+                _, oldest = self._values.popitem(last=False)
+                self._weight -= self._weigh(oldest)
+        return value
