@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from heedful.page.snippet import snippet
 from heedful.question import Question
 from heedful.render import view
 from heedful.render.colour import HUES, Shade
-from heedful.render.finding import Sentence, faintness, findings
+from heedful.render.finding import faintness
+from heedful.render.glance import glance
 from heedful.render.reaction import comparable, family, full_scale
 from heedful.support.visible import shortened, visible
 
@@ -50,7 +52,7 @@ def answer(served: Served, given: Ask, methods: Sequence[str], check: Any) -> Js
         "removed": list(given.removed),
         "rows": [row(one, left, len(whole.units)) for one in rows],
         "refused": refused,
-        "findings": [said(sentence) for sentence in findings(rows)] if rows else [],
+        "glance": _glance(rows),
         "agreement": agreement(rows),
         "snippet": snippet(served.name(given.model), given, whole, [one.method for one in rows]) if rows else "",
     }
@@ -127,9 +129,16 @@ def agreement(rows: Sequence[Explanation]) -> Json | None:
     }
 
 
-def said(sentence: Sentence) -> list[list[str]]:
-    """A sentence as pieces with their kinds, nothing of which is markup."""
-    return [[piece.kind, visible(piece.text)] for piece in sentence]
+def _glance(rows: Sequence[Explanation]) -> Json | None:
+    seen = glance(rows) if rows else None
+    if seen is None:
+        return None
+    shown: Json = asdict(seen)
+    for one in (*shown["words"], *shown["looks"]):
+        one["word"] = shortened(one["word"], _NAME)
+        if "said" in one:
+            one["said"] = shortened(one["said"], _NAME)
+    return shown | {"sentence": visible(seen.sentence)}
 
 
 def line(error: Refusal) -> str:

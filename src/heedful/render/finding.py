@@ -93,18 +93,24 @@ def findings(explanations: Sequence[Explanation]) -> list[Sentence]:
         >>> print("".join(piece.text for piece in findings(both.explanations)[1]))
         Attention's top word “dull” (0.315 by attention-mean) speaks against positive: -1.68 by shapley-exact.
     """
-    named = [Named(e, name) for e, name in zip(explanations, view.labels(explanations), strict=True)]
+    named = name_all(explanations)
     sentences = list(_prediction(named[0]))
     if not len(explanations[0]):
         return sentences
     sentences += _vocabulary(named[0])
-    attention, reference = _attention(named), _reference(named)
+    attention, reference = attention_of(named), reference_of(named)
     if attention is not None and reference is not None:
         return [*sentences, *_compared(attention, reference)]
     return [*sentences, *_alone(reference or attention or named[0])]
 
 
-def _attention(named: Sequence[Named]) -> Named | None:
+def name_all(explanations: Sequence[Explanation]) -> list[Named]:
+    """Return explanations with what the views call them."""
+    return [Named(e, name) for e, name in zip(explanations, view.labels(explanations), strict=True)]
+
+
+def attention_of(named: Sequence[Named]) -> Named | None:
+    """Return attention's explanation: the first unsigned one of its family; None if there is none."""
     unsigned = (named_ for named_ in named if not named_.explanation.signed and _finite(named_.explanation))
     return next((named_ for named_ in unsigned if family(named_.explanation) == "attention"), None)
 
@@ -113,7 +119,8 @@ def _finite(explanation: Explanation) -> bool:
     return bool(np.isfinite(explanation.scores).all())
 
 
-def _reference(named: Sequence[Named]) -> Named | None:
+def reference_of(named: Sequence[Named]) -> Named | None:
+    """Return the explanation that tells what words do, by the order above; None if there is none."""
     ranked = [(rank, n) for n in named if (rank := _rank(n.explanation)) is not None]
     return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
@@ -170,7 +177,7 @@ def _compared(attention: Named, reference: Named) -> Iterator[Sentence]:
         yield from _alone(reference)
     else:
         top, best = attention.top(), reference.top()
-        how, score = _verdict(reference.explanation, top)
+        how, score = verdict_on(reference.explanation, top)
         yield _say(
             "Attention's top {} “{}” ({} by {}) {} {}: {} by {}.",
             attention.unit, attention.word(top), attention.number(top), attention.name,
@@ -179,7 +186,7 @@ def _compared(attention: Named, reference: Named) -> Iterator[Sentence]:
         if top == best:
             yield _say("It is the top {} of {} too.", reference.unit, reference.name)
         else:
-            how, score = _verdict(reference.explanation, best)
+            how, score = verdict_on(reference.explanation, best)
             yield _say(
                 "The top {} of {} is “{}”, which {} {}: {}.",
                 reference.unit, reference.name, reference.word(best), Piece(how), reference.target, score,
@@ -187,8 +194,8 @@ def _compared(attention: Named, reference: Named) -> Iterator[Sentence]:
         yield from _agreement(attention, reference)
 
 
-def _verdict(reference: Explanation, unit: int) -> tuple[str, Piece]:
-    """Whether a unit speaks for the target, and its score with what it may be wrong by where that decides."""
+def verdict_on(reference: Explanation, unit: int) -> tuple[str, Piece]:
+    """Return whether a unit speaks for the target, and its score, with what it may be wrong by where that decides."""
     score, error = float(reference.scores[unit]), _error(reference, unit)
     if abs(score) <= NOTHING * reaction(reference).largest:
         return "makes no difference to", Piece("about 0" if score else "0", "number")

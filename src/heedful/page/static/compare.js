@@ -1,0 +1,88 @@
+// The view Compare: two texts or two models side by side; agreement of the methods; deletion curves.
+
+import { lines } from "./charts.js";
+import { byId, debounced, el, number } from "./dom.js";
+import { bars, headline } from "./glance.js";
+import { draw } from "./rows.js";
+import { ask, asked, fail, model, start, state, write } from "./state.js";
+import { attend, legend, paint } from "./words.js";
+
+export async function compare() {
+  if (!state.text.trim()) return;
+  const sides = byId("sides");
+  sides.setAttribute("aria-busy", "true");
+  try {
+    const methods = state.methods;
+    const a = await ask("explain", asked({ methods }), "side-a");
+    if (!a) return;
+    const other = state.text2.trim() ? state.text2 : state.text;
+    const same = other === state.text && state.model2 === state.model;
+    const removed = other === state.text ? state.removed : [];
+    const target = state.model2 === state.model ? a.target : "predicted";
+    const b = same ? null : await ask("explain", { ...asked({ methods, removed }), text: other, model: state.model2, target }, "side-b");
+    if (!same && !b) return;
+    fail(null);
+    show(a, b);
+    matrix(byId("matrix"), a.agreement);
+    const curves = await ask("curves", asked({ methods }));
+    if (curves) chart(curves, a);
+  } catch (error) {
+    fail(error);
+  } finally {
+    sides.removeAttribute("aria-busy");
+  }
+}
+
+function show(a, b) {
+  const made = [side(a, "The first text"), b && side(b, state.model2 === state.model ? "The other text" : `By ${model(state.model2).shown}`)].filter(Boolean);
+  byId("sides").classList.toggle("two", made.length === 2);
+  byId("sides").replaceChildren(...made);
+  legend(byId("legend2"), { ...a, selected: [] }, a.rows);
+}
+
+function side(answer, title) {
+  const rows = el("div", { class: "rows" });
+  attend(rows, null);
+  draw(rows, { ...answer, selected: [] }, answer.rows, { shared: state.scale === "1" });
+  for (const word of rows.querySelectorAll(".u[role]")) {
+    word.setAttribute("role", "img");
+    word.removeAttribute("aria-pressed");
+  }
+  return el("section", { class: "side", "aria-label": title }, el("h3", { text: title }),
+    el("div", { class: "glance small" }, el("div", { class: "said" }, ...headline(answer)), el("div", { class: "bars" }, ...bars(answer))), rows);
+}
+
+export function matrix(place, agreement) {
+  if (!agreement) {
+    place.replaceChildren(el("p", { class: "note", text: "Choose two methods or more." }));
+    return;
+  }
+  const cell = (value, i, j) => {
+    const made = el("td", { class: "n", text: value === null ? "\u2013" : number(+value.toFixed(2), false), title: `${agreement.methods[i]} and ${agreement.methods[j]}` });
+    paint(made, value === null ? "undefined" : value < 0 ? "disagree" : "agree", Math.abs(value ?? 0));
+    return made;
+  };
+  const head = el("tr", {}, el("td"), ...agreement.methods.map((name) => el("th", { scope: "col", text: name })));
+  const body = agreement.values.map((line, i) => el("tr", {}, el("th", { scope: "row", text: agreement.methods[i] }), ...line.map((value, j) => cell(value, i, j))));
+  place.replaceChildren(el("table", { class: "matrix" }, el("thead", {}, head), el("tbody", {}, ...body)));
+}
+
+function chart(answer, about) {
+  const series = answer.curves.map((one) => ({ name: one.method, values: one.values, note: `area ${number(one.area, false)}` }));
+  if (!series.length) return byId("curves").replaceChildren();
+  lines(byId("curves"), {
+    xs: answer.shares, series, x: "share of the words removed", y: `probability of ${about.target_name}`,
+    label: `Probability of ${about.target_name} as the highest-scored words are removed: ${series.map((one) => `${one.name} ${one.note}`).join(", ")}`,
+  });
+}
+
+export function prepare() {
+  const later = debounced(compare, 400);
+  byId("text2").addEventListener("input", (event) => { state.text2 = event.target.value; write(); later(); });
+  byId("model2").addEventListener("change", (event) => { state.model2 = event.target.value; write(); compare(); });
+}
+
+export function fill() {
+  byId("text2").value = state.text2;
+  byId("model2").value = start.models.some((one) => one.name === state.model2) ? state.model2 : start.models[0].name;
+}

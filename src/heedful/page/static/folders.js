@@ -1,0 +1,144 @@
+// Texts that come from elsewhere: rows of a file, an audit, a corpus. Each opens in Explain.
+
+import { byId, el, number, percent } from "./dom.js";
+import { ask, fail, start, state, write } from "./state.js";
+import { colour, legend, sentence } from "./words.js";
+
+let open = () => {}; // opens a text in Explain
+
+export function prepare(opens) {
+  open = opens;
+  byId("upload").addEventListener("click", upload);
+  byId("audit").addEventListener("change", (event) => { state.audit = event.target.value; state.metric = ""; write(); audit(); });
+  byId("search").addEventListener("submit", (event) => { event.preventDefault(); state.offset = 0; corpus(); });
+  for (const id of ["first", "second", "order"]) byId(id).addEventListener("change", () => { state.offset = 0; corpus(); });
+  byId("corpus").addEventListener("change", (event) => { Object.assign(state, { corpus: event.target.value, first: "", second: "", offset: 0 }); corpus(true); });
+}
+
+async function upload() {
+  const file = byId("file").files[0];
+  const place = byId("uploaded");
+  try {
+    if (!file) throw new Error("choose a .csv or .parquet file first");
+    if (file.size > start.upload) throw new Error(`the file has ${(file.size / 1e6).toFixed(1)} MB: this page takes ${start.upload / 1e6} MB`);
+    const form = new FormData();
+    form.append("file", file);
+    form.append("column", byId("column").value.trim());
+    const answer = await ask("upload", form);
+    if (!answer) return;
+    fail(null);
+    const lines = answer.rows.map((row) => el("li", {}, el("span", { class: "place", text: row.place }),
+      row.text === null ? el("span", { class: "note", text: row.problem })
+        : el("button", { type: "button", class: "text", dir: "auto", text: row.text.slice(0, 300), onclick: () => open(row.text) })));
+    place.replaceChildren(el("p", { class: "note", text: `${answer.rows.length} rows${answer.rows.length === answer.most ? ", the first of the file" : ""}: choose one to explain it.` }), el("ol", { class: "listed" }, ...lines));
+  } catch (error) {
+    place.replaceChildren();
+    fail(error);
+  }
+}
+
+const piecesOf = (units) => units.flatMap((unit, i) => [[unit, i], [" "]]);
+
+export async function audit() {
+  if (!start.audits.length) return;
+  if (!start.audits.includes(state.audit)) state.audit = start.audits[0];
+  byId("audit").value = state.audit;
+  try {
+    const seen = await ask("audit", { name: state.audit }, "audit-head");
+    if (!seen) return;
+    fail(null);
+    byId("audit-head").replaceChildren(
+      el("h2", { class: "headline", text: `Audit of ${seen.facts.model}` }),
+      el("div", { class: "finding" }, ...seen.sentences.map((one) => el("p", { text: one }))),
+      el("p", { class: "hint", text: `${seen.facts.n_audited} texts, scores of every ${String(seen.facts.unit).replace("_", " ")}. Choose a number to see its texts.` }));
+    grid(seen);
+    if (!seen.metrics.includes(state.metric)) state.metric = seen.metrics[0];
+    if (!seen.methods.includes(state.method)) state.method = seen.methods[0];
+    await texts();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function grid(seen) {
+  const value = new Map(seen.cells.map((cell) => [`${cell.metric} ${cell.method}`, cell]));
+  const arrow = { higher: " \u2191", lower: " \u2193" };
+  const head = el("tr", {}, el("td"), ...seen.metrics.map((name) => el("th", { scope: "col", text: name + (arrow[seen.directions[name]] ?? "") })));
+  const body = seen.methods.map((method) => el("tr", {}, el("th", { scope: "row", text: method }), ...seen.metrics.map((metric) => {
+    const cell = value.get(`${metric} ${method}`);
+    if (!cell || cell.value === null) return el("td", { class: "n", text: "\u2013" });
+    const title = `${metric} of ${method}: 95 % interval ${number(cell.value_low, false)} to ${number(cell.value_high, false)}, ${cell.n} texts`;
+    return el("td", { class: "n" }, el("button", { type: "button", class: "cell", title, text: number(cell.value, false), onclick: () => { Object.assign(state, { metric, method, offset: 0 }); write(); texts(); } }));
+  })));
+  byId("audit-table").replaceChildren(el("table", { class: "matrix" }, el("thead", {}, head), el("tbody", {}, ...body)));
+}
+
+async function texts() {
+  const answer = await ask("audit", { name: state.audit, metric: state.metric, method: state.method, ascending: Boolean(state.up), offset: state.offset }, "audit-texts");
+  if (!answer) return;
+  const turn = el("button", { type: "button", text: state.up ? "Highest first" : "Lowest first", onclick: () => { state.up = state.up ? "" : "1"; state.offset = 0; write(); texts(); } });
+  const items = answer.rows.map((row) => {
+    const facts = [row.place, row.predicted && `predicted ${row.predicted}${row.probability === null ? "" : ` (${percent(row.probability)})`}`, row.label !== null && `label ${row.label}`, `${state.metric} ${number(row.value, false)}`];
+    const shown = row.whole ? row.text : row.units.join(" ");
+    return item(facts, row.units, [{ method: state.method, scores: row.scores, signed: row.signed }], row.predicted ?? "the class", shown, row.whole ? "Explain it" : "Explain these words");
+  });
+  byId("audit-texts").replaceChildren(el("h3", { text: `${answer.total} texts by ${state.metric} of ${state.method}, ${state.up ? "lowest" : "highest"} first` }),
+    el("p", { class: "hint" }, "Words as the audit keeps them: each once, without punctuation. ", turn), ...items, pager(answer, texts));
+}
+
+function item(facts, units, rows, target, text, label) {
+  const about = { removed: [], target_name: target, selected: [] };
+  const drawn = rows.filter((row) => row.scores).map((row) => {
+    const box = sentence(piecesOf(units), `${row.method}: the words with their scores`, { active: false });
+    const scale = Math.max(0, ...row.scores.map((one) => Math.abs(one ?? 0)));
+    colour(box, { ...row, margin: null, scale }, about);
+    return el("div", { class: "row" }, el("div", { class: "who" }, el("h3", { text: row.method })), box);
+  });
+  return el("article", { class: "item" }, el("p", { class: "facts-line" }, ...facts.filter(Boolean).flatMap((fact, i) => [i ? " \u00b7 " : "", el("bdi", { text: fact })])),
+    el("div", { class: "rows" }, ...drawn), el("p", {}, el("button", { type: "button", text: label, onclick: () => open(text.replace(/\s+/g, " ").trim()) })));
+}
+
+function pager(answer, again) {
+  const go = (offset, text, off) => el("button", { type: "button", text, disabled: off, onclick: () => { state.offset = offset; write(); again(); } });
+  const last = Math.min(answer.offset + answer.page, answer.total);
+  return el("p", { class: "pager" }, go(Math.max(0, answer.offset - answer.page), "Earlier", !answer.offset),
+    el("span", { class: "note", text: ` ${answer.total ? answer.offset + 1 : 0} to ${last} of ${answer.total.toLocaleString("en")} ` }), go(answer.offset + answer.page, "Later", last >= answer.total));
+}
+
+export async function corpus(fresh = false) {
+  if (!start.corpora.length) return;
+  if (!start.corpora.includes(state.corpus)) state.corpus = start.corpora[0];
+  byId("corpus").value = state.corpus;
+  try {
+    if (fresh || !byId("first").children.length) {
+      const seen = await ask("corpus", { name: state.corpus }, "corpus-head");
+      if (!seen) return;
+      byId("corpus-head").textContent = `${seen.explained.toLocaleString("en")} of ${seen.rows.toLocaleString("en")} texts explained by ${seen.methods.join(", ")}${seen.model ? ` on ${seen.model}` : ""}.`;
+      const options = (list, some) => list.replaceChildren(...some.map((name) => el("option", { value: name, text: name || "no other" })));
+      options(byId("first"), seen.methods);
+      options(byId("second"), [...seen.methods.slice(1), seen.methods[0], ""]);
+      byId("first").value = seen.methods.includes(state.first) ? state.first : seen.methods[0];
+      if (seen.methods.includes(state.second)) byId("second").value = state.second;
+      else byId("second").value = seen.methods[1] ?? "";
+      byId("word").value = state.word;
+      byId("order").value = seen.methods.length > 1 ? state.order : "row";
+    }
+    Object.assign(state, { word: byId("word").value, first: byId("first").value, second: byId("second").value, order: byId("order").value });
+    write();
+    const answer = await ask("corpus", { name: state.corpus, word: state.word, first: state.first, second: state.second || null, order: state.order, offset: state.offset }, "corpus-rows");
+    if (!answer) return;
+    fail(null);
+    const signed = (name) => start.methods.find((one) => one.name === name)?.signed ?? true;
+    const items = answer.rows.map((row) => {
+      const facts = [row.id, row.predicted && `predicted ${row.predicted} (${percent(row.probability)})`, row.label !== null && `label ${row.label}`, row.disagreement !== null && `disagreement ${number(row.disagreement, false)}`];
+      const rows = [{ method: state.first, scores: row.first, signed: signed(state.first) }];
+      if (row.second) rows.push({ method: state.second, scores: row.second, signed: signed(state.second) });
+      return item(facts, row.units, rows, row.target ?? "the class", row.text, "Explain these words");
+    });
+    const key = el("p", { class: "legend" });
+    legend(key, { target_name: "the explained class", other_name: null }, [{ signed: signed(state.first) }, ...(state.second ? [{ signed: signed(state.second) }] : [])]);
+    byId("corpus-rows").replaceChildren(key, ...(items.length ? items : [el("p", { text: "No text has this word." })]), pager(answer, corpus));
+  } catch (error) {
+    fail(error);
+  }
+}
