@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heedful import corpus as corpus
-    from heedful import page as page
     from heedful import data, errors, games, methods, metrics, models
+    from heedful import page as page
     from heedful.api import compare, explain, load
     from heedful.auditing.audit import audit as audit
     from heedful.auditing.result import Audit as Audit

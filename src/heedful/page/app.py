@@ -235,5 +235,3 @@ async def _missing(_: Request, __: Exception) -> Response:
 async def _our_fault(_: Request, error: Exception) -> Response:
     traceback.print_exception(error, file=sys.stderr)
     return JSONResponse({"error": f"the server failed ({type(error).__name__}): its terminal says more"}, 500)
-
-

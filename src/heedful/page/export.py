@@ -37,5 +37,9 @@ def exported(
     if not results:
         raise SettingError("there is nothing to download: choose a method that works on this model")
     comparison = Comparison(explanations=tuple(results))
-    contents = {"html": comparison.to_html, "json": lambda: comparison.to_json(indent=2), "csv": lambda: csv(comparison)}
+    contents = {
+        "html": comparison.to_html,
+        "json": lambda: comparison.to_json(indent=2),
+        "csv": lambda: csv(comparison),
+    }
     return contents[form](), KINDS[form], f"explanation.{form}"

@@ -183,7 +183,7 @@ class Searched:
         disagreement = f"1 - list_cosine_similarity({shape.format(a)}, {shape.format(b)})"
         connection = self._duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "1GB"})
         try:
-            query = f"FROM read_parquet(?) WHERE {where}"  # noqa: S608 - values are bound, columns are quoted
+            query = f"FROM read_parquet(?) WHERE {where}"
             total = connection.execute(f"SELECT count(*) {query}", values).fetchone()[0]
             answered = connection.execute(
                 f"SELECT row, id, label, predicted, probability, target, units, spans, {a} AS first, {b} AS second, "

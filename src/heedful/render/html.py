@@ -19,6 +19,7 @@ from heedful.explanation import Explanation
 from heedful.render import view
 from heedful.render.colour import AGREEMENT, HUES, HUES_ON_DARK, Shade, shade
 from heedful.render.finding import Sentence, faintness, findings
+from heedful.render.glance import Glance, glance
 from heedful.render.reaction import full_scale
 from heedful.support.visible import shortened
 
@@ -79,6 +80,11 @@ class Section:
     rows: list[Row]
     units: list[str]
     left_out: int
+    predicted: str | None
+    chance: float | None
+    percent: str
+    other: bool
+    glance: Glance | None
     findings: list[Sentence]
     agreement: list[Matrix]
 
@@ -142,6 +148,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"name": lambda text: shortened(text, _NAME), "value": lambda text: shortened(text, _VALUE)}
+    environment.filters["signed"] = _number
     environment.filters["minus"] = lambda text: text.replace("-", _MINUS)
     return environment
 
@@ -162,6 +169,11 @@ def _section(explanations: list[Explanation]) -> Section:
         rows=[_row(*named, units) for named in zip(explanations, labels, columns, strict=True)],
         units=[first.units[unit] for unit in units],
         left_out=len(first) - len(units),
+        predicted=first.predicted_name,
+        chance=first.probability,
+        percent="" if first.probability is None else percent(first.probability),
+        other=first.predicted is not None and first.predicted != first.target,
+        glance=glance(explanations),
         findings=findings(explanations),
         agreement=_agreement(explanations, labels),
     )
@@ -253,6 +265,18 @@ def _tau(tau: float, pair: str) -> Mark:
         shade(tau, 1.0, AGREEMENT),
         pair if defined else f"{pair}: undefined, constant scores",
     )
+
+
+def percent(share: float) -> str:
+    """A share as people say it, and never 0 or 100 % for what is not.
+
+    Example:
+        >>> percent(0.819), percent(0.9999), percent(1.0)
+        ('82 %', 'above 99 %', '100 %')
+    """
+    if 0 < share < 0.005:
+        return "below 1 %"
+    return "above 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
 def _number(value: float, *, signed: bool = True) -> str:

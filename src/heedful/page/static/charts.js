@@ -59,7 +59,7 @@ export function dots(place, { words, draws, exact, expected, label }) {
   const to = (element, value) => { element.style.transform = `translateX(${px(value).toFixed(1)}px)`; };
   to(picture.querySelector(".zero"), 0);
   const axis = picture.querySelector(".axis-x");
-  axis.replaceChildren(...[-1, -0.5, 0, 0.5, 1].map((share) => svg("text", { x: px(share * reach), y: height - 8, class: "tick mid", text: number(share * reach) })));
+  axis.replaceChildren(...ticks(reach).map((value) => svg("text", { x: px(value), y: height - 8, class: "tick mid", text: number(value) })));
   const circles = picture.querySelectorAll(".dot"), lines_ = picture.querySelectorAll("line.exact"), others = picture.querySelectorAll("line.expected");
   words.forEach((_, i) => {
     draws.forEach((draw, k) => {
@@ -74,4 +74,12 @@ export function dots(place, { words, draws, exact, expected, label }) {
     }
   });
   place.dataset.reach = String(reach / 1.05);
+}
+
+// Round numbers within reach on both sides of 0.
+function ticks(reach) {
+  const power = 10 ** Math.floor(Math.log10(reach / 2));
+  const step = [5, 2, 1].map((factor) => factor * power).find((one) => 2 * one <= reach * 1.0001) ?? power;
+  const n = Math.min(3, Math.floor(reach / step));
+  return Array.from({ length: 2 * n + 1 }, (_, i) => (i - n) * step);
 }

@@ -49,6 +49,9 @@ function show(answer) {
   const said = sentence(answer, centre);
   dots(byId("noise-chart"), { words, draws: answer.draws.map(pick), exact: pick(answer.exact), expected: pick(answer.expected), label: said });
   byId("noise-said").textContent = said;
+  byId("noise-key").textContent = answer.exact
+    ? `Solid line: infinitely many samples, exact. Dashed line: what ${answer.count.toLocaleString("en")} samples give on average; LIME's penalty pulls it towards 0.`
+    : "This model has no exact engine, so there is no line: look at how far the dots lie apart.";
   byId("noise-table").replaceChildren(table(answer, words, pick));
 }
 
