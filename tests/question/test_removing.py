@@ -21,8 +21,7 @@ def test_the_game_is_the_whole_ones_with_these_removed(make, masking):
     left = [unit for unit in range(len(whole.units)) if unit not in (2, 4)]
     assert less.units.strings == tuple(whole.units.strings[unit] for unit in left)
     masks = np.random.default_rng(0).random((20, len(left))) < 0.5
-    masks[:2] = True, False
-    masks[1, 0] = True
+    masks[0], masks[1] = True, np.arange(len(left)) == 0
     wide = np.zeros((20, len(whole.units)), dtype=bool)
     wide[:, left] = masks
     assert less.game()(masks) == pytest.approx(whole.game()(wide), abs=1e-6)

@@ -50,7 +50,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one option a choice
         audits = {name: heedful.Audit.read(folder) for name, folder in page.named(audit or []).items()}
         corpora = page.corpora(corpus or [])
     models = {name: load_classifier(name, device) for name in dict.fromkeys(model or ["demo"])}
-    limits = page.Limits(characters=characters, body=20_000 + 12 * characters, seconds=seconds, waiting=queue)
+    limits = page.Limits(characters=characters, body=20_000 + 12 * characters, seconds=float(seconds), waiting=queue)
     with waiting("trying every method"):
         app = page.create_app(page.Served(models, audits, corpora, limits), page.Hosts(host, allow_host or []))
     address = _address(host, bound.getsockname()[1])

@@ -144,11 +144,11 @@ def _add_folders(app: FastAPI, served: Served, workers: Workers) -> None:
 
     @app.post("/api/upload")
     async def upload(request: Request) -> Response:
-        form = await request.form(max_files=1, max_fields=4)
-        file, column = form.get("file"), form.get("column")
-        if file is None or isinstance(file, str):
-            raise SettingError("choose a .csv or .parquet file first")
-        content, name = await file.read(), file.filename or ""
+        async with request.form(max_files=1, max_fields=4) as form:
+            file, column = form.get("file"), form.get("column")
+            if file is None or isinstance(file, str):
+                raise SettingError("choose a .csv or .parquet file first")
+            content, name = await file.read(), file.filename or ""
         wanted = column if isinstance(column, str) else None
 
         def work(_: Deadline) -> Json:

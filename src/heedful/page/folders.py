@@ -142,18 +142,24 @@ class Searched:
             "rows": facts["n_rows"],
             "explained": facts["n_explained"],
             "methods": list(facts["methods"]),
+            "signed": {name: self._signed(name) for name in facts["methods"]},
             "predicted": facts["predicted"],
             "finished": facts["finished"],
             "model": shortened(str(facts.get("model", "")), 200),
         }
+
+    def _signed(self, method: str) -> bool:
+        """Whether scores in a column have signs; of a method that is not known here, they may."""
+        card = REGISTRY.card_of(str(self.corpus.facts["methods"][method]["method"]))
+        return card is None or card.signed
 
     def rows(self, *, word: str, first: str, second: str | None, order: str, offset: int) -> Json:
         """A page of rows.
 
         Args:
             word: that every text has; empty for all texts.
-            first: the method whose scores are shown.
-            second: the method that it is compared with; None for none.
+            first: the method whose scores are shown, by the name of its columns.
+            second: the method that it is compared with, likewise; None for none.
             order: "row", "disagreement" (1 less the cosine of both methods' scores, of absolute ones where one of them
                 has no signs), or "probability".
             offset: rows before the page.
@@ -177,8 +183,7 @@ class Searched:
         if word.strip():
             where += " AND list_contains(list_transform(units, lambda unit: lower(unit)), lower(?))"
             values.append(word.strip())
-        cards = [REGISTRY.card_of(method) for method in (first, second or first)]
-        signs = all(card is not None and card.signed for card in cards)
+        signs = self._signed(first) and self._signed(second or first)
         shape = "{}" if signs else "list_transform({}, lambda score: abs(score))"
         disagreement = f"1 - list_cosine_similarity({shape.format(a)}, {shape.format(b)})"
         connection = self._duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "1GB"})

@@ -5,6 +5,7 @@ import { ask, fail, start, state, write } from "./state.js";
 import { colour, legend, sentence } from "./words.js";
 
 let open = () => {}; // opens a text in Explain
+let signs = {}; // whether scores of each method of the corpus have signs
 
 export function prepare(opens) {
   open = opens;
@@ -113,6 +114,7 @@ export async function corpus(fresh = false) {
     if (fresh || !byId("first").children.length) {
       const seen = await ask("corpus", { name: state.corpus }, "corpus-head");
       if (!seen) return;
+      signs = seen.signed;
       byId("corpus-head").textContent = `${seen.explained.toLocaleString("en")} of ${seen.rows.toLocaleString("en")} texts explained by ${seen.methods.join(", ")}${seen.model ? ` on ${seen.model}` : ""}.`;
       const options = (list, some) => list.replaceChildren(...some.map((name) => el("option", { value: name, text: name || "no other" })));
       options(byId("first"), seen.methods);
@@ -128,7 +130,7 @@ export async function corpus(fresh = false) {
     const answer = await ask("corpus", { name: state.corpus, word: state.word, first: state.first, second: state.second || null, order: state.order, offset: state.offset }, "corpus-rows");
     if (!answer) return;
     fail(null);
-    const signed = (name) => start.methods.find((one) => one.name === name)?.signed ?? true;
+    const signed = (name) => signs[name] ?? true;
     const items = answer.rows.map((row) => {
       const facts = [row.id, row.predicted && `predicted ${row.predicted} (${percent(row.probability)})`, row.label !== null && `label ${row.label}`, row.disagreement !== null && `disagreement ${number(row.disagreement, false)}`];
       const rows = [{ method: state.first, scores: row.first, signed: signed(state.first) }];

@@ -41,7 +41,7 @@ function ordered(place, made, rest) {
 
 function frame(row, about, active) {
   const length = about.pieces.reduce((sum, [text]) => sum + text.length, 0);
-  const line = el("section", { class: `row${length > LONG ? " long" : ""}`, "aria-label": row.method, "data-method": row.method });
+  const line = el("div", { class: `row${length > LONG ? " long" : ""}`, "data-method": row.method });
   line.append(el("div", { class: "who" }), sentence(about.pieces, `${row.method}: the words with their scores`, { active }));
   return line;
 }
