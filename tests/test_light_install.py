@@ -11,7 +11,7 @@ from heedful.models.builtin import demo_folder
 
 # what extras bring, and all that comes along with it
 ABSENT = """
-captum datasets lime markdown_it matplotlib pandas pyarrow scipy shap shapiq sklearn
+captum datasets duckdb fastapi lime markdown_it matplotlib pandas multipart pyarrow scipy shap shapiq sklearn uvicorn
 beartype hypothesis pytest
 """
 WITHOUT = f"""
@@ -55,6 +55,7 @@ assert run("explain", "demo", "--file", "x.parquet") == 2
 assert run("train", "--data", "x.parquet", "--out", "m") == 2
 assert run("train", "--data", "someone/somedata", "--out", "m") == 2
 assert run("study", "attention-meets-post-hoc", "--quick", "--out", "s") == 2
+assert run("serve", "demo", "--port", "0") == 2
 explanation = heedful.explain(heedful.load("demo"), "good film", "random")
 game = heedful.games.from_text(heedful.load("demo"), "good film")
 for view in (explanation.to_frame, explanation.to_shap, game.to_shapiq):
@@ -78,7 +79,7 @@ def test_the_demo_and_training_need_no_extra_and_what_needs_one_says_so(tmp_path
     assert (tmp_path / "x.html").is_file()
     lines = done.stderr.partition("refusals\n")[2].splitlines()
     needed = [("pyarrow", "parquet")] * 2
-    needed += [("datasets", "hub"), ("", "study"), ("pandas", "frame"), ("shap", "oracles")]
+    needed += [("datasets", "hub"), ("", "study"), ("fastapi", "serve"), ("pandas", "frame"), ("shap", "oracles")]
     for line, (library, extra) in zip(lines, [*needed, ("shapiq", "oracles")], strict=True):
         assert line.startswith("heedful: ")
         assert f"needs {library}" in line

@@ -44,20 +44,22 @@ def serve(  # noqa: PLR0913, PLR0917 - one option a choice
     """Serve a page: type a sentence, see what every explanation says of it. Stops on Ctrl-C."""
     for name, given, least in (("characters", characters, 1), ("seconds", seconds, 1), ("queue", queue, 0)):
         check_whole(f"--{name}", given, least)
-    bound = _bound(host, port)
-    with waiting("loading"):
-        page = heedful.page
-        audits = {name: heedful.Audit.read(folder) for name, folder in page.named(audit or []).items()}
-        corpora = page.corpora(corpus or [])
-    models = {name: load_classifier(name, device) for name in dict.fromkeys(model or ["demo"])}
-    limits = page.Limits(characters=characters, body=20_000 + 12 * characters, seconds=float(seconds), waiting=queue)
-    with waiting("trying every method"):
-        app = page.create_app(page.Served(models, audits, corpora, limits), page.Hosts(host, allow_host or []))
-    address = _address(host, bound.getsockname()[1])
-    say(f"the page is at {address} (Ctrl-C stops it)")
-    if browser:
-        webbrowser.open(address)
-    _run(app, bound)
+    with _bound(host, port) as bound:
+        with waiting("loading"):
+            page = heedful.page
+            audits = {name: heedful.Audit.read(folder) for name, folder in page.named(audit or []).items()}
+            corpora = page.corpora(corpus or [])
+        models = {name: load_classifier(name, device) for name in dict.fromkeys(model or ["demo"])}
+        limits = page.Limits(
+            characters=characters, body=20_000 + 12 * characters, seconds=float(seconds), waiting=queue
+        )
+        with waiting("trying every method"):
+            app = page.create_app(page.Served(models, audits, corpora, limits), page.Hosts(host, allow_host or []))
+        address = _address(host, bound.getsockname()[1])
+        say(f"the page is at {address} (Ctrl-C stops it)")
+        if browser:
+            webbrowser.open(address)
+        _run(app, bound)
 
 
 def _run(app: Any, bound: socket.socket) -> None:

@@ -37,9 +37,8 @@ def exported(
     if not results:
         raise SettingError("there is nothing to download: choose a method that works on this model")
     comparison = Comparison(explanations=tuple(results))
-    contents = {
-        "html": comparison.to_html,
-        "json": lambda: comparison.to_json(indent=2),
-        "csv": lambda: csv(comparison),
-    }
-    return contents[form](), KINDS[form], f"explanation.{form}"
+    if form == "html":
+        content = comparison.to_html()
+    else:
+        content = comparison.to_json(indent=2) if form == "json" else csv(comparison)
+    return content, KINDS[form], f"explanation.{form}"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from heedful.page.limits import BusyError, Limits, TooSlowError
 
@@ -73,9 +73,10 @@ class Workers:
         deadline = Deadline.after(self._limits.seconds)
         future = self._submit(work, deadline)
         waiting = asyncio.wrap_future(future)
-        others = [] if gone is None else [asyncio.ensure_future(gone)]
+        others: list[asyncio.Future[object]] = [] if gone is None else [asyncio.ensure_future(gone)]
         try:
-            await asyncio.wait([waiting, *others], timeout=self._limits.seconds, return_when=asyncio.FIRST_COMPLETED)
+            every: list[asyncio.Future[Any]] = [waiting, *others]
+            await asyncio.wait(every, timeout=self._limits.seconds, return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
                 return waiting.result()
             deadline.gone.set()
