@@ -6,7 +6,8 @@ const DASHES = ["", "6 3", "2 3", "8 3 2 3", "12 4", "1 3"];
 
 // Lines over x from 0 to 1, with a legend, each of its own colour and dash.
 export function lines(place, { xs, series, low = 0, high = 1, label, x, y }) {
-  const [width, height, left, right, top, bottom] = [640, 300, 44, 12, 12, 40];
+  const narrow = place.clientWidth > 0 && place.clientWidth < 520;
+  const [width, height, left, right, top, bottom] = [narrow ? 360 : 640, narrow ? 260 : 300, 44, 18, 12, 40];
   const px = (value) => left + value * (width - left - right);
   const py = (value) => top + (1 - (value - low) / (high - low || 1)) * (height - top - bottom);
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img", "aria-label": label });
