@@ -211,9 +211,8 @@ def test_a_file_and_a_corpus_open_in_explain(tab, address):
     tab.locator("#corpus-rows article").first.wait_for()
     tab.locator("#word").fill("the")
     tab.keyboard.press("Enter")
-    tab.wait_for_function(
-        "() => [...document.querySelectorAll('#corpus-rows article')].every(one => /\\bthe\\b/i.test(one.textContent))"
-    )
+    has = "one => /\\bthe\\b/i.test(one.textContent)"
+    tab.wait_for_function(f"() => [...document.querySelectorAll('#corpus-rows .sentence')].every({has})")
     tab.locator("#corpus-rows article button").first.click()
     settled(tab)
     assert "the" in tab.locator("#text").input_value().lower().split()
