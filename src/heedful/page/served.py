@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from heedful.errors import InputError, SettingError
 from heedful.explaining.answers import REFUSALS, Refusal, explain_or_refuse
 from heedful.explaining.windows import Asked
 from heedful.explanation import Explanation
+from heedful.games import exact
 from heedful.methods.registry import REGISTRY
 from heedful.page.asked import Ask
 from heedful.page.keeping import Kept
@@ -129,6 +131,8 @@ def works_on(classifier: Classifier, methods: Sequence[str]) -> dict[str, str]:
     except InputError:
         return {}  # of a text of its own language each says so itself
     refusals = {name: explained(question, name) for name in methods}
+    with suppress(*REFUSALS):
+        exact.group(question.ratio_game(), [0, 1])  # compiled now, before anybody waits for it
     return {name: str(error) for name, error in refusals.items() if not isinstance(error, Explanation)}
 
 
