@@ -39,8 +39,8 @@ def test_it_serves_a_page_on_this_machine_alone(run, monkeypatch):
 
     monkeypatch.setattr(uvicorn.Server, "run", serving)
     code, out, err = run("serve", "--port", "0")
-    assert (code, out) == (0, "")
-    assert f"http://localhost:{seen['place'][1]}" in err
+    assert (code, out) == (0, f"http://localhost:{seen['place'][1]}\n")
+    assert "Ctrl-C" in err
     assert seen["place"][0] == "127.0.0.1"
     assert serve._address("::1", 5) == "http://localhost:5"
     assert serve._address("fe80::1", 5) == "http://[fe80::1]:5"

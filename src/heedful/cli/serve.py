@@ -56,7 +56,8 @@ def serve(  # noqa: PLR0913, PLR0917 - one option a choice
         with waiting("trying every method"):
             app = page.create_app(page.Served(models, audits, corpora, limits), page.Hosts(host, allow_host or []))
         address = _address(host, bound.getsockname()[1])
-        say(f"the page is at {address} (Ctrl-C stops it)")
+        typer.echo(address)
+        say("open this address in a browser; Ctrl-C stops the page")
         if browser:
             webbrowser.open(address)
         _run(app, bound)
@@ -90,4 +91,9 @@ def _address(host: str, port: int) -> str:
     return f"http://{f'[{name}]' if ':' in name else name}:{port}"
 
 
-COMMAND = command(serve)
+COMMAND = command(
+    serve,
+    "heedful serve --open",
+    "heedful serve MODEL OTHER_MODEL --port 9000",
+    "heedful serve MODEL --audit audit/ --corpus run/",
+)
