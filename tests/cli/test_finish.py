@@ -18,7 +18,8 @@ from heedful.question import Choices
 from heedful.studies import NAMES
 
 EXAMPLES = {
-    "demo": 2, "train": 2, "explain": 3, "compare": 2, "audit": 3, "corpus": 3, "serve": 3, "study": 2, "methods": 2, "metrics": 2,
+    "demo": 2, "train": 2, "explain": 3, "compare": 2, "audit": 3, "corpus": 3, "study": 2, "serve": 3, "methods": 2,
+    "metrics": 2,
 }  # fmt: skip
 
 
