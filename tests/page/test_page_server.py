@@ -261,7 +261,7 @@ def test_a_full_queue_and_a_slow_answer_say_so():
         slow = [asyncio.create_task(workers.run(lambda _: release.wait(5))) for _ in range(2)]
         await asyncio.sleep(0.05)
         with pytest.raises(BusyError, match="try again"):
-            await workers.run(lambda _: None)
+            await workers.run(lambda _: None, gone=lambda: asyncio.sleep(1))
         with pytest.raises(TooSlowError, match=r"longer than 0\.3 seconds"):
             await slow[0]
         release.set()
@@ -292,7 +292,7 @@ def test_nobody_waits_for_an_answer_that_nobody_wants():
                     return
 
         with pytest.raises(TooSlowError):
-            await workers.run(work, gone=asyncio.sleep(0.05))
+            await workers.run(work, gone=lambda: asyncio.sleep(0.05))
         while workers.running:
             await asyncio.sleep(0.01)
         assert seen == ["given up"]

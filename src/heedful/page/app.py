@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -76,7 +77,7 @@ def _add_questions(app: FastAPI, served: Served, workers: Workers) -> None:
 
     async def run(request: Request, work: Callable[[Given, Deadline], Any]) -> Response:
         given = await _json(request)
-        return JSONResponse(await workers.run(lambda deadline: work(given, deadline), _left(request)))
+        return JSONResponse(await workers.run(lambda deadline: work(given, deadline), partial(_left, request)))
 
     def methods(given: Given) -> tuple[str, ...]:
         return names(given.get("methods", []), "methods", served.limits.methods)
@@ -134,7 +135,7 @@ def _add_questions(app: FastAPI, served: Served, workers: Workers) -> None:
             one = Ask.read(given, served.limits)
             return exported(served, one, methods(given), str(given.get("format")), deadline.check)
 
-        content, kind, name = await workers.run(work, _left(request))
+        content, kind, name = await workers.run(work, partial(_left, request))
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(content, media_type=kind, headers=headers)
 
@@ -154,7 +155,7 @@ def _add_folders(app: FastAPI, served: Served, workers: Workers) -> None:
         def work(_: Deadline) -> Json:
             return uploads.listed(name, content, wanted, served.limits)
 
-        return JSONResponse(await workers.run(work, _left(request)))
+        return JSONResponse(await workers.run(work, partial(_left, request)))
 
     @app.post("/api/audit")
     async def audit(request: Request) -> Response:
@@ -168,7 +169,7 @@ def _add_folders(app: FastAPI, served: Served, workers: Workers) -> None:
             ascending, offset = bool(given.get("ascending")), _offset(given)
             return folders.audit_texts(one, metric=metric, method=method, offset=offset, ascending=ascending)
 
-        return JSONResponse(await workers.run(work, _left(request)))
+        return JSONResponse(await workers.run(work, partial(_left, request)))
 
     @app.post("/api/corpus")
     async def corpus(request: Request) -> Response:
@@ -189,7 +190,7 @@ def _add_folders(app: FastAPI, served: Served, workers: Workers) -> None:
                 )
             )
 
-        return JSONResponse(await workers.run(work, _left(request)))
+        return JSONResponse(await workers.run(work, partial(_left, request)))
 
 
 def _left_of(served: Served, given: Ask) -> list[int]:

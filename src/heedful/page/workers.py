@@ -59,12 +59,12 @@ class Workers:
         """Requests that are computed or wait."""
         return self._running
 
-    async def run(self, work: Callable[[Deadline], T], gone: Awaitable[object] | None = None) -> T:
+    async def run(self, work: Callable[[Deadline], T], gone: Callable[[], Awaitable[object]] | None = None) -> T:
         """Compute an answer on a thread.
 
         Args:
             work: gives the answer; looks at the deadline between its steps.
-            gone: done once nobody waits for the answer.
+            gone: what to await that is done once nobody waits for the answer any more.
 
         Raises:
             BusyError: too many wait already.
@@ -73,7 +73,7 @@ class Workers:
         deadline = Deadline.after(self._limits.seconds)
         future = self._submit(work, deadline)
         waiting = asyncio.wrap_future(future)
-        others: list[asyncio.Future[object]] = [] if gone is None else [asyncio.ensure_future(gone)]
+        others: list[asyncio.Future[object]] = [] if gone is None else [asyncio.ensure_future(gone())]
         try:
             every: list[asyncio.Future[Any]] = [waiting, *others]
             await asyncio.wait(every, timeout=self._limits.seconds, return_when=asyncio.FIRST_COMPLETED)
