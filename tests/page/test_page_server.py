@@ -17,9 +17,12 @@ import pytest
 import heedful
 from factory import make_bert
 from heedful.page import Hosts, Limits
+from heedful.page.joint import joint
 from heedful.page.keeping import Kept
 from heedful.page.limits import BusyError, TooSlowError
 from heedful.page.workers import Workers
+from heedful.question import Choices
+from heedful.question import ask as ask_about
 from page_server import application, client
 
 TEXT = "The plot was dull, but the ending was charming."
@@ -88,15 +91,13 @@ def test_joint_values(page):
 
 
 def test_joint_values_without_an_exact_engine_are_sampled():
-    text = "the plot was dull"
-    with client(application({"bert": make_bert()})) as page:
-        answer = ask(page, "joint", text=text, words=[1, 3], unit="word")
+    question = ask_about(make_bert(), "the plot was dull", Choices(unit="word"))
+    answer = joint(question, [1, 3], lambda: None)
     assert not answer["exact"]
-    game = heedful.games.from_text(make_bert(), text, unit="word")
-    truth = heedful.explain(make_bert(), text, "kernel-shap", unit="word").scores[[1, 3]]  # few units: all coalitions
+    truth = heedful.methods.get("kernel-shap").answer(question).scores[[1, 3]]  # of few units, by all coalitions
     assert answer["values"] == pytest.approx(truth, abs=1.5 * answer["error"])
     masks = np.array([[True] * 4, [True, False, True, False]])
-    assert answer["together"] == pytest.approx(float(-np.diff(game(masks))[0]), abs=1e-6)
+    assert answer["together"] == pytest.approx(float(-np.diff(question.game()(masks))[0]), abs=1e-6)
 
 
 def test_heads_curves_and_noise(page):
@@ -208,8 +209,8 @@ def test_the_page_has_no_inline_script_or_style_and_nothing_of_others(page):
 
 
 def test_hostile_names_of_classes_stay_text():
-    clf = make_bert()
-    clf.model.config.id2label = {0: "</script><script>alert(1)</script>", 1: "b", 2: "c"}
+    clf = heedful.load("demo")
+    clf.model.config.id2label = {0: "</script><script>alert(1)</script>", 1: "b"}
     with client(application({HOSTILE: heedful.load(clf.model, clf.tokenizer)})) as page:
         written = page.get("/").text
     assert "<script>alert" not in written
