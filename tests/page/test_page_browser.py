@@ -130,6 +130,7 @@ def test_a_link_restores_the_view(tab, address):
     settled(tab)
     word(tab, "dull").click()
     settled(tab)
+    assert tab.locator("#rows .u.removed").first.inner_text() == "dull"
     before = tab.locator("#rows").inner_html(), tab.locator(".verdict").inner_text()
     link = tab.url
     tab.goto("about:blank")

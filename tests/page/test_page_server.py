@@ -9,13 +9,13 @@ import re
 import threading
 import time
 from contextlib import redirect_stdout
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import heedful
-from factory import make_bert
 from heedful.page import Hosts, Limits
 from heedful.page.joint import joint
 from heedful.page.keeping import Kept
@@ -56,6 +56,7 @@ def test_scores_are_those_of_explain(page):
 
 def test_removed_words_have_no_score_and_the_prediction_moves(page):
     clf = heedful.load("demo")
+    ask(page, "explain", text=TEXT, methods=["shapley-exact", "lime"])  # which is kept, and is not the answer here
     answer = ask(page, "explain", text=TEXT, methods=["shapley-exact", "lime"], removed=[3])
     assert answer["units"][3] == "dull"
     assert [row["scores"][3] for row in answer["rows"]] == [None, None]
@@ -90,14 +91,25 @@ def test_joint_values(page):
     assert "removed" in ask(page, "joint", 400, text=TEXT, words=[3, 6], removed=[3])["error"]
 
 
-def test_joint_values_without_an_exact_engine_are_sampled():
-    question = ask_about(make_bert(), "the plot was dull", Choices(unit="word"))
-    answer = joint(question, [1, 3], lambda: None)
+def test_joint_values_without_an_exact_engine_are_sampled(monkeypatch):
+    monkeypatch.setattr("heedful.page.joint._DRAWS", 4000)
+    question = ask_about(heedful.load("demo"), "the plot was dull", Choices(unit="word", output="probability"))
+    answer, game = joint(question, [1, 3], lambda: None), question.game()
     assert not answer["exact"]
     truth = heedful.methods.get("kernel-shap").answer(question).scores[[1, 3]]  # of few units, by all coalitions
-    assert answer["values"] == pytest.approx(truth, abs=1.5 * answer["error"])
-    masks = np.array([[True] * 4, [True, False, True, False]])
-    assert answer["together"] == pytest.approx(float(-np.diff(question.game()(masks))[0]), abs=1e-6)
+    assert answer["values"] == pytest.approx(truth, abs=answer["error"])
+    values = {kept: float(game(np.array([kept]))[0]) for kept in product([False, True], repeat=4)}
+    weights = {0: 1 / 3, 1: 1 / 6, 2: 1 / 3}  # of the subsets of the two other words, by their size
+
+    def mean(first, second):
+        return sum(weights[a + b] * values[a, first, b, second] for a, b in product([False, True], repeat=2))
+
+    both = mean(True, True) - mean(False, False)
+    assert answer["value"] == pytest.approx(both, abs=answer["error"])
+    alone = mean(True, False) + mean(False, True)
+    assert answer["interaction"] == pytest.approx(mean(True, True) + mean(False, False) - alone, abs=answer["error"])
+    assert answer["error"] < 0.1 * abs(both)
+    assert answer["together"] == pytest.approx(values[(True,) * 4] - values[True, False, True, False], abs=1e-9)
 
 
 def test_heads_curves_and_noise(page):
