@@ -88,10 +88,11 @@ def quoted(page: Path) -> list[tuple[str, str]]:
     return re.findall(pattern, page.read_text("utf-8"), flags=re.DOTALL)
 
 
-def test_the_readme_quotes_the_headline_table_of_the_report() -> None:
-    ((heading, table),) = quoted(ROOT / "README.md")
-    assert heading == "In short"
+def test_the_readme_quotes_tables_of_two_reports() -> None:
+    (heading, table), (of_remedies, verdicts) = quoted(ROOT / "README.md")
+    assert (heading, of_remedies) == ("In short", "Statement by statement")
     assert table in (RESULTS / "report.md").read_text("utf-8")
+    assert verdicts in (RESULTS.parent / "remedies" / "report.md").read_text("utf-8")
     assert study_pages().filled((ROOT / "README.md").read_text("utf-8")) == (ROOT / "README.md").read_text("utf-8")
 
 
