@@ -175,7 +175,7 @@ def test_compare_says_how_to_compare_several_texts(classifier: Classifier, texts
         call(heedful.compare, classifier, texts, ["occlusion"])
 
 
-@pytest.mark.parametrize("given", ["lime", methods.Lime(), None, 3, methods.Lime])
+@pytest.mark.parametrize("given", ["lime", methods.Lime(), 3, methods.Lime])
 def test_compare_takes_a_list_of_methods(classifier: Classifier, given: object) -> None:
     with pytest.raises(SettingError, match=r"methods is a list, such as \['lime', 'occlusion'\], got"):
         call(heedful.compare, classifier, TEXT, given)
@@ -377,3 +377,12 @@ def test_attention_cannot_speak_against_but_lime_can() -> None:
     assert comparison["attention-mean"].scores.min() >= 0
     assert comparison["lime"].scores[charming] < 0
     assert comparison["occlusion"].scores[charming] < 0
+
+
+def test_a_function_is_compared_by_the_methods_it_allows() -> None:
+    clf = heedful.load(lambda texts: [[0.2, 0.8] if "good" in text else [0.7, 0.3] for text in texts], labels=["n", "p"])
+    with pytest.warns(UserWarning, match=r"does not allow them: attention-mean, .*gradient-x-input$"):
+        compared = heedful.compare(clf, "A good film.")
+    assert [e.method for e in compared.explanations] == ["lime", "occlusion", "random"]
+    with pytest.raises(ModelError, match="is a function, with no attention and no gradients: use lime"):
+        heedful.compare(clf, "A good film.", ["attention-mean", "lime"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias, cast, overload
@@ -14,9 +15,9 @@ from heedful import methods as registry
 from heedful.classifier import Classifier
 from heedful.classifier.function import Probabilities
 from heedful.classifier.load import load as classifier_of
-from heedful.errors import SettingError, TextError
+from heedful.errors import ModelError, SettingError, TextError
 from heedful.explaining.answers import explain_questions
-from heedful.explaining.windows import Windows, ask_each, ask_long
+from heedful.explaining.windows import Asked, Windows, ask_each, ask_long
 from heedful.explanation import Comparison, Explanation
 from heedful.methods.base import Method
 from heedful.question import Choices, check_text
@@ -142,7 +143,7 @@ def explain(  # noqa: PLR0913 - the front door names every choice
 def compare(  # noqa: PLR0913 - the same choices as explain
     clf: Explained,
     text: Given,
-    methods: Sequence[str | Method] = registry.DEFAULTS,
+    methods: Sequence[str | Method] | None = None,
     *,
     target: int | str = "predicted",
     output: str | None = None,
@@ -154,14 +155,18 @@ def compare(  # noqa: PLR0913 - the same choices as explain
 ) -> Comparison:
     """Explain one prediction by several methods, over the same units; arguments as in `explain`.
 
+    Where no methods are named, those of `heedful.methods.DEFAULTS` that the classifier allows: a function of texts has
+    no attention and no gradients. A warning names those that are left out.
+
     Raises:
         TextError, TargetError, SettingError: as in `explain`; also for several texts, which take a call each.
+        ModelError: the classifier does not allow a method that is named, or none of the default ones.
 
     Example:
         >>> compare(load("demo"), "The acting was wonderful.", ["lime", "occlusion"]).agreement("kendall").shape
         (2, 2)
     """
-    chosen = _methods(methods)
+    chosen = _methods(registry.DEFAULTS if methods is None else methods)
     choices = Choices(
         target=target, output="logit" if output is None else output, unit=unit, masking=masking, seed=seed
     )
@@ -169,8 +174,27 @@ def compare(  # noqa: PLR0913 - the same choices as explain
     clf = clf if isinstance(clf, Classifier) else load(clf)
     choices = choices if output is not None else replace(choices, output=usual_output(clf))
     asked = ask_long(clf, one, choices, windows)
-    each = (next(explain_questions([asked], method)) for method in chosen)
-    return Comparison(explanations=tuple(track(each, "comparing", total=len(chosen), shown=progress)))
+    refused: dict[str, ModelError] | None = {} if methods is None else None
+    each = _explained(asked, track(chosen, "comparing", shown=progress), refused)
+    explanations = tuple(each)
+    if refused:
+        if not explanations:
+            raise next(iter(refused.values()))
+        warnings.warn(f"left out, as {clf.name} does not allow them: {', '.join(refused)}", stacklevel=2)
+    return Comparison(explanations=explanations)
+
+
+def _explained(asked: Asked, methods: Iterable[Method], refused: dict[str, ModelError] | None) -> Iterator[Explanation]:
+    """Explanations of one question; methods that the classifier does not allow join the refused, if these are kept."""
+    for method in methods:
+        try:
+            (explanation,) = explain_questions([asked], method)
+        except ModelError as error:
+            if refused is None:
+                raise
+            refused[method.card.name] = error
+        else:
+            yield explanation
 
 
 def usual_output(clf: Classifier) -> str:

@@ -276,6 +276,11 @@ def test_two_audits_are_compared_text_by_text(
     code, out, _ = run("audit", "diff", str(tmp_path / "one"), str(tmp_path / "two"), "--json")
     assert code == 0
     assert json.loads(out)["n_texts"] == result.n_texts
+    code, out, _ = run("audit", "diff", str(tmp_path / "one"), str(tmp_path / "two"))
+    first, second, _, *lines = out.splitlines()
+    assert (str(tmp_path / "one") in first, str(tmp_path / "two") in second) == (True, True)
+    assert any("  occlusion  " in line and line.endswith("  the same in every text") for line in lines)
+    assert "nan" not in out
     with pytest.raises(SettingError, match="holds no finished audit"):
         difference(tmp_path / "one", tmp_path)
 

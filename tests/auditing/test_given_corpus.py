@@ -37,6 +37,15 @@ def test_an_audit_measures_them_as_it_measures_the_method(folder: Path) -> None:
     assert by_method["stored"] == pytest.approx(by_method["occlusion"], abs=1e-12)
 
 
+def test_a_method_is_named_without_its_settings(tmp_path: Path) -> None:
+    clf = heedful.load("demo")
+    methods = ["lime:n_samples=100", "occlusion", "banzhaf:n_samples=64", "banzhaf:n_samples=128"]
+    folder = heedful.corpus.run(clf, TEXTS, methods, out=tmp_path / "c").folder
+    assert GivenScores.read(folder, method="lime", texts=TEXTS).name == "lime_n_samples_100 in c"
+    with pytest.raises(DataError, match="no method 'banzhaf'; it has .*banzhaf_n_samples_64"):  # which of the two?
+        GivenScores.read(folder, method="banzhaf", texts=TEXTS)
+
+
 def test_what_is_missing_is_said(folder: Path, tmp_path: Path) -> None:
     for settings, said in (
         ({"texts": TEXTS}, "say which method, as in NAME=FOLDER:METHOD; it has occlusion, shapley_exact"),

@@ -144,3 +144,18 @@ def typed(parameter) -> list[str]:
 def test_there_is_one_list_of_commands() -> None:
     assert app.registered_callback is not None
     assert set(EXAMPLES) <= set(COMMANDS)
+
+
+def test_a_file_given_as_the_text_is_named(run, tmp_path) -> None:
+    (tmp_path / "reviews.csv").write_text("text\nA dull film.\n")
+    code, out, err = run("explain", "demo", "reviews.csv")
+    assert (code, out, err) == (2, "", "heedful: 'reviews.csv' is a file: give it with --file\n")
+    assert run("explain", "demo", "A dull film about reviews.csv")[0] == 0
+
+
+def test_scores_without_sampling_error_say_so(run) -> None:
+    out = run("explain", "demo", "A dull film.", "-m", "lime")[1]
+    assert "All masks were evaluated: no sampling error." in out
+    assert "std. error" not in out
+    longer = "The plot was dull, the cast was superb, the ending was weak and the music was loud and far too long."
+    assert "std. error" in run("explain", "demo", longer, "-m", "lime:n_samples=200")[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -163,11 +164,24 @@ def _compare(word: str, first: str, second: str, *, as_json: bool, as_csv: bool)
     if as_csv:
         print_records(result.cells)
         return
-    typer.echo(visible(f"{result.models[0]}: {result.levels[0]}; {result.models[1]}: {result.levels[1]}"))
+    for nth, folder, model, level in zip(
+        ("first", "second"), (first, second), result.models, result.levels, strict=True
+    ):
+        typer.echo(visible(f"{nth}: {folder}, {model}: {level}"))
     typer.echo(f"{result.n_texts:,} texts in common; second minus first, with 95 % intervals")
     for row in result.cells:
-        change = f"{row['difference']:+.3f} [{row['difference_low']:+.3f}, {row['difference_high']:+.3f}]"
-        typer.echo(visible(f"{row['metric']}  {row['method']}  {row['first']:.3f} to {row['second']:.3f}  {change}"))
+        means = " to ".join(_number(row[name]) for name in ("first", "second"))
+        interval = f" [{_number(row['difference_low'], '+')}, {_number(row['difference_high'], '+')}]"
+        told = (
+            "the same in every text"
+            if row["difference"] == 0 and math.isnan(row["difference_low"])
+            else (f"{_number(row['difference'], '+')}{interval}")
+        )
+        typer.echo(visible(f"{row['metric']}  {row['method']}  {means}  {told}"))
+
+
+def _number(value: float, sign: str = "") -> str:
+    return "-" if math.isnan(value) else f"{value:{sign}.3f}"
 
 
 def _read(data: str, **chosen: Any) -> Usable | tuple[TextRow, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heedful
+from heedful.cli.loudness import warnings_said
 from heedful.cli.options import (
     AsCsv,
     AsJson,
@@ -58,16 +59,20 @@ def compare(  # noqa: PLR0913, PLR0917 - one option a choice
     request = check_request(
         listed(method) or DEFAULTS, long_text, target=target, output=output, unit=unit, masking=masking, seed=seed
     )
+    methods = request.methods if method else None
     given = read_given(text, file, text_column, encoding)
     if isinstance(given, tuple) and pair is not None:
         raise SettingError("--pair goes with one text, not with the rows of a table")
     classifier = load_classifier(model, device, template, label)
     if isinstance(given, tuple):
-        run = Run(lambda one: heedful.compare(classifier, one, request.methods, **request.arguments))
-        explain_rows(given, run, printed)
+        with warnings_said():
+            run = Run(lambda one: heedful.compare(classifier, one, methods, **request.arguments))
+            explain_rows(given, run, printed)
         return
     whole = given if pair is None else (given, pair)
-    printed.show(heedful.compare(classifier, whole, request.methods, progress=True, **request.arguments))
+    with warnings_said():
+        result = heedful.compare(classifier, whole, methods, progress=True, **request.arguments)
+    printed.show(result)
 
 
 COMMAND = command(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -12,7 +13,7 @@ from typing import Annotated
 import typer
 
 from heedful.errors import HeedfulError, SettingError
-from heedful.support.progress import silenced
+from heedful.support.progress import say, silenced
 from heedful.support.visible import visible
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors: no progress, no notes.")]
@@ -53,6 +54,16 @@ def loudness(*, quiet: bool, verbose: bool) -> Iterator[None]:
             yield
     else:
         yield
+
+
+@contextmanager
+def warnings_said() -> Iterator[None]:
+    """Say what is warned of inside in lines of its own, each once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for line in dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, UserWarning)):
+        say(line)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from heedful.methods import Method
 
 LOG = logging.getLogger(__name__)
+_LONGEST_NAME = 255  # of a file: what is longer is a text
 
 
 def read_given(
@@ -44,6 +45,8 @@ def read_given(
     if text_column is not None:
         raise SettingError("--text-column goes with a table given by --file, such as reviews.csv")
     if file is None and text is not None and text != "-":
+        if len(text) < _LONGEST_NAME and heedful.data.is_table(Path(text)) and Path(text).is_file():
+            raise SettingError(f"{shown(text)} is a file: give it with --file")
         return without_line_end(text)  # a shell leaves the CR of the CRLF that it takes off
     source = "standard input" if file is None else str(file)
     if file is None and (sys.stdin is None or sys.stdin.isatty()):

@@ -39,7 +39,7 @@ class PermutationShap(Method):
 
     Args:
         n_permutations: permutations walked at most, reversed ones among them. None: all masks of up to 12 units, and of
-            more 10 permutations and their reverses, as shap's `PermutationExplainer` walks.
+            more 10 permutations and their reverses, as shap's `PermutationExplainer` walks them.
         antithetic: share of every permutation that is walked in reverse too; their number must be even, unless none is.
             True (or 1), all of it, gives the smallest error for its forwards as a rule. For texts so long that a
             permutation and its reverse are too much: n_permutations=2 with a share of 0.25 takes 5/8 of their forwards.

@@ -25,7 +25,7 @@ def methods_table(cards: Iterable[Card]) -> Table:
     """
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
     for name in ("method", "signed", "needs", "passes for d units"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "method")
     for family, members in groupby(cards, lambda card: card.family):
         table.add_row(Text(family, "italic"))
         for card in members:

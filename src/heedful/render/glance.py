@@ -79,8 +79,8 @@ def glance(explanations: Sequence[Explanation]) -> Glance | None:
         >>> clf = heedful.load("demo")
         >>> both = heedful.compare(clf, "The ending was dull but charming.", ["attention-mean", "shapley-exact"])
         >>> seen = glance(both.explanations)
-        >>> [push.word for push in seen.words[:2]], seen.looks[0].how, seen.disagrees
-        (['dull', 'charming'], 'against', True)
+        >>> sorted(push.word for push in seen.words[:2]), seen.looks[0].how, seen.disagrees
+        (['charming', 'dull'], 'against', True)
     """
     named = name_all(explanations)
     attention, reference = attention_of(named), reference_of(named)

@@ -41,6 +41,9 @@ def _method(corpus: Corpus, wanted: str | None) -> str:
     if wanted is None and len(names) == 1:
         return names[0]
     name = None if wanted is None else wanted.replace("-", "_")
+    if name not in names:  # without its settings, where one method only can be meant
+        meant = [one for one, described in corpus.facts["methods"].items() if described["method"] == wanted]
+        name = meant[0] if len(meant) == 1 else name
     if name is None or name not in names:
         there = ", ".join(names)
         asked = "say which method, as in NAME=FOLDER:METHOD" if wanted is None else f"no method {shown(wanted)}"

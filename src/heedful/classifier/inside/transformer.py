@@ -11,6 +11,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from heedful.classifier.classifier import Classifier
+from heedful.classifier.function import FunctionModel
 from heedful.classifier.inside.attention import Attention, Weights, attention_of, on_tokens
 from heedful.classifier.inside.base import Inside
 from heedful.classifier.inside.eager import eager
@@ -121,6 +122,8 @@ class TransformerInside(Inside):
             return rules.relevance(logits, leaves, torch.from_numpy(cotangent[None]).to(logits))
 
     def _forward(self, points: Tensor | None, **options: bool) -> tuple[Any, list[Tensor]]:
+        if isinstance(self.classifier.model, FunctionModel):
+            raise ModelError(f"{self.classifier.name} is a function, with no attention and no gradients: {INSTEAD}")
         n_texts = 1 if points is None else len(points)
         given = {name: values.expand(n_texts, -1) for name, values in self.classifier.inputs(self.encoded).items()}
         with one_line(self.classifier.name), self._words.exchanged(points) as leaves:
