@@ -380,7 +380,7 @@ def test_attention_cannot_speak_against_but_lime_can() -> None:
 
 
 def test_a_function_is_compared_by_the_methods_it_allows() -> None:
-    clf = heedful.load(lambda texts: [[0.2, 0.8] if "good" in text else [0.7, 0.3] for text in texts], labels=["n", "p"])
+    clf = heedful.load(lambda texts: [[0.2, 0.8] if "good" in one else [0.7, 0.3] for one in texts], labels=["n", "p"])
     with pytest.warns(UserWarning, match=r"does not allow them: attention-mean, .*gradient-x-input$"):
         compared = heedful.compare(clf, "A good film.")
     assert [e.method for e in compared.explanations] == ["lime", "occlusion", "random"]

@@ -42,7 +42,7 @@ def test_a_method_is_named_without_its_settings(tmp_path: Path) -> None:
     methods = ["lime:n_samples=100", "occlusion", "banzhaf:n_samples=64", "banzhaf:n_samples=128"]
     folder = heedful.corpus.run(clf, TEXTS, methods, out=tmp_path / "c").folder
     assert GivenScores.read(folder, method="lime", texts=TEXTS).name == "lime_n_samples_100 in c"
-    with pytest.raises(DataError, match="no method 'banzhaf'; it has .*banzhaf_n_samples_64"):  # which of the two?
+    with pytest.raises(DataError, match=r"no method 'banzhaf'; it has .*banzhaf_n_samples_64"):  # which of the two?
         GivenScores.read(folder, method="banzhaf", texts=TEXTS)
 
 

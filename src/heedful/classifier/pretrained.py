@@ -82,11 +82,22 @@ def _loaded(
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         check_tokenizer(tokenizer)
     if device is not None:
+        _check_device(source, device)
         with _one_line(f"cannot move {source} to {device}"):
-            if torch.device(device).type == "meta":
-                raise ModelError(f"cannot move {source} to {device}: nothing can be computed there")
             model = model.to(device)
     return model, tokenizer
+
+
+def _check_device(source: str, device: str) -> None:
+    """Refuse devices that torch does not know, or cannot compute on here."""
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise ModelError(f"cannot move {source} to {device}: devices are cpu, cuda, cuda:1 and the like, mps") from None
+    if kind == "meta":
+        raise ModelError(f"cannot move {source} to {device}: nothing can be computed there")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ModelError(f"cannot move {source} to {device}: there is no CUDA device here, so use cpu")
 
 
 def _check_folder(source: str) -> None:
