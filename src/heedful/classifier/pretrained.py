@@ -88,7 +88,7 @@ def _loaded(
     return model, tokenizer
 
 
-def _check_device(source: str, device: str) -> None:
+def _check_device(source: str, device: str | torch.device | int) -> None:
     """Refuse devices that torch does not know, or cannot compute on here."""
     try:
         kind = torch.device(device).type
