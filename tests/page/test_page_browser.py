@@ -3,77 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-from urllib.parse import urlencode
 
 import pytest
 
 import heedful
 from heedful.models.builtin import REVIEW
-from page_server import application, running
+from page_browser import CHROMIUM, settled, visit, word
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-READY = """() => !document.querySelector("[aria-busy]") && (
-    document.querySelector("#status").textContent.startsWith("Expl")
-    || document.querySelector("#view-explain").hidden || !document.querySelector("#error").hidden)"""
 HOSTILE = (
     '<script>window.hit = 1</script> <img src=x onerror="window.hit = 2"> **dull** [link](javascript:hit) &amp; '
     "\u202eevil\u202c 👩‍👩‍👧 \u05e9\u05dc\u05d5\u05dd charming"
 )
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    from heedful import page
-
-    folder = tmp_path_factory.mktemp("corpus")
-    texts = [one.text for one in heedful.planted.generate(30, seed=1)]
-    heedful.corpus.run(heedful.load("demo"), texts, ["shapley-exact", "attention-mean"], out=folder / "run")
-    with running(application(corpora=page.corpora([folder / "run"]))) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as play:
-        one = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield one
-        one.close()
-
-
-@pytest.fixture
-def tab(browser, address):
-    """A tab on the page; in the end, nothing has been asked of others, and no script has failed."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    page, asked, failed = context.new_page(), [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: failed.append(str(error)))
-    page.on("console", lambda message: failed.append(message.text) if message.type == "error" else None)
-    page.failed = failed
-    yield page
-    context.close()
-    assert asked
-    assert not [url for url in asked if not url.startswith((address, "blob:", "data:"))]
-    assert not failed
-
-
-def visit(tab, address, **state):
-    tab.goto(f"{address}/#{urlencode(state)}")
-    settled(tab)
-    return tab
-
-
-def settled(tab):
-    tab.wait_for_timeout(60)
-    tab.wait_for_function(READY, timeout=30_000)
-
-
-def word(tab, text, row="shapley-exact"):
-    return tab.locator(f'#rows .row[data-method="{row}"] .u', has_text=re.compile(f"^{re.escape(text)}$")).first
 
 
 def test_a_click_takes_a_word_away_and_another_puts_it_back(tab, address):

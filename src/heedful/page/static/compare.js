@@ -7,30 +7,54 @@ import { draw } from "./rows.js";
 import { ask, asked, fail, model, start, state, write } from "./state.js";
 import { attend, legend, paint } from "./words.js";
 
+let turn = 0;
+
 export async function compare() {
-  if (!state.text.trim()) return;
+  const mine = ++turn;
+  if (!state.text.trim()) {
+    fail(null);
+    return clear();
+  }
   const sides = byId("sides");
   sides.setAttribute("aria-busy", "true");
   try {
-    const methods = state.methods;
-    const a = await ask("explain", asked({ methods }), "side-a");
+    const first = () => asked({ methods: state.methods });
+    const a = await ask("explain", first, "side-a");
     if (!a) return;
-    const other = state.text2.trim() ? state.text2 : state.text;
-    const same = other === state.text && state.model2 === state.model;
-    const removed = other === state.text ? state.removed : [];
-    const target = state.model2 === state.model ? a.target : "predicted";
-    const b = same ? null : await ask("explain", { ...asked({ methods, removed }), text: other, model: state.model2, target }, "side-b");
-    if (!same && !b) return;
+    // Both sides, so that an answer about the second text is not shown beside an old one about the first.
+    const both = () => ({ first: first(), second: second(a.target) });
+    const question = JSON.stringify(both());
+    const b = second(a.target) && await ask("explain", () => second(a.target), "side-b");
+    if (mine !== turn || JSON.stringify(both()) !== question) return;
+    if (second(a.target) && !b) return;
     fail(null);
     show(a, b);
     matrix(byId("matrix"), a.agreement);
-    const curves = await ask("curves", asked({ methods }));
-    if (curves) chart(curves, a);
+    byId("curves").classList.add("stale");
+    const curves = await ask("curves", first);
+    if (!curves) return;
+    byId("curves").classList.remove("stale");
+    chart(curves, a);
   } catch (error) {
+    if (mine !== turn) return;
+    clear();
     fail(error);
   } finally {
-    sides.removeAttribute("aria-busy");
+    if (mine === turn) sides.removeAttribute("aria-busy");
   }
+}
+
+// What is asked of the second text or model; null where it is the same as of the first.
+function second(target) {
+  const text = state.text2.trim() ? state.text2 : state.text;
+  if (text === state.text && state.model2 === state.model) return null;
+  const removed = text === state.text ? state.removed : [];
+  return { ...asked({ methods: state.methods, removed }), text, model: state.model2, target: state.model2 === state.model ? `#${target}` : null };
+}
+
+function clear() {
+  for (const id of ["sides", "legend2", "matrix", "curves"]) byId(id).replaceChildren();
+  byId("sides").removeAttribute("aria-busy");
 }
 
 function show(a, b) {

@@ -10,19 +10,32 @@ export let shown = null; // the last answer
 
 let turn = 0;
 
+const question = () => JSON.stringify(asked());
+const numbering = () => JSON.stringify([state.text, state.model, state.unit]); // what the numbers of words depend on
+const isCurrent = () => shown?.question === question();
+
+// What is shown, if it answers what is asked now.
+export function current() {
+  if (!isCurrent() || byId("rows").querySelector(".stale")) throw new Error("this text is not explained yet");
+  return shown;
+}
+
 export async function explain() {
   const mine = ++turn;
-  if (!state.text.trim()) return clear();
+  if (!state.text.trim()) {
+    fail(null);
+    return clear("Type a text to explain.");
+  }
+  if (!isCurrent()) age();
   const began = performance.now();
   byId("view-explain").setAttribute("aria-busy", "true");
   try {
-    const [first, ...others] = state.methods;
-    if (others.length) {
-      const quick = await ask("explain", asked({ methods: first ? [first] : [] }), "explain");
+    if (state.methods.length > 1) {
+      const quick = await ask("explain", () => asked({ methods: state.methods.slice(0, 1) }), "explain");
       if (!quick || mine !== turn) return;
       show(quick, { keep: true });
     }
-    const all = await ask("explain", asked({ methods: state.methods }), "explain");
+    const all = await ask("explain", () => asked({ methods: state.methods }), "explain");
     if (!all || mine !== turn) return;
     fail(null);
     show(all);
@@ -31,23 +44,39 @@ export async function explain() {
     if (byId("heads-fold").open) heads();
     if (state.selected.length > 1) joint();
   } catch (error) {
-    if (mine === turn) fail(error);
+    if (mine !== turn) return;
+    clear();
+    fail(error);
   } finally {
     if (mine === turn) byId("view-explain").removeAttribute("aria-busy");
   }
 }
 
-function clear() {
+// Nothing is explained: nothing of the last answer stays, but the way back from words that are removed.
+function clear(said = "") {
+  const focused = byId("rows").contains(document.activeElement);
   shown = null;
-  for (const id of ["glance", "rows", "legend", "table", "joint", "heads", "refused"]) byId(id).replaceChildren();
-  byId("words-bar").hidden = true;
+  for (const id of ["glance", "rows", "legend", "table", "joint", "heads", "refused", "snippet", "text-note"]) byId(id).replaceChildren();
+  const { length } = state.removed;
+  byId("words-bar").hidden = !length;
+  byId("restore").disabled = !length;
+  byId("unselect").disabled = true;
+  if (focused && length) byId("restore").focus();
   byId("view-explain").removeAttribute("aria-busy");
-  say("Type a text to explain.");
+  say(said);
+}
+
+// The question has changed: what is read beside the rows is of the last one.
+function age() {
+  byId("joint").classList.add("stale");
+  if (state.selected.length < 2) byId("joint").replaceChildren();
+  byId("heads").classList.add("stale");
+  if (!byId("heads-fold").open) byId("heads").replaceChildren();
 }
 
 function show(answer, { keep = false } = {}) {
   const known = shown;
-  shown = { ...answer, selected: state.selected };
+  shown = { ...answer, selected: state.selected, question: question(), numbering: numbering() };
   if (keep && known && !answer.glance?.looks.length && known.glance) {
     shown.glance = answer.glance && { ...answer.glance, looks: [] };
   }
@@ -55,7 +84,7 @@ function show(answer, { keep = false } = {}) {
   const shared = state.scale === "1";
   draw(byId("rows"), shown, answer.rows, { shared, keep });
   legend(byId("legend"), shown, keep && known ? [...answer.rows, ...known.rows] : answer.rows);
-  glance(byId("glance"), keep && known?.glance && answer.glance ? { ...shown, glance: { ...known.glance, words: answer.glance.words, reference: answer.glance.reference } } : shown);
+  glance(byId("glance"), keep && known?.glance && answer.glance ? { ...shown, glance: { ...known.glance, isOld: true, words: answer.glance.words, reference: answer.glance.reference } } : shown);
   byId("words-bar").hidden = false;
   byId("restore").disabled = !state.removed.length;
   byId("unselect").disabled = !state.selected.length;
@@ -80,6 +109,7 @@ function targets(answer) {
 
 // Remove words or put them back; or select them, and read what they do together.
 function act(units, how) {
+  if (shown?.numbering !== numbering()) return; // words of a text that is no longer asked about
   const which = how ?? state.mode;
   const gone = units.every((unit) => state.removed.includes(unit));
   const name = which === "remove" || gone ? "removed" : "selected";
@@ -90,19 +120,28 @@ function act(units, how) {
   state.selected = state.selected.filter((unit) => !state.removed.includes(unit));
   write();
   if (name === "removed") return void explain();
-  if (shown) show(shown);
+  redraw();
   joint();
+}
+
+// What is shown, with another selection or scale: the answer stays what it is.
+function redraw() {
+  if (isCurrent()) show(shown);
 }
 
 async function joint() {
   const place = byId("joint");
   if (state.selected.length < 2) {
+    place.classList.remove("stale");
     place.replaceChildren(state.selected.length ? el("p", { class: "note", text: "Select another word to read what the two do together." }) : "");
     return;
   }
+  place.classList.add("stale");
   try {
-    const answer = await ask("joint", asked({ words: state.selected }));
-    if (answer) place.replaceChildren(...together(answer));
+    const answer = await ask("joint", () => asked({ words: state.selected }));
+    if (!answer || !isCurrent()) return; // `explain` asks again
+    place.classList.remove("stale");
+    place.replaceChildren(...together(answer));
     fail(null);
   } catch (error) {
     place.replaceChildren();
@@ -130,9 +169,12 @@ function together(answer) {
 }
 
 async function heads() {
+  const place = byId("heads");
+  place.classList.add("stale");
   try {
-    const answer = await ask("heads", asked({ layer: state.layer }));
-    if (!answer || !shown) return;
+    const answer = await ask("heads", () => asked({ layer: state.layer }));
+    if (!answer || !isCurrent()) return; // `explain` asks again
+    place.classList.remove("stale");
     const list = byId("layer");
     if (list.children.length !== answer.layers + 1) {
       list.replaceChildren(el("option", { value: "-1", text: "last" }), ...Array.from({ length: answer.layers }, (_, i) => el("option", { value: String(i), text: String(i + 1) })));
@@ -140,9 +182,15 @@ async function heads() {
     list.value = String(state.layer);
     const scale = Math.max(0, ...answer.heads.flat().filter((one) => one !== null));
     const rows = answer.heads.map((scores, i) => ({ method: `head ${i + 1}`, scores, signed: false, comparable: true, scale, margin: null, error_bound: null, family: "attention" }));
-    draw(byId("heads"), shown, rows, { shared: true, active: false });
+    draw(place, shown, rows, { shared: true, active: false });
   } catch (error) {
-    byId("heads").replaceChildren(el("p", { class: "note", text: error.message }));
+    if (state.layer !== -1) { // a layer that this model does not have
+      state.layer = -1;
+      write();
+      return heads();
+    }
+    place.classList.remove("stale");
+    place.replaceChildren(el("p", { class: "note", text: error.message }));
   }
 }
 
@@ -150,8 +198,8 @@ export function prepare() {
   attend(byId("rows"), act);
   attend(byId("heads"), null);
   byId("restore").addEventListener("click", () => { state.removed = []; write(); explain(); });
-  byId("unselect").addEventListener("click", () => { state.selected = []; write(); if (shown) show(shown); joint(); });
-  byId("same-scale").addEventListener("change", (event) => { state.scale = event.target.checked ? "1" : "0"; write(); if (shown) show(shown); });
+  byId("unselect").addEventListener("click", () => { state.selected = []; write(); redraw(); joint(); });
+  byId("same-scale").addEventListener("change", (event) => { state.scale = event.target.checked ? "1" : "0"; write(); redraw(); });
   for (const one of document.querySelectorAll("input[name=mode]")) {
     one.addEventListener("change", () => { state.mode = one.value; write(); });
   }

@@ -1,19 +1,36 @@
 // Texts that come from elsewhere: rows of a file, an audit, a corpus. Each opens in Explain.
 
 import { byId, el, number, percent } from "./dom.js";
-import { ask, fail, start, state, write } from "./state.js";
+import { ask, fail, model, start, state, write } from "./state.js";
 import { colour, legend, sentence } from "./words.js";
 
 let open = () => {}; // opens a text in Explain
-let signs = {}; // whether scores of each method of the corpus have signs
+let facts = {}; // of the audit
+let head = { name: null }; // of the corpus
+
+const NONE = "-"; // no second method
 
 export function prepare(opens) {
   open = opens;
   byId("upload").addEventListener("click", upload);
-  byId("audit").addEventListener("change", (event) => { state.audit = event.target.value; state.metric = ""; write(); audit(); });
-  byId("search").addEventListener("submit", (event) => { event.preventDefault(); state.offset = 0; corpus(); });
-  for (const id of ["first", "second", "order"]) byId(id).addEventListener("change", () => { state.offset = 0; corpus(); });
-  byId("corpus").addEventListener("change", (event) => { Object.assign(state, { corpus: event.target.value, first: "", second: "", offset: 0 }); corpus(true); });
+  byId("audit").addEventListener("change", (event) => { state.audit = event.target.value; state.metric = ""; state.offset = 0; write(); audit(); });
+  byId("search").addEventListener("submit", (event) => { event.preventDefault(); Object.assign(state, { word: byId("word").value, offset: 0 }); corpus(); });
+  for (const id of ["first", "second", "order"]) byId(id).addEventListener("change", (event) => { Object.assign(state, { [id]: event.target.value, offset: 0 }); corpus(); });
+  byId("corpus").addEventListener("change", (event) => { Object.assign(state, { corpus: event.target.value, first: "", second: "", offset: 0 }); corpus(); });
+}
+
+export function fill() {
+  byId("word").value = state.word;
+}
+
+// Scores were made by one model, and a text is opened with whichever is chosen: say both.
+function origin(...facts) {
+  const made = Object.assign({}, ...facts.map((one) => Object.fromEntries(["model", "unit", "output"].flatMap((name) => (one?.[name] ? [[name, one[name]]] : [])))));
+  if (!made.model) return [];
+  const plain = (name) => String(name).replaceAll("_", " ");
+  const parts = ["Made with ", el("bdi", { text: made.model }), made.unit ? `, unit ${plain(made.unit)}` : "", made.output ? `, output ${plain(made.output)}` : ""];
+  const here = ["; explained here with ", el("bdi", { text: model().shown }), `, unit ${plain(state.unit)}, output ${state.output ? plain(state.output) : "as usual"}.`];
+  return [el("p", { class: "hint origin" }, ...parts, ...here)];
 }
 
 async function upload() {
@@ -45,8 +62,9 @@ export async function audit() {
   if (!start.audits.includes(state.audit)) state.audit = start.audits[0];
   byId("audit").value = state.audit;
   try {
-    const seen = await ask("audit", { name: state.audit }, "audit-head");
+    const seen = await ask("audit", () => ({ name: state.audit }), "audit-head");
     if (!seen) return;
+    facts = seen.facts;
     fail(null);
     byId("audit-head").replaceChildren(
       el("h2", { class: "headline", text: `Audit of ${seen.facts.model}` }),
@@ -55,10 +73,11 @@ export async function audit() {
     grid(seen);
     if (!seen.metrics.includes(state.metric)) state.metric = seen.metrics[0];
     if (!seen.methods.includes(state.method)) state.method = seen.methods[0];
-    await texts();
   } catch (error) {
-    fail(error);
+    for (const id of ["audit-head", "audit-table", "audit-texts"]) byId(id).replaceChildren();
+    return fail(error);
   }
+  await texts();
 }
 
 function grid(seen) {
@@ -69,22 +88,41 @@ function grid(seen) {
     const cell = value.get(`${metric} ${method}`);
     if (!cell || cell.value === null) return el("td", { class: "n", text: "\u2013" });
     const title = `${metric} of ${method}: 95 % interval ${number(cell.value_low, false)} to ${number(cell.value_high, false)}, ${cell.n} texts`;
-    return el("td", { class: "n" }, el("button", { type: "button", class: "cell", title, text: number(cell.value, false), onclick: () => { Object.assign(state, { metric, method, offset: 0 }); write(); texts(); } }));
+    return el("td", { class: "n" }, el("button", { type: "button", class: "cell", title, text: number(cell.value, false), onclick: () => { Object.assign(state, { metric, method, offset: 0 }); texts(); } }));
   })));
   byId("audit-table").replaceChildren(el("table", { class: "matrix" }, el("thead", {}, head), el("tbody", {}, ...body)));
 }
 
 async function texts() {
-  const answer = await ask("audit", { name: state.audit, metric: state.metric, method: state.method, ascending: Boolean(state.up), offset: state.offset }, "audit-texts");
-  if (!answer) return;
-  const turn = el("button", { type: "button", text: state.up ? "Highest first" : "Lowest first", onclick: () => { state.up = state.up ? "" : "1"; state.offset = 0; write(); texts(); } });
+  write();
+  try {
+    const answer = await ask("audit", () => ({ name: state.audit, metric: state.metric, method: state.method, ascending: Boolean(state.up), offset: state.offset }), "audit-texts");
+    if (!answer) return;
+    fail(null);
+    if (isBeyond(answer)) return texts();
+    list(answer);
+  } catch (error) {
+    byId("audit-texts").replaceChildren();
+    fail(error);
+  }
+}
+
+// Whether a link's page lies behind the last one; then the first is asked for.
+function isBeyond(answer) {
+  if (!answer.offset || answer.offset < answer.total) return false;
+  state.offset = 0;
+  return true;
+}
+
+function list(answer) {
+  const turn = el("button", { type: "button", text: state.up ? "Highest first" : "Lowest first", onclick: () => { state.up = state.up ? "" : "1"; state.offset = 0; texts(); } });
   const items = answer.rows.map((row) => {
     const facts = [row.place, row.predicted && `predicted ${row.predicted}${row.probability === null ? "" : ` (${percent(row.probability)})`}`, row.label !== null && `label ${row.label}`, `${state.metric} ${number(row.value, false)}`];
     const shown = row.whole ? row.text : row.units.join(" ");
     return item(facts, row.units, [{ method: state.method, scores: row.scores, signed: row.signed }], row.predicted ?? "the class", shown, row.whole ? "Explain it" : "Explain these words");
   });
   byId("audit-texts").replaceChildren(el("h3", { text: `${answer.total} texts by ${state.metric} of ${state.method}, ${state.up ? "lowest" : "highest"} first` }),
-    el("p", { class: "hint" }, "Words as the audit keeps them: each once, without punctuation. ", turn), ...items, pager(answer, texts));
+    el("p", { class: "hint" }, "Words as the audit keeps them: each once, without punctuation. ", turn), ...origin(facts, answer, answer.rows[0]), ...items, pager(answer, texts));
 }
 
 function item(facts, units, rows, target, text, label) {
@@ -100,47 +138,57 @@ function item(facts, units, rows, target, text, label) {
 }
 
 function pager(answer, again) {
-  const go = (offset, text, off) => el("button", { type: "button", text, disabled: off, onclick: () => { state.offset = offset; write(); again(); } });
+  const go = (offset, text, off) => el("button", { type: "button", text, disabled: off, onclick: () => { state.offset = offset; again(); } });
   const last = Math.min(answer.offset + answer.page, answer.total);
   return el("p", { class: "pager" }, go(Math.max(0, answer.offset - answer.page), "Earlier", !answer.offset),
     el("span", { class: "note", text: ` ${answer.total ? answer.offset + 1 : 0} to ${last} of ${answer.total.toLocaleString("en")} ` }), go(answer.offset + answer.page, "Later", last >= answer.total));
 }
 
-export async function corpus(fresh = false) {
+export async function corpus() {
   if (!start.corpora.length) return;
   if (!start.corpora.includes(state.corpus)) state.corpus = start.corpora[0];
   byId("corpus").value = state.corpus;
   try {
-    if (fresh || !byId("first").children.length) {
-      const seen = await ask("corpus", { name: state.corpus }, "corpus-head");
+    if (head.name !== state.corpus) {
+      const seen = await ask("corpus", () => ({ name: state.corpus }), "corpus-head");
       if (!seen) return;
-      signs = seen.signed;
+      head = { ...seen, name: state.corpus };
       byId("corpus-head").textContent = `${seen.explained.toLocaleString("en")} of ${seen.rows.toLocaleString("en")} texts explained by ${seen.methods.join(", ")}${seen.model ? ` on ${seen.model}` : ""}.`;
-      const options = (list, some) => list.replaceChildren(...some.map((name) => el("option", { value: name, text: name || "no other" })));
+      const options = (list, some) => list.replaceChildren(...some.map((name) => el("option", { value: name, text: name === NONE ? "no other" : name })));
       options(byId("first"), seen.methods);
-      options(byId("second"), [...seen.methods.slice(1), seen.methods[0], ""]);
-      byId("first").value = seen.methods.includes(state.first) ? state.first : seen.methods[0];
-      if (seen.methods.includes(state.second)) byId("second").value = state.second;
-      else byId("second").value = seen.methods[1] ?? "";
-      byId("word").value = state.word;
-      byId("order").value = seen.methods.length > 1 ? state.order : "row";
+      options(byId("second"), [...seen.methods.slice(1), seen.methods[0], NONE]);
     }
-    Object.assign(state, { word: byId("word").value, first: byId("first").value, second: byId("second").value, order: byId("order").value });
+    choose(head.methods);
     write();
-    const answer = await ask("corpus", { name: state.corpus, word: state.word, first: state.first, second: state.second || null, order: state.order, offset: state.offset }, "corpus-rows");
+    const second = () => (state.second === NONE ? null : state.second);
+    const answer = await ask("corpus", () => ({ name: state.corpus, word: state.word, first: state.first, second: second(), order: state.order, offset: state.offset }), "corpus-rows");
     if (!answer) return;
     fail(null);
-    const signed = (name) => signs[name] ?? true;
-    const items = answer.rows.map((row) => {
-      const facts = [row.id, row.predicted && `predicted ${row.predicted} (${percent(row.probability)})`, row.label !== null && `label ${row.label}`, row.disagreement !== null && `disagreement ${number(row.disagreement, false)}`];
-      const rows = [{ method: state.first, scores: row.first, signed: signed(state.first) }];
-      if (row.second) rows.push({ method: state.second, scores: row.second, signed: signed(state.second) });
-      return item(facts, row.units, rows, row.target ?? "the class", row.text, "Explain these words");
-    });
-    const key = el("p", { class: "legend" });
-    legend(key, { target_name: "the explained class", other_name: null }, [{ signed: signed(state.first) }, ...(state.second ? [{ signed: signed(state.second) }] : [])]);
-    byId("corpus-rows").replaceChildren(key, ...(items.length ? items : [el("p", { text: "No text has this word." })]), pager(answer, corpus));
+    if (isBeyond(answer)) return corpus();
+    found(answer);
   } catch (error) {
+    byId("corpus-rows").replaceChildren();
     fail(error);
   }
+}
+
+// What the link or the form chooses, where the corpus has it.
+function choose(methods) {
+  if (!methods.includes(state.first)) state.first = methods[0];
+  if (state.second !== NONE && !methods.includes(state.second)) state.second = methods.slice(1).find((name) => name !== state.first) ?? NONE;
+  if (methods.length < 2 && state.order === "disagreement") state.order = "row";
+  for (const id of ["first", "second", "order"]) byId(id).value = state[id];
+}
+
+function found(answer) {
+  const signed = (name) => head.signed[name] ?? true;
+  const items = answer.rows.map((row) => {
+    const told = [row.id, row.predicted && `predicted ${row.predicted} (${percent(row.probability)})`, row.label !== null && `label ${row.label}`, row.disagreement !== null && `disagreement ${number(row.disagreement, false)}`];
+    const rows = [{ method: state.first, scores: row.first, signed: signed(state.first) }];
+    if (row.second) rows.push({ method: state.second, scores: row.second, signed: signed(state.second) });
+    return item(told, row.units, rows, row.target ?? "the class", row.text, "Explain these words");
+  });
+  const key = el("p", { class: "legend" });
+  legend(key, { target_name: "the explained class", other_name: null }, [{ signed: signed(state.first) }, ...(state.second === NONE ? [] : [{ signed: signed(state.second) }])]);
+  byId("corpus-rows").replaceChildren(...origin(head, answer, answer.rows[0]), key, ...(items.length ? items : [el("p", { text: "No text has this word." })]), pager(answer, corpus));
 }

@@ -29,7 +29,8 @@ export function headline(about) {
 }
 
 export function bars(about) {
-  const order = about.classes.map((one, i) => [one, i]).sort((a, b) => b[0].logit - a[0].logit).slice(0, CLASSES);
+  const order = about.classes.map((one, i) => [one, i]).sort((a, b) => b[0].logit - a[0].logit)
+    .filter(([, i], rank) => rank < CLASSES || i === about.target);
   const shown = order.sort((a, b) => a[1] - b[1]);
   if (shown[0][0].probability === null) return [el("p", { class: "note", text: `output ${number(shown[0][0].logit)}` })];
   const lines = shown.map(([one, i]) => {
@@ -68,6 +69,6 @@ function looks(seen, about) {
       el("bdi", { class: "name", text: one.word }), el("span", { class: "track" }, bar),
       el("span", { class: "how" }, el("b", { "aria-hidden": "true", text: SIGNS[one.how] }), ` ${one.said}`));
   });
-  return el("div", { class: "looks" }, el("h2", { text: "Where does attention look?" }), el("ul", {}, ...lines),
+  return el("div", { class: `looks${seen.isOld ? " stale" : ""}` }, el("h2", { text: "Where does attention look?" }), el("ul", {}, ...lines),
     el("p", { class: `note ${seen.disagrees ? "disagrees" : ""}`, text: seen.sentence }));
 }

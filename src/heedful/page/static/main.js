@@ -6,7 +6,7 @@ import * as explaining from "./explain.js";
 import * as folders from "./folders.js";
 import * as noising from "./noise.js";
 import { drawn, png, save } from "./picture.js";
-import { ask, asked, fail, isOther, model, read, say, start, state, write } from "./state.js";
+import { ask, asked, checkUnits, fail, isOther, model, read, say, start, state, write } from "./state.js";
 
 const VIEWS = { explain: explaining.explain, noise: noising.noise, compare: comparing.compare, audit: folders.audit, corpus: folders.corpus };
 const WITHOUT_TEXT = new Set(["audit", "corpus"]);
@@ -17,7 +17,7 @@ function run() {
 }
 
 function show(view) {
-  state.view = view in VIEWS && byId("views").querySelector(`[data-view=${view}]`) ? view : "explain";
+  state.view = Object.hasOwn(VIEWS, view) && byId("views").querySelector(`[data-view=${view}]`) ? view : "explain";
   for (const button of byId("views").children) {
     if (button.dataset.view === state.view) button.setAttribute("aria-current", "page");
     else button.removeAttribute("aria-current");
@@ -42,10 +42,10 @@ function fill() {
   const list = byId("target");
   delete list.dataset.names;
   list.replaceChildren(el("option", { value: "", text: "the predicted one" }), ...model().classes.map((name, i) => el("option", { value: String(i), text: name })));
-  list.value = [...list.options].some((one) => one.value === state.target) ? state.target : "";
-  state.target = list.value;
+  list.value = state.target;
   for (const one of document.querySelectorAll("input[name=mode]")) one.checked = one.value === state.mode;
   comparing.fill();
+  folders.fill();
   methods();
 }
 
@@ -89,10 +89,9 @@ async function take(kind) {
   try {
     fail(null);
     if (kind === "link") return await copy(location.href, "The link is copied.");
-    if (kind === "snippet") return await copy(byId("snippet").textContent, "The code is copied.");
+    if (kind === "snippet") return await copy(explaining.current().snippet, "The code is copied.");
     if (kind === "svg" || kind === "png") {
-      const seen = explaining.shown;
-      if (!seen) throw new Error("explain a text first");
+      const seen = explaining.current();
       const markup = drawn(byId("rows"), `What speaks for ${seen.target_name}, by ${seen.model}`);
       save(kind === "svg" ? new Blob([markup], { type: "image/svg+xml" }) : await png(markup), `explanation.${kind}`);
     } else {
@@ -147,10 +146,18 @@ function prepare() {
   folders.prepare(open);
 }
 
-function restore() {
+let restored = 0;
+
+async function restore() {
+  const mine = ++restored;
   read();
   show(state.view);
   fill();
+  const result = byId("result");
+  result.setAttribute("aria-busy", "true");
+  await checkUnits();
+  if (mine !== restored) return;
+  result.removeAttribute("aria-busy");
   run();
 }
 

@@ -8,16 +8,21 @@ const WORDS = 8; // shown
 
 let order = null; // the words shown, for as long as the question is the same
 let question = "";
+let turn = 0;
 
 export async function noise() {
   const count = start.counts[state.samples];
   label(count);
   const place = byId("noise-chart");
-  if (!state.text.trim()) return place.replaceChildren();
+  if (!state.text.trim()) {
+    fail(null);
+    return clear();
+  }
   const now = JSON.stringify(asked());
+  const mine = ++turn;
   place.setAttribute("aria-busy", "true");
   try {
-    const answer = await ask("noise", asked({ samples: count }));
+    const answer = await ask("noise", () => asked({ samples: start.counts[state.samples] }));
     if (!answer) return;
     fail(null);
     if (now !== question) {
@@ -27,10 +32,15 @@ export async function noise() {
     question = now;
     show(answer);
   } catch (error) {
+    clear();
     fail(error);
   } finally {
-    place.removeAttribute("aria-busy");
+    if (mine === turn) place.removeAttribute("aria-busy");
   }
+}
+
+function clear() {
+  for (const id of ["noise-chart", "noise-said", "noise-key", "noise-table"]) byId(id).replaceChildren();
 }
 
 function label(count) {

@@ -10,8 +10,14 @@ const usual = () => ({
   text2: "", model2: start.models[0].name, audit: "", metric: "", method: "", up: "", corpus: "", word: "", first: "",
   second: "", order: "disagreement", offset: 0,
 });
-const NUMBERS = new Set(["samples", "layer", "offset"]);
+const LARGEST = 100_000_000; // number that a link may hold
+const LOWEST = { samples: 0, layer: -1, offset: 0 };
 const UNITS = new Set(["removed", "selected"]);
+const CHOICES = {
+  unit: start.units, output: ["", ...start.outputs], masking: start.maskings, mode: ["remove", "select"], scale: ["1", "0"],
+  up: ["", "1"], order: ["disagreement", "probability", "row"],
+};
+const MOST_METHODS = 16; // that the server explains at once
 
 export const state = usual();
 
@@ -19,16 +25,44 @@ export function read() {
   const given = new URLSearchParams(location.hash.slice(1));
   Object.assign(state, usual());
   for (const [name, value] of given) {
-    if (!(name in state)) continue;
-    if (UNITS.has(name)) state[name] = value.split(",").filter((one) => /^\d+$/.test(one)).map(Number);
-    else if (name === "methods") state.methods = value.split(",").filter(Boolean);
-    else if (NUMBERS.has(name)) state[name] = Number.isInteger(+value) ? +value : state[name];
-    else state[name] = value;
+    if (!Object.hasOwn(state, name)) continue;
+    if (UNITS.has(name)) state[name] = units(value);
+    else if (name === "methods") state.methods = [...new Set(value.split(","))];
+    else if (Object.hasOwn(LOWEST, name)) state[name] = whole(value, LOWEST[name]) ?? state[name];
+    else if (!Object.hasOwn(CHOICES, name) || CHOICES[name].includes(value)) state[name] = value;
   }
   if (!start.models.some((one) => one.name === state.model)) state.model = start.models[0].name;
   if (!start.models.some((one) => one.name === state.model2)) state.model2 = start.models[0].name;
-  if (!state.methods.length) state.methods = [...model().methods];
-  state.samples = Math.min(Math.max(0, state.samples), start.counts.length - 1);
+  const known = new Set(start.methods.map((one) => one.name).filter((name) => !Object.hasOwn(model().missing, name)));
+  state.methods = state.methods.filter((name) => known.has(name));
+  if (!state.methods.length || state.methods.length > MOST_METHODS) state.methods = [...model().methods];
+  state.samples = Math.min(state.samples, start.counts.length - 1);
+  state.target = place(state.target);
+}
+
+function whole(text, lowest) {
+  const value = /^-?\d{1,9}$/.test(text) ? +text : NaN;
+  return value >= lowest && value <= LARGEST ? value : null;
+}
+
+const units = (text) => [...new Set(text.split(",").map((one) => whole(one, 0)).filter((one) => one !== null))].sort((a, b) => a - b);
+
+// The place of a class that a link names, by its place or by its name; "" for the predicted one.
+function place(target) {
+  if (target === "") return "";
+  const { classes } = model();
+  const index = whole(target.replace(/^#/, ""), 0) ?? classes.indexOf(target);
+  return index >= 0 && index < classes.length ? String(index) : "";
+}
+
+// Forget units that the text does not have: only the server knows how many it has.
+export async function checkUnits() {
+  if (!state.removed.length && !state.selected.length) return;
+  const answer = await ask("explain", () => asked({ methods: [], removed: [] }), "units").catch(() => null); // the view asks again, and says what is wrong
+  if (!answer) return;
+  const count = answer.units.length;
+  state.removed = state.removed.filter((unit) => unit < count);
+  state.selected = state.selected.filter((unit) => unit < count && !state.removed.includes(unit));
 }
 
 let written = "";
@@ -42,8 +76,8 @@ export function write() {
     if (text !== String(plain[name])) given.set(name, text);
   }
   written = given.toString();
-  const place = written ? `#${written}` : location.pathname;
-  history.replaceState(null, "", place);
+  history.replaceState(null, "", written ? `#${written}` : location.pathname);
+  for (const one of running.values()) if (!one.isAsked()) one.control.abort();
 }
 
 // Whether the address has changed by other means than `write`.
@@ -52,35 +86,41 @@ export const isOther = () => location.hash.slice(1) !== written;
 export const model = (name = state.model) => start.models.find((one) => one.name === name) ?? start.models[0];
 
 export const asked = (more = {}) => ({
-  text: state.text, model: state.model, target: state.target === "" ? "predicted" : +state.target,
+  text: state.text, model: state.model, target: state.target === "" ? null : `#${state.target}`,
   output: state.output || null, unit: state.unit, masking: state.masking, removed: state.removed, ...more,
 });
 
 const running = new Map();
 
-// Ask the server; of several questions of one kind only the last is waited for. Gives null for one that was overtaken.
+// Ask the server; of several questions of one kind only the last is waited for. Gives null, and no error, for one that
+// is no longer asked: another of its kind has come, or `given`, a function that makes the question of `state`, now makes
+// another, or another view is open. A question that is no function is asked until another of its kind comes.
 export async function ask(path, given, kind = path) {
-  running.get(kind)?.abort();
+  running.get(kind)?.control.abort();
   const control = new AbortController();
-  running.set(kind, control);
   const form = given instanceof FormData;
+  const make = typeof given === "function" ? () => JSON.stringify([state.view, given()]) : () => "";
+  const question = make();
+  const isAsked = () => !control.signal.aborted && make() === question;
+  running.set(kind, { control, isAsked });
   try {
     const answer = await fetch(`/api/${path}`, {
-      method: "POST", body: form ? given : JSON.stringify(given),
+      method: "POST", body: form ? given : JSON.stringify(typeof given === "function" ? given() : given),
       headers: form ? {} : { "content-type": "application/json" }, signal: control.signal,
     });
     if (!answer.ok) {
       const said = await answer.json().catch(() => ({}));
       throw new Error(said.error ?? `the server answered ${answer.status}`);
     }
-    if ((answer.headers.get("content-disposition") ?? "").startsWith("attachment")) return await answer.blob();
-    return await answer.json();
+    const isFile = (answer.headers.get("content-disposition") ?? "").startsWith("attachment");
+    const content = await (isFile ? answer.blob() : answer.json());
+    return isAsked() ? content : null;
   } catch (error) {
-    if (error.name === "AbortError") return null;
+    if (!isAsked()) return null;
     if (error instanceof TypeError) throw new Error("the server cannot be reached: is heedful serve still running?");
     throw error;
   } finally {
-    if (running.get(kind) === control) running.delete(kind);
+    if (running.get(kind)?.control === control) running.delete(kind);
   }
 }
 
