@@ -37,6 +37,7 @@ def tab(browser, address):
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: failed.append(str(error)))
     page.on("console", lambda message: failed.append(message.text) if message.type == "error" else None)
+    page.set_default_timeout(10_000)
     page.failed = failed
     yield page
     context.close()

@@ -5,7 +5,6 @@ import { ask, fail, model, start, state, write } from "./state.js";
 import { colour, legend, sentence } from "./words.js";
 
 let open = () => {}; // opens a text in Explain
-let facts = {}; // of the audit
 let head = { name: null }; // of the corpus
 
 const NONE = "-"; // no second method
@@ -24,9 +23,8 @@ export function fill() {
 }
 
 // Scores were made by one model, and a text is opened with whichever is chosen: say both.
-function origin(...facts) {
-  const made = Object.assign({}, ...facts.map((one) => Object.fromEntries(["model", "unit", "output"].flatMap((name) => (one?.[name] ? [[name, one[name]]] : [])))));
-  if (!made.model) return [];
+function origin(made) {
+  if (!made?.model) return [];
   const plain = (name) => String(name).replaceAll("_", " ");
   const parts = ["Made with ", el("bdi", { text: made.model }), made.unit ? `, unit ${plain(made.unit)}` : "", made.output ? `, output ${plain(made.output)}` : ""];
   const here = ["; explained here with ", el("bdi", { text: model().shown }), `, unit ${plain(state.unit)}, output ${state.output ? plain(state.output) : "as usual"}.`];
@@ -64,7 +62,6 @@ export async function audit() {
   try {
     const seen = await ask("audit", () => ({ name: state.audit }), "audit-head");
     if (!seen) return;
-    facts = seen.facts;
     fail(null);
     byId("audit-head").replaceChildren(
       el("h2", { class: "headline", text: `Audit of ${seen.facts.model}` }),
@@ -122,7 +119,7 @@ function list(answer) {
     return item(facts, row.units, [{ method: state.method, scores: row.scores, signed: row.signed }], row.predicted ?? "the class", shown, row.whole ? "Explain it" : "Explain these words");
   });
   byId("audit-texts").replaceChildren(el("h3", { text: `${answer.total} texts by ${state.metric} of ${state.method}, ${state.up ? "lowest" : "highest"} first` }),
-    el("p", { class: "hint" }, "Words as the audit keeps them: each once, without punctuation. ", turn), ...origin(facts, answer, answer.rows[0]), ...items, pager(answer, texts));
+    el("p", { class: "hint" }, "Words as the audit keeps them: each once, without punctuation. ", turn), ...origin(answer.made_with), ...items, pager(answer, texts));
 }
 
 function item(facts, units, rows, target, text, label) {
@@ -190,5 +187,5 @@ function found(answer) {
   });
   const key = el("p", { class: "legend" });
   legend(key, { target_name: "the explained class", other_name: null }, [{ signed: signed(state.first) }, ...(state.second === NONE ? [] : [{ signed: signed(state.second) }])]);
-  byId("corpus-rows").replaceChildren(...origin(head, answer, answer.rows[0]), key, ...(items.length ? items : [el("p", { text: "No text has this word." })]), pager(answer, corpus));
+  byId("corpus-rows").replaceChildren(...origin(answer.made_with), key, ...(items.length ? items : [el("p", { text: "No text has this word." })]), pager(answer, corpus));
 }

@@ -24,6 +24,7 @@ function show(view) {
   }
   for (const name of Object.keys(VIEWS)) byId(`view-${name}`).hidden = name !== state.view;
   byId("ask").hidden = WITHOUT_TEXT.has(state.view);
+  byId("status").hidden = state.view !== "explain";
   say("");
   fail(null);
 }
