@@ -18,7 +18,11 @@ def hold(tab, path):
     """Hold back every answer of a path; returns what lets them go."""
     api = pytest.importorskip("playwright.sync_api")
     held = []
-    tab.route(f"**/api/{path}", lambda route: held.append(route))
+
+    def keep(route):
+        held.append(route)
+
+    tab.route(f"**/api/{path}", keep)
 
     def release():
         assert held
