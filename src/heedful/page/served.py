@@ -96,7 +96,7 @@ class Served:
             target=some, output=given.output or usual_output(classifier), unit=given.unit, masking=given.masking
         )
         question = ask(classifier, given.text, choices)
-        if named or given.target is None and some == "predicted":
+        if named or (given.target is None and some == "predicted"):
             return question
         index = int(np.argmax(question.logits)) if given.target is None else given.target
         if not isinstance(index, int) or not 0 <= index < len(classifier.labels):

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 _asked: ContextVar[Callable[[], bool] | None] = ContextVar("heedful_stopping", default=None)
 
 
-class Stopped(BaseException):  # noqa: N818 - no error: nobody is to take it for a refusal, and go on
+class Stopped(BaseException):  # not an Exception: nobody is to take it for a refusal, and go on
     """Ends a computation that nobody waits for any more."""
 
 
