@@ -277,6 +277,19 @@ def test_bodies_have_a_deadline_a_number_and_a_size_in_all():
     asyncio.run(scenario())
 
 
+def test_requests_in_the_middle_of_their_way_are_told_that_the_server_ends():
+    async def never():
+        await asyncio.sleep(60)
+
+    async def scenario():
+        one = asyncio.create_task(status_of_one(guarded(Limits()), never))
+        await asyncio.sleep(0.02)
+        one.cancel()
+        assert await one == 503
+
+    asyncio.run(scenario())
+
+
 def test_our_own_faults_have_the_headers_too(page, monkeypatch, capsys):
     monkeypatch.setattr("heedful.page.view.answer", lambda *_: 1 / 0)
     answer = page.post("/api/explain", json={"text": "a good film"})

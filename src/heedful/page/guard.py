@@ -121,6 +121,10 @@ class Guard:
             await self._app(scope, _again(bytes(body), receive), answer)
         except InputError as error:
             await _refuse(error, answer)
+        except asyncio.CancelledError:  # only when the server ends
+            if begun:
+                raise
+            await _refuse(BusyError("the server is shutting down"), answer)
         except Exception as error:
             traceback.print_exception(error, file=sys.stderr)
             if begun:
