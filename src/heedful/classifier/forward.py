@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from heedful.classifier.leaving import unchanged
 from heedful.errors import ModelError
 from heedful.support.progress import hushed_transformers
+from heedful.support.stopping import pause
 
 # what models raise where they cannot take something
 FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError)
@@ -75,6 +76,7 @@ def forward(
     Raises:
         ModelError: the model gives no logits of texts and classes, or of other classes than `labels`.
     """
+    pause()
     ids, attended, type_ids = rows
     batch = {"input_ids": _padded(ids, filler)}
     batch["attention_mask"] = _padded([np.ones(len(row)) for row in ids] if attended is None else attended, 0)

@@ -16,6 +16,9 @@ from heedful.errors import SettingError
 from heedful.support.progress import say, waiting
 from heedful.support.settings import check_whole
 
+_CONNECTIONS = 500  # at once, idle ones too
+_GRACE = 3  # seconds that requests have to end in after Ctrl-C
+
 
 def serve(  # noqa: PLR0913, PLR0917 - one option a choice
     model: Annotated[
@@ -66,7 +69,15 @@ def serve(  # noqa: PLR0913, PLR0917 - one option a choice
 def _run(app: Any, bound: socket.socket) -> None:
     import uvicorn
 
-    config = uvicorn.Config(app, log_level="warning", server_header=False, proxy_headers=False, access_log=False)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        access_log=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE,
+    )
     uvicorn.Server(config).run(sockets=[bound])
 
 
@@ -74,11 +85,14 @@ def _bound(host: str, port: int) -> socket.socket:
     """A socket that listens there, before anything is loaded."""
     if not 0 <= port < 65_536:
         raise SettingError(f"--port is a number from 0 to 65535, got {port}")
+    if not host.strip():
+        raise SettingError("--host is empty: give 127.0.0.1 for this machine alone, or 0.0.0.0 for everybody")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen()  # now: a port that is only bound may be given to another, too
     except (OSError, OverflowError) as error:
         bound.close()
         reason = getattr(error, "strerror", None) or error

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from heedful.data.columns import Columns, Query, row_place
 from heedful.errors import DataError, MissingExtraError, first_line
+from heedful.support.stopping import pause
 
 STATE, INFO = "state.json", "dataset_info.json"  # of a folder saved by the library datasets
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -24,9 +26,35 @@ def parquet(path: Path, query: Query) -> Columns:
     pa = pyarrow_for(path)
     try:
         with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            if query.most_characters is not None:
+                return _collected(partial(_bounded, file, query, path), file.schema_arrow, path, query)
             return _collected(lambda names: file.iter_batches(4096, columns=names), file.schema_arrow, path, query)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a Parquet file, or a damaged one ({first_line(error)})") from None
+
+
+def _bounded(file: Any, query: Query, path: Path, names: list[str]) -> Iterator[Any]:
+    """Yield batches of one row, as a few bytes of a file may stand for any number of characters.
+
+    Raises:
+        DataError: the columns are no plain ones, or hold more than the query's `most_characters`.
+    """
+    pa, most = pyarrow_for(path), query.most_characters or 0
+    for name in names:
+        if pa.types.is_nested(file.schema_arrow.field(name).type):
+            raise DataError(f"{path}: column {name!r} holds lists, not texts")
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+    n_bytes = sum(one.total_uncompressed_size for one in columns if one.path_in_schema in names)
+    if n_bytes > 4 * most:
+        raise DataError(f"{path}: unpacked, its texts have {n_bytes:,} bytes: split the file")
+    n_characters = 0
+    for batch in file.iter_batches(1, columns=names):
+        pause()
+        n_characters += batch.nbytes
+        if n_characters > 4 * most:
+            raise DataError(f"{path}: its texts have more than {most:,} characters: split the file")
+        yield batch
 
 
 def table_rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, Any]]:

@@ -39,13 +39,18 @@ class NoColumnError(DataError):
 
 @dataclass(frozen=True)
 class Query:
-    """Which columns and how many rows are asked for, and how to decode what does not say so itself."""
+    """Which columns and how many rows are asked for, and how to decode what does not say so itself.
+
+    Of a file from strangers, `most_columns` and `most_characters` (of all texts) bound what it may hold.
+    """
 
     text: Column = None
     label: Column = None
     limit: int | None = None
     encoding: str | None = None
     labelled: bool = True
+    most_columns: int | None = None
+    most_characters: int | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and (type(self.limit) is not int or self.limit < 1):
@@ -82,6 +87,8 @@ class Query:
             DataError: a name is there more than once, or several columns could be meant.
             SettingError: text and label would be one column.
         """
+        if self.most_columns is not None and len(present) > self.most_columns:
+            raise DataError(f"{source}: {len(present):,} columns, more than {self.most_columns:,}")
         at = {role: self._position(role, present, source) for role in self.roles}
         missing = [role for role, i in at.items() if i is None]
         if missing:

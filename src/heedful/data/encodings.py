@@ -106,6 +106,11 @@ def unpacked(data: bytes, source: str) -> bytes:
         raise DataError(f"{source}: compressed, and damaged or cut off ({error})") from None
 
 
+def is_compressed(data: bytes) -> bool:
+    """Tell by its first bytes whether a file is compressed."""
+    return any(data.startswith(start) for start in _UNPACK)
+
+
 def refuse_other_files(head: bytes, source: str) -> None:
     """Refuse what is no text file, by its first bytes.
 

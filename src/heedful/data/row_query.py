@@ -109,8 +109,16 @@ def query_of(columns: RowColumns | None, encoding: str | None, max_chars: int) -
     given = RowColumns() if columns is None else columns
     if not isinstance(given, RowColumns):
         raise SettingError(f"columns must be RowColumns(text=..., ...), got {type(given).__name__}")
-    others = {"text_pair": given.text_pair, "id": given.id}
-    return RowQuery(given.text, given.label, None, encoding, labelled=False, max_chars=max_chars, **others)
+    return RowQuery(
+        given.text,
+        given.label,
+        None,
+        encoding,
+        labelled=False,
+        max_chars=max_chars,
+        text_pair=given.text_pair,
+        id=given.id,
+    )
 
 
 def same_columns(first: Mapping[str, str], other: Mapping[str, str], place: str, first_place: str) -> None:

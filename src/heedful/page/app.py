@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from heedful.errors import HeedfulError, SettingError
 from heedful.page import folders, looks, shell, uploads, view
@@ -22,7 +21,7 @@ from heedful.page.joint import joint
 from heedful.page.limits import status_of
 from heedful.page.served import Served
 from heedful.page.workers import Deadline, Workers
-from heedful.support.visible import visible
+from heedful.support.visible import shortened, visible
 
 Json = dict[str, Any]
 Work = Callable[[Deadline], Any]
@@ -43,13 +42,13 @@ def create_app(served: Served, hosts: Hosts | None = None) -> Any:
         yield
         workers.close()
 
-    app = FastAPI(title="heedful", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="heedful", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=lifespan
+    )
     app.add_middleware(Guard, hosts=hosts or Hosts("127.0.0.1"), limits=served.limits)
     app.state.workers = workers
     app.add_exception_handler(HeedfulError, _told)
-    app.add_exception_handler(Exception, _our_fault)
-    app.add_exception_handler(404, _missing)
-    app.add_exception_handler(405, _missing)
+    app.add_exception_handler(HTTPException, _refused)
     _add_pages(app, served)
     _add_questions(app, served, workers)
     _add_folders(app, served, workers)
@@ -210,6 +209,9 @@ async def _json(request: Request) -> Given:
         raise SettingError("send JSON, as application/json")
     try:
         given = json.loads(await request.body())
+        json.dumps(given, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise SettingError("the request holds half of a surrogate pair, which is no character of Unicode") from None
     except (ValueError, RecursionError):
         raise SettingError("the request is not JSON") from None
     if not isinstance(given, dict):
@@ -229,10 +231,9 @@ async def _told(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": visible(" ".join(str(error).split()))}, status, headers=headers)
 
 
-async def _missing(_: Request, __: Exception) -> Response:
-    return JSONResponse({"error": "there is no such page here: open /"}, 404)
-
-
-async def _our_fault(_: Request, error: Exception) -> Response:
-    traceback.print_exception(error, file=sys.stderr)
-    return JSONResponse({"error": f"the server failed ({type(error).__name__}): its terminal says more"}, 500)
+async def _refused(_: Request, error: Exception) -> Response:
+    """What the framework refuses, in the page's form."""
+    status, detail = getattr(error, "status_code", 400), str(getattr(error, "detail", error))
+    says = {404: "there is no such page here: open /", 405: "this is not asked for in that way: open /"}
+    answer = {"error": says.get(status, f"the request cannot be read: {shortened(' '.join(detail.split()), 200)}")}
+    return JSONResponse(answer, status, headers=getattr(error, "headers", None))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from heedful.errors import SettingError, TextError
@@ -21,7 +23,7 @@ class Ask:
     Attributes:
         text: the text.
         model: name of the model, as it is served; None for the first.
-        target: class, as `heedful.explain` takes it.
+        target: index of a class, its name as `heedful.explain` takes it, or None for the predicted one.
         output: as there; None for the usual one.
         unit, masking: as there.
         removed: indices of units, ascending.
@@ -29,7 +31,7 @@ class Ask:
 
     text: str
     model: str | None = None
-    target: int | str = "predicted"
+    target: int | str | None = None
     output: str | None = None
     unit: str = "word_type"
     masking: str = "auto"
@@ -52,10 +54,17 @@ class Ask:
         for name, value in names.items():
             if not isinstance(value, str) or len(value) > _NAME:
                 raise SettingError(f"{name} must be a name, got {shown(value)}")
-        target = given.get("target", "predicted")
-        if isinstance(target, bool) or not isinstance(target, (int, str)):
-            raise SettingError(f"target must be a class, got {shown(target)}")
+        target = _target(given.get("target"))
         return cls(text=text, target=target, removed=units(given.get("removed", []), "removed"), **names)
+
+
+def _target(given: Any) -> int | str | None:
+    """A class: "#3" is an index, whatever classes are called, and None the predicted one."""
+    if isinstance(given, str) and re.fullmatch("#[0-9]{1,6}", given):
+        return int(given[1:])
+    if isinstance(given, bool) or not isinstance(given, (int, str, NoneType)):
+        raise SettingError(f"target must be a class, got {shown(given)}")
+    return given
 
 
 def units(given: Any, name: str) -> tuple[int, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from heedful.errors import SettingError
 from heedful.explanation import Comparison, Explanation
 from heedful.page.asked import Ask
 from heedful.page.served import Served
-from heedful.render.views import csv
+from heedful.render.columns import rows
+from heedful.support.csv_text import as_csv
 from heedful.support.names import shown
 
 KINDS = {
@@ -16,6 +18,9 @@ KINDS = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
 }
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for the start of one
 
 
 def exported(
@@ -40,5 +45,10 @@ def exported(
     if form == "html":
         content = comparison.to_html()
     else:
-        content = comparison.to_json(indent=2) if form == "json" else csv(comparison)
+        content = comparison.to_json(indent=2) if form == "json" else as_csv(map(_plain, rows(comparison)))
     return content, KINDS[form], f"explanation.{form}"
+
+
+def _plain(cells: Sequence[Any]) -> list[Any]:
+    """Cells without formulas: texts of strangers are opened in a spreadsheet."""
+    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in cells]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,7 @@ def audit_overview(audit: Audit) -> Json:
     facts = content["facts"]
     return {
         "facts": {name: facts.get(name) for name in ("model", "n_audited", "unit", "masking", "output", "effects")},
+        "made_with": made_with(facts),
         "level": content["verdict"]["level"],
         "sentences": [visible(one) for one in content["verdict"]["sentences"]],
         "metrics": list(facts["metrics"]),
@@ -83,10 +85,17 @@ def audit_overview(audit: Audit) -> Json:
     }
 
 
+def made_with(facts: Mapping[str, Any]) -> Json:
+    """With which model and settings explanations of a folder were made, for the page to say and to open texts with."""
+    given = {name: facts.get(name) for name in ("model", "unit", "output", "masking")}
+    return {name: None if value is None else shortened(str(value), 200) for name, value in given.items()}
+
+
 def audit_texts(audit: Audit, *, metric: str, method: str, offset: int, ascending: bool) -> Json:
     """A page of an audit's texts, sorted by what one metric says of one method on each."""
+    facts = audit.content["facts"]
     rows = [row for row in audit.rows if row["method"] == method]
-    if not rows or metric not in rows[0]:
+    if not rows or metric not in facts["metrics"] or metric not in rows[0]:
         raise SettingError(f"this audit has no {shown(metric)} of {shown(method)}")
     known = [row for row in rows if row[metric] is not None and row[metric] == row[metric]]
     known.sort(key=lambda row: (row[metric], row["index"]), reverse=not ascending)
@@ -95,6 +104,7 @@ def audit_texts(audit: Audit, *, metric: str, method: str, offset: int, ascendin
         "total": len(known),
         "offset": offset,
         "rows": [_audited(row, metric, whole) for row in known[offset : offset + PAGE]],
+        "made_with": made_with(facts),
         "page": PAGE,
     }
 
@@ -133,7 +143,7 @@ class Searched:
         self.corpus = Corpus.read(folder)
         if not self.corpus.files:
             raise SettingError(f"{folder} has no rows yet")
-        self._duckdb, self._files = duckdb, [str(path) for path in self.corpus.files]
+        self._duckdb, self._files = duckdb, [_literal(path.resolve()) for path in self.corpus.files]
 
     def overview(self) -> Json:
         """What the corpus holds."""
@@ -146,6 +156,7 @@ class Searched:
             "predicted": facts["predicted"],
             "finished": facts["finished"],
             "model": shortened(str(facts.get("model", "")), 200),
+            "made_with": made_with(facts),
         }
 
     def _signed(self, method: str) -> bool:
@@ -188,7 +199,7 @@ class Searched:
         disagreement = f"1 - list_cosine_similarity({shape.format(a)}, {shape.format(b)})"
         connection = self._duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "1GB"})
         try:
-            query = f"FROM read_parquet(?) WHERE {where}"
+            query = f"FROM read_parquet(?, hive_partitioning = false) WHERE {where}"
             total = connection.execute(f"SELECT count(*) {query}", values).fetchone()[0]
             answered = connection.execute(
                 f"SELECT row, id, label, predicted, probability, target, units, spans, {a} AS first, {b} AS second, "
@@ -199,7 +210,18 @@ class Searched:
             found = [dict(zip(names, row, strict=True)) for row in answered.fetchall()]
         finally:
             connection.close()
-        return {"total": total, "offset": offset, "page": PAGE, "rows": [_searched(row, second) for row in found]}
+        return {
+            "total": total,
+            "offset": offset,
+            "page": PAGE,
+            "rows": [_searched(row, second) for row in found],
+            "made_with": made_with(self.corpus.facts),
+        }
+
+
+def _literal(path: Path) -> str:
+    """A path as DuckDB reads it, for which some signs stand for others."""
+    return re.sub(r"[\[*?]", r"[\g<0>]", str(path))
 
 
 def _column(method: str) -> str:

@@ -1,15 +1,23 @@
-"""What stands before every request: the host it names, where it comes from, its size; and headers on every answer."""
+"""What stands before every request: the host it names, where it comes from, its size; and headers on every answer.
+
+An answer that fails becomes one here too, so that it has these headers.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
+import re
 import socket
+import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from heedful.page.limits import ForbiddenError, Limits, TooLargeError, status_of
+from heedful.errors import InputError
+from heedful.page.limits import BusyError, ForbiddenError, Limits, SlowBodyError, TooLargeError, status_of
 from heedful.support.visible import shortened
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -27,6 +35,7 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 _UPLOAD = "/api/upload"
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?", re.IGNORECASE)
 App = Callable[[Any, Any, Any], Any]
 
 
@@ -40,14 +49,14 @@ class Hosts:
         others: further names, as those of a proxy.
 
     Example:
-        >>> Hosts("127.0.0.1").known("localhost:8000"), Hosts("127.0.0.1").known("evil.example")
-        (True, False)
+        >>> [Hosts("127.0.0.1").known(name) for name in ("localhost:8000", "evil.example", "evil@localhost")]
+        [True, False, False]
         >>> Hosts("0.0.0.0").known("192.168.1.2:8000"), Hosts("0.0.0.0").known("evil.example")
         (True, False)
     """
 
     def __init__(self, host: str, others: Sequence[str] = ()) -> None:
-        self._names = {name.casefold() for name in (*LOOPBACK, host, *others)}
+        self._names = {name.casefold() for name in (*LOOPBACK, host, *others) if name}
         self._any_address = host in ("0.0.0.0", "::")  # noqa: S104 - asked for, not bound here
         if self._any_address:
             self._names.add(socket.gethostname().casefold())
@@ -59,11 +68,9 @@ class Hosts:
 
 
 def _name(header: str) -> str:
-    """The name in a Host header, without its port."""
-    try:
-        return (urlsplit(f"//{header}").hostname or "").casefold().rstrip(".")
-    except ValueError:
-        return ""
+    """The name in a Host header, without its port; empty if it has more than these two."""
+    parts = _HOST.fullmatch(header)
+    return parts[1].strip("[]").casefold().removesuffix(".") if parts else ""
 
 
 def _is_address(name: str) -> bool:
@@ -85,6 +92,7 @@ class Guard:
 
     def __init__(self, app: App, hosts: Hosts, limits: Limits) -> None:
         self._app, self._hosts, self._limits = app, hosts, limits
+        self._bodies = self._held = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -92,8 +100,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        begun = False
+
         async def answer(message: Any) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 given = [(name, value) for name, value in message.get("headers", []) if name.lower() != b"server"]
                 known = {name.lower() for name, _ in given}
                 more = {"cache-control": "no-store", **HEADERS}
@@ -102,13 +114,24 @@ class Guard:
             await send(message)
 
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        body = bytearray()
         try:
             self._check(scope, headers)
-            body = await self._body(scope, receive)
-        except (ForbiddenError, TooLargeError) as error:
+            await self._read(body, scope, receive)
+            await self._app(scope, _again(bytes(body), receive), answer)
+        except InputError as error:
             await _refuse(error, answer)
-            return
-        await self._app(scope, _again(body, receive), answer)
+        except asyncio.CancelledError:  # only when the server ends
+            if begun:
+                raise
+            await _refuse(BusyError("the server is shutting down"), answer)
+        except Exception as error:
+            traceback.print_exception(error, file=sys.stderr)
+            if begun:
+                raise
+            await _refuse(error, answer)
+        finally:
+            self._held -= len(body)
 
     def _check(self, scope: Any, headers: dict[bytes, str]) -> None:
         host = headers.get(b"host", "")
@@ -124,19 +147,36 @@ class Guard:
         ):
             raise ForbiddenError("another site may not ask this page: open the page itself")
 
-    async def _body(self, scope: Any, receive: Any) -> bytes:
-        """The whole body, refused as soon as it is too long."""
+    async def _read(self, body: bytearray, scope: Any, receive: Any) -> None:
+        """Read the whole body, refused as soon as it is too long, too slow, or one too many."""
+        if self._bodies >= self._limits.bodies:
+            raise BusyError(f"{self._bodies} requests arrive already: try again in a few seconds")
+        self._bodies += 1
+        try:
+            async with asyncio.timeout(self._limits.sending):
+                await self._fill(body, scope, receive)
+        except TimeoutError:
+            raise SlowBodyError(
+                f"this request was not there after {self._limits.sending:g} seconds: send it again"
+            ) from None
+        finally:
+            self._bodies -= 1
+
+    async def _fill(self, body: bytearray, scope: Any, receive: Any) -> None:
         most = self._limits.upload + 10_000 if scope["path"] == _UPLOAD else self._limits.body
-        body = bytearray()
         while True:
             message = await receive()
             if message["type"] != "http.request":
-                return bytes(body)
-            body += message.get("body", b"")
-            if len(body) > most:
+                return
+            chunk = message.get("body", b"")
+            if len(body) + len(chunk) > most:
                 raise TooLargeError(f"this request is larger than the {most / 1e6:.1f} MB that the page takes")
+            if self._held + len(chunk) > self._limits.held:
+                raise BusyError("too many large requests at once: try again in a few seconds")
+            body += chunk
+            self._held += len(chunk)
             if not message.get("more_body"):
-                return bytes(body)
+                return
 
 
 def _again(body: bytes, receive: Any) -> Any:
@@ -153,9 +193,13 @@ def _again(body: bytes, receive: Any) -> Any:
     return one
 
 
-async def _refuse(error: ForbiddenError | TooLargeError, send: Any) -> None:
-    content = json.dumps({"error": str(error)}).encode()
+async def _refuse(error: Exception, send: Any) -> None:
+    status = status_of(error)
+    said = str(error) if status != 500 else f"the server failed ({type(error).__name__}): its terminal says more"
+    content = json.dumps({"error": said}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
     headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status_of(error), "headers": headers})
+    if status == 503:
+        headers.append((b"retry-after", b"3"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

@@ -20,7 +20,11 @@ class Limits:
         workers: requests computed at once.
         waiting: requests that may wait for a worker.
         seconds: that one request may take, waiting included.
-        kept: scores kept for requests that come again.
+        kept: bytes, about, of answers kept for requests that come again.
+        columns: of a file.
+        sending: seconds in which a request has to be there.
+        bodies: requests with a body at once, answered or not.
+        held: bytes of all these together.
     """
 
     characters: int = 20_000
@@ -31,7 +35,11 @@ class Limits:
     workers: int = 2
     waiting: int = 100
     seconds: float = 60.0
-    kept: int = 200_000
+    kept: int = 50_000_000
+    columns: int = 500
+    sending: float = 30.0
+    bodies: int = 300
+    held: int = 100_000_000
 
 
 class TooLargeError(InputError):
@@ -46,6 +54,10 @@ class TooSlowError(InputError):
     """A request takes longer than it may."""
 
 
+class SlowBodyError(InputError):
+    """A request does not arrive in time."""
+
+
 class ForbiddenError(InputError):
     """A request comes from another site, or asks for another host."""
 
@@ -55,6 +67,7 @@ STATUS: dict[type[BaseException], int] = {
     BusyError: 503,
     TooSlowError: 504,
     ForbiddenError: 403,
+    SlowBodyError: 408,
 }
 
 

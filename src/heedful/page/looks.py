@@ -14,8 +14,8 @@ from heedful.methods import LimeExact
 from heedful.methods.lime import Lime
 from heedful.metrics.curves import SHARES, Deletion
 from heedful.page.asked import Ask
-from heedful.page.served import Served
-from heedful.page.view import line, number
+from heedful.page.served import Served, line
+from heedful.page.view import number
 from heedful.question import Question
 
 COUNTS = (20, 50, 100, 200, 500, 1000, 2000, 5000)  # samples of LIME, from which one may be chosen
@@ -56,9 +56,10 @@ def curves(served: Served, given: Ask, methods: Sequence[str], check: Callable[[
     for name in methods:
         check()
         explanation = served.explain(given, name)
+        if not isinstance(explanation, Explanation):
+            refused[name] = explanation
+            continue
         try:
-            if not isinstance(explanation, Explanation):
-                raise explanation
             curve = metric.curve(question, explanation).tolist()
             lines.append(
                 {

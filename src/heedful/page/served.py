@@ -7,9 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from heedful.api import usual_output
 from heedful.classifier import Classifier
-from heedful.errors import InputError, SettingError
+from heedful.errors import InputError, SettingError, TargetError
 from heedful.explaining.answers import REFUSALS, Refusal, explain_or_refuse
 from heedful.explaining.windows import Asked
 from heedful.explanation import Explanation
@@ -20,8 +22,11 @@ from heedful.page.keeping import Kept
 from heedful.page.limits import Limits
 from heedful.question import Choices, Question, ask, without
 from heedful.support.names import shown
+from heedful.support.visible import shortened
 
-_QUESTIONS = 64  # kept
+NOT_OFFERED = ("attention-head", "partition")  # shown head by head; and one that takes long
+_QUESTIONS = 64  # of short texts, kept
+Key = tuple[Ask, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +44,12 @@ class Served:
     audits: Mapping[str, Any] = field(default_factory=dict)
     corpora: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
-    _kept: Kept[Explanation | Refusal] = field(init=False)
-    _questions: Kept[Question] = field(init=False)
+    _kept: Kept[Key, Explanation | str] = field(init=False)
+    _questions: Kept[Ask, Question] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_kept", Kept(self.limits.kept, _weight))
-        object.__setattr__(self, "_questions", Kept(_QUESTIONS, lambda _: 1))
+        object.__setattr__(self, "_questions", Kept(_QUESTIONS, lambda given, _: 1 + len(given.text) // 1000))
 
     def classifier(self, name: str | None) -> Classifier:
         """Return a model by its name, or the first.
@@ -74,21 +79,34 @@ class Served:
         """Return the question about the whole text."""
         return self.question(replace(given, removed=()))
 
-    def explain(self, given: Ask, method: str) -> Explanation | Refusal:
-        """Return the explanation by a method, or why there is none; kept by all it depends on."""
-        return self._kept.get((given, method), lambda: explained(self.question(given), method))
+    def explain(self, given: Ask, method: str) -> Explanation | str:
+        """Return the explanation by a method, or a line that says why there is none; kept by all it depends on."""
+        try:
+            name = check_method(method)
+        except SettingError as error:  # of a name that anybody can make up: nothing to keep
+            return line(error)
+        return self._kept.get((given, name), lambda: _or_line(explained(self.question(given), name)))
 
     def _ask(self, given: Ask) -> Question:
         if given.removed:
             return without(self.whole(given), given.removed)
-        classifier = self.classifier(given.model)
+        classifier, named = self.classifier(given.model), isinstance(given.target, str)
+        some = given.target if isinstance(given.target, str) else _unmistakable(classifier)
         choices = Choices(
-            target=given.target,
-            output=given.output or usual_output(classifier),
-            unit=given.unit,
-            masking=given.masking,
+            target=some, output=given.output or usual_output(classifier), unit=given.unit, masking=given.masking
         )
-        return ask(classifier, given.text, choices)
+        question = ask(classifier, given.text, choices)
+        if named or (given.target is None and some == "predicted"):
+            return question
+        index = int(np.argmax(question.logits)) if given.target is None else given.target
+        if not isinstance(index, int) or not 0 <= index < len(classifier.labels):
+            raise TargetError(f"there is no class {shown(index)}: they are numbered to {len(classifier.labels) - 1}")
+        return replace(question, output=question.output_of(question.output.kind, index))
+
+
+def _unmistakable(classifier: Classifier) -> str:
+    """A target that no name of a class can be taken for."""
+    return "predicted" if "predicted" not in classifier.labels else "#0"
 
 
 def explained(question: Question, name: str) -> Explanation | Refusal:
@@ -116,6 +134,8 @@ def check_method(name: str) -> str:
     card = REGISTRY.card_of(name)
     if card is None:
         raise SettingError(f"there is no method {shown(name)}: see the list of methods")
+    if card.name in NOT_OFFERED:
+        raise SettingError(f"this page does not offer {card.name}: choose another method, or use heedful explain")
     return card.name
 
 
@@ -136,5 +156,17 @@ def works_on(classifier: Classifier, methods: Sequence[str]) -> dict[str, str]:
     return {name: str(error) for name, error in refusals.items() if not isinstance(error, Explanation)}
 
 
-def _weight(value: Explanation | Refusal) -> int:
-    return 20 + 2 * len(value.text) // 10 + len(value) if isinstance(value, Explanation) else 20
+def line(error: Refusal) -> str:
+    """What an error says, on one line."""
+    return shortened(" ".join(str(error).split()), 500)
+
+
+def _or_line(outcome: Explanation | Refusal) -> Explanation | str:
+    """Without the error itself, which holds on to all that was computed."""
+    return outcome if isinstance(outcome, Explanation) else line(outcome)
+
+
+def _weight(key: Key, value: Explanation | str) -> int:
+    """About how many bytes both take: characters of up to 4 bytes, a unit's words and places as objects."""
+    text = 1_000 + 4 * len(key[0].text) + 40 * len(key[0].removed)
+    return text + (300 * len(value) if isinstance(value, Explanation) else 4 * len(value))

@@ -12,7 +12,7 @@ from heedful.errors import SettingError
 from heedful.methods.registry import REGISTRY
 from heedful.models import builtin
 from heedful.page import looks
-from heedful.page.served import Served, works_on
+from heedful.page.served import NOT_OFFERED, Served, works_on
 from heedful.page.view import dark_from
 from heedful.render.html import style
 from heedful.support.visible import shortened
@@ -30,7 +30,6 @@ EXAMPLES = (
     ("“not good”", "The plot was not good, not bad, and not at all charming."),
     ("a question of order", "It was dull at first, but good in the end; or good at first, but dull in the end?"),
 )
-_NO_METHODS = ("attention-head", "partition")  # shown head by head; and one that takes long
 
 
 @cache
@@ -51,7 +50,7 @@ def page(served: Served) -> str:
 
 def start(served: Served) -> dict[str, Any]:
     """What scripts begin with: models, methods, examples, limits, folders."""
-    cards = [card for card in REGISTRY.cards() if card.name not in _NO_METHODS]
+    cards = [card for card in REGISTRY.cards() if card.name not in NOT_OFFERED]
     names = [card.name for card in cards]
     models = []
     for name, classifier in served.models.items():

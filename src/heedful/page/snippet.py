@@ -43,6 +43,12 @@ for explanation in comparison:
 """
 
 
+def _target(whole: Question) -> int | str:
+    """The class's index, written "#3" where a class has a number for a name."""
+    named = any(label.strip().lstrip("-").isdigit() for label in whole.classifier.labels)
+    return f"#{whole.output.target}" if named else whole.output.target
+
+
 def snippet(model: str, given: Ask, whole: Question, methods: Sequence[str]) -> str:
     """Return code whose `comparison` has the scores that the page shows, of all methods."""
     words = ", ".join(whole.units.strings[unit] for unit in given.removed)
@@ -50,7 +56,7 @@ def snippet(model: str, given: Ask, whole: Question, methods: Sequence[str]) -> 
         model=model,
         text=ascii(given.text),
         methods=list(methods),
-        target=whole.output.target,
+        target=_target(whole),
         output=whole.output.kind,
         unit=whole.units.kind,
         masking=whole.masking,

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from heedful.data import read_texts
-from heedful.errors import DataError
+from heedful.data.checks import text_rows
+from heedful.data.columns import Query
+from heedful.data.encodings import is_compressed
+from heedful.data.folders import columns_of
+from heedful.errors import DataError, InputError
 from heedful.page.limits import Limits
 from heedful.support.visible import visible
 
 SUFFIXES = (".csv", ".parquet")
+_ADVICE = (
+    (r"name the right one with \w+= \(--[\w-]+\), or give its number.*", "type the name of the right one below"),
+    (r"[Ss]ay so with \w+= \(--[\w-]+\)", "type its name below"),
+    (r", or say its encoding= \(--encoding\): .*", ""),
+    (r" \(--[\w-]+\)", ""),
+)
 Json = dict[str, Any]
 
 
@@ -30,13 +40,24 @@ def listed(name: str, content: bytes, column: str | None, limits: Limits) -> Jso
     suffix = Path(name).suffix.lower()
     if suffix not in SUFFIXES:
         raise DataError("upload a .csv or a .parquet file, with a column of texts")
+    if is_compressed(content):
+        raise DataError("the file is compressed: unpack it, and upload the .csv or .parquet inside")
+    query = Query(
+        text=column or None,
+        limit=limits.rows,
+        labelled=False,
+        most_columns=limits.columns,
+        most_characters=limits.rows * limits.characters,
+    )
     with tempfile.TemporaryDirectory(prefix="heedful-") as folder:
         path = Path(folder) / f"upload{suffix}"
         path.write_bytes(content)
         try:
-            rows = read_texts(path, text=column or None, limit=limits.rows)
-        except DataError as error:
-            raise DataError(str(error).replace(str(path), "the file")) from None
+            rows = text_rows(columns_of(path, query))
+        except InputError as error:
+            raise DataError(_on_the_page(str(error).replace(str(path), "the file"))) from None
+    if not rows:
+        raise DataError("the file has no rows")
     return {
         "rows": [
             {
@@ -48,6 +69,13 @@ def listed(name: str, content: bytes, column: str | None, limits: Limits) -> Jso
         ],
         "most": limits.rows,
     }
+
+
+def _on_the_page(message: str) -> str:
+    """The same advice, without names of arguments and options, which the page has not."""
+    for pattern, instead in _ADVICE:
+        message = re.sub(pattern, instead, message)
+    return message
 
 
 def _problem(text: str | None, problem: str | None, limits: Limits) -> str | None:

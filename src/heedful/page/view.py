@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from heedful.explaining.answers import Refusal
 from heedful.explanation import Explanation
 from heedful.metrics.agreement import pairwise
 from heedful.page.asked import Ask
@@ -45,7 +44,7 @@ def answer(served: Served, given: Ask, methods: Sequence[str], check: Any) -> Js
         if isinstance(one, Explanation):
             rows.append(one)
         else:
-            refused[name] = line(one)
+            refused[name] = one
     left = [unit for unit in range(len(whole.units)) if unit not in given.removed]
     return {
         **about(whole, question),
@@ -139,11 +138,6 @@ def _glance(rows: Sequence[Explanation]) -> Json | None:
         if "said" in one:
             one["said"] = shortened(one["said"], _NAME)
     return shown | {"sentence": visible(seen.sentence)}
-
-
-def line(error: Refusal) -> str:
-    """What an error says, on one line."""
-    return shortened(" ".join(str(error).split()), 500)
 
 
 def number(value: float | None) -> float | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
+from heedful.support.stopping import pause
 from heedful.support.visible import visible
 
 Item = TypeVar("Item")
@@ -133,7 +134,11 @@ def meter(what: str, total: float | int, *, shown: bool) -> Iterator[Callable[[f
 
 
 def ran(n: int) -> None:
-    """Say that so many texts have been run through the model, or looked up in its tables; shown if a bar is up."""
+    """Say that so many texts have been run through the model, or looked up in its tables; shown if a bar is up.
+
+    A computation that nobody waits for any more ends here: see `heedful.support.stopping`.
+    """
+    pause()
     counter = getattr(_shown, "counter", None)
     if counter is not None and n:
         counter(n)

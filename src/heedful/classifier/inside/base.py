@@ -25,6 +25,7 @@ from heedful.classifier.leaving import replace_inference_tensors
 from heedful.errors import ModelError
 from heedful.games.output import Output
 from heedful.support.memory import out_of_memory
+from heedful.support.stopping import pause
 from heedful.text.encoding import Encoded
 
 Vectors = Float64[np.ndarray, "tokens size"]
@@ -199,6 +200,7 @@ class Inside(ABC):
         Raises:
             ModelError: some of the model is in float16; `why` that does not do.
         """
+        pause()
         name, model = self.classifier.name, self.classifier.model
         if any(weight.dtype == torch.float16 for weight in model.parameters()):
             raise ModelError(f"{name} is in float16{why}: load it in bfloat16 or float32")
@@ -210,6 +212,7 @@ class Inside(ABC):
         self, outputs: Tensor, inputs: Sequence[Tensor | GradientEdge], weights: Tensor | None = None
     ) -> tuple[Tensor | None, ...]:
         """Return the gradient of sum(weights * outputs) by each input, None where nothing depends on it."""
+        pause()
         if not outputs.requires_grad:
             return (None,) * len(inputs)
         self.n_backward += 1

@@ -1,0 +1,448 @@
+"""The page's server against strangers: bombs, slow and cancelled requests, hostile names, folders and hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import gzip
+import io
+import json
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import heedful
+from heedful.errors import InputError
+from heedful.page import Hosts, Limits, folders
+from heedful.page.asked import Ask
+from heedful.page.export import exported
+from heedful.page.guard import Guard
+from heedful.page.keeping import Kept
+from heedful.page.limits import BusyError, TooSlowError
+from heedful.page.served import Served
+from heedful.page.uploads import listed
+from heedful.page.workers import Workers
+from heedful.support.stopping import pause
+from page_server import application, client
+
+TEXT = "The plot was dull, but the ending was charming."
+EXTRA = pytest.importorskip("pyarrow")
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return heedful.load("demo")
+
+
+@pytest.fixture(scope="module")
+def page(demo):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("heedful.page.shell.works_on", lambda *_: {})  # which tries every method
+        app = application({"demo": demo})
+    with client(app) as one:
+        yield one
+
+
+def upload(page, name, content, status=200, **data):
+    answer = page.post("/api/upload", files={"file": (name, content)}, data=data)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def parquet(table, **options):
+    import pyarrow.parquet
+
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(table, file, **options)
+    return file.getvalue()
+
+
+def test_a_compressed_upload_is_refused_unopened(page):
+    assert "unpack it" in upload(page, "a.csv", gzip.compress(b"text\n" + b"good film\n" * 100), 400)["error"]
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_a_parquet_file_may_not_stand_for_more_than_the_page_takes(page, dictionary):
+    column = EXTRA.array(["x" * 1_000_000] * 100)
+    table = EXTRA.table({"text": column.dictionary_encode() if dictionary else column})
+    content = parquet(table, compression="zstd", use_dictionary=dictionary)
+    assert len(content) < 100_000
+    assert "split the file" in upload(page, "a.parquet", content, 400)["error"]
+
+
+def test_a_parquet_file_of_lists_is_refused_before_they_are_read(page):
+    table = EXTRA.table({"text": EXTRA.array([["x" * 1000] * 10])})
+    assert "lists" in upload(page, "a.parquet", parquet(table), 400)["error"]
+
+
+def test_no_more_rows_are_read_than_are_listed():
+    many = EXTRA.table({"text": [f"text {i}" for i in range(50)]})
+    rows = listed("a.parquet", parquet(many), None, Limits(rows=7))["rows"]
+    assert [row["text"] for row in rows] == [f"text {i}" for i in range(7)]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_of_very_many_columns_is_refused(page, kind):
+    names = ["text", *(f"c{i}" for i in range(1000))]
+    content = (",".join(names) + "\n").encode() * 2
+    if kind == "parquet":
+        content = parquet(EXTRA.table({name: ["a"] for name in names}))
+    assert "1,001 columns" in upload(page, f"a.{kind}", content, 400)["error"]
+
+
+@pytest.mark.parametrize(
+    ("content", "column"),
+    [
+        (b"a,b\n1,2\n", ""),
+        (b"review,text2,comment\na,b,c\n", ""),
+        (b"text\ngood \xe9 film\n", ""),
+        (b"text\na\n", "no"),
+    ],
+)
+def test_errors_about_files_name_nothing_that_the_page_has_not(page, content, column):
+    error = upload(page, "a.csv", content, 400, column=column)["error"]
+    assert "--" not in error
+    assert "=" not in error
+
+
+def test_broken_forms_are_one_line(page):
+    for kind, content in (
+        ("multipart/form-data", b"xx"),
+        ("multipart/form-data; boundary=abc", b"xx"),
+        ("multipart/form-data; boundary=abc; charset=nonsense", b"xx"),
+        (
+            "multipart/form-data; boundary=abc",
+            b'--abc\r\nContent-Disposition: form-data; name="column"\r\n\r\n\xff\r\n--abc--\r\n',
+        ),
+        (
+            "multipart/form-data; boundary=abc; charset=nonsense",
+            b'--abc\r\nContent-Disposition: form-data; name="column"\r\n\r\na\r\n--abc--\r\n',
+        ),
+    ):
+        answer = page.post("/api/upload", content=content, headers={"content-type": kind})
+        assert answer.status_code == 400, (kind, answer.text)
+        assert answer.json().keys() == {"error"}
+
+
+def test_a_long_computation_ends_when_its_time_is_over(demo):
+    def work(_):
+        question = served.question(Ask("the plot was dull " * 20, unit="word"))
+        while True:
+            question.game()(np.ones((4, len(question.units)), dtype=bool))
+
+    async def scenario():
+        workers = Workers(Limits(workers=1, seconds=0.5))
+        with pytest.raises(TooSlowError, match=r"longer than 0\.5 seconds"):
+            await workers.run(work)
+        started = time.monotonic()
+        while workers.running:
+            await asyncio.sleep(0.01)
+        assert time.monotonic() - started < 5
+        workers.close()
+
+    served = Served({"demo": demo})
+    asyncio.run(scenario())
+
+
+def test_a_forward_pass_is_where_a_computation_can_end(demo, monkeypatch):
+    monkeypatch.setattr("heedful.classifier.classifier.folded_logits", lambda *_: None)
+    seen = []
+
+    def work(deadline):
+        demo.logits_of_all([demo.encode("good film")])
+        deadline.gone.set()
+        try:
+            demo.logits_of_all([demo.encode("good film")])
+            seen.append("forward passes go on")
+        finally:
+            seen.append("done")
+
+    async def scenario():
+        workers = Workers(Limits(workers=1))
+        with pytest.raises(TooSlowError):
+            await workers.run(work)
+        workers.close()
+
+    asyncio.run(scenario())
+    assert seen == ["done"]
+
+
+def test_who_only_waited_is_told_so_and_waits_for_nobody_who_left():
+    async def scenario():
+        workers = Workers(Limits(workers=1, waiting=1, seconds=20.0))
+
+        def forever(_):
+            while True:
+                pause()
+                time.sleep(0.002)
+
+        first = asyncio.create_task(workers.run(forever))
+        await asyncio.sleep(0.05)
+        waiting = asyncio.create_task(workers.run(lambda _: "mine"))
+        await asyncio.sleep(0.05)
+        with pytest.raises(BusyError):
+            await workers.run(lambda _: None)
+        waiting.cancel()
+        await asyncio.sleep(0.05)
+        assert workers.running == 1
+        later = asyncio.create_task(workers.run(lambda _: "mine"))
+        first.cancel()
+        assert await asyncio.wait_for(later, 5) == "mine"
+        workers.close()
+
+    asyncio.run(scenario())
+
+
+def test_closing_ends_what_runs_and_what_waits():
+    async def scenario():
+        workers = Workers(Limits(workers=1, seconds=60.0))
+
+        def forever(_):
+            while True:
+                pause()
+                time.sleep(0.002)
+
+        both = [asyncio.create_task(workers.run(forever)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        workers.close()
+        for one in both:
+            with pytest.raises((BusyError, TooSlowError, asyncio.CancelledError)):
+                await one
+        with pytest.raises(BusyError, match="shutting down"):
+            await workers.run(lambda _: None)
+        assert all(thread.daemon for thread in workers._threads)
+        assert not any(thread.is_alive() for thread in workers._threads)
+
+    asyncio.run(scenario())
+
+
+def test_methods_that_are_not_offered_are_refused_by_the_server_too(page):
+    answer = page.post("/api/explain", json={"text": TEXT, "methods": ["partition", "attention-head"]}).json()
+    assert not answer["rows"]
+    assert all("does not offer" in said for said in answer["refused"].values())
+
+
+def guarded(limits, app=None):
+    async def nothing(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return Guard(app or nothing, Hosts("127.0.0.1"), limits)
+
+
+async def status_of_one(guard, receive, path="/api/explain"):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"host", b"localhost")]}
+    await guard(scope, receive, send)
+    return sent[0]["status"]
+
+
+def test_bodies_have_a_deadline_a_number_and_a_size_in_all():
+    async def never():
+        await asyncio.sleep(60)
+
+    def sending(n_bytes, more):
+        async def receive():
+            if receive.given:
+                await asyncio.sleep(60)
+            receive.given = True
+            return {"type": "http.request", "body": b"x" * n_bytes, "more_body": more}
+
+        receive.given = False
+        return receive
+
+    async def scenario():
+        assert await status_of_one(guarded(Limits(sending=0.05)), never) == 408
+        guard = guarded(Limits(bodies=1, sending=0.2))
+        first = asyncio.create_task(status_of_one(guard, never))
+        await asyncio.sleep(0.02)
+        assert await status_of_one(guard, sending(1, more=False)) == 503
+        assert await first == 408
+        assert await status_of_one(guard, sending(1, more=False)) == 200
+        guard = guarded(Limits(held=1000, sending=0.2))
+        first = asyncio.create_task(status_of_one(guard, sending(900, more=True)))
+        await asyncio.sleep(0.02)
+        assert await status_of_one(guard, sending(200, more=False)) == 503
+        assert await first == 408
+        assert await status_of_one(guard, sending(200, more=False)) == 200
+
+    asyncio.run(scenario())
+
+
+def test_requests_in_the_middle_of_their_way_are_told_that_the_server_ends():
+    async def never():
+        await asyncio.sleep(60)
+
+    async def scenario():
+        one = asyncio.create_task(status_of_one(guarded(Limits()), never))
+        await asyncio.sleep(0.02)
+        one.cancel()
+        assert await one == 503
+
+    asyncio.run(scenario())
+
+
+def test_our_own_faults_have_the_headers_too(page, monkeypatch, capsys):
+    monkeypatch.setattr("heedful.page.view.answer", lambda *_: 1 / 0)
+    answer = page.post("/api/explain", json={"text": "a good film"})
+    assert answer.status_code == 500
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["methods", "model", "unit", "target", "format", "text"])
+def test_half_a_surrogate_pair_is_a_bad_request(page, place):
+    given = {"text": "good film", "methods": ["lime"], "format": "csv"}
+    given[place] = ["\ud800"] if place == "methods" else "\ud800"
+    for path in ("explain", "export", "corpus"):
+        headers = {"content-type": "application/json"}
+        answer = page.post(f"/api/{path}", content=json.dumps(given), headers=headers)
+        assert answer.status_code == 400
+        assert "Unicode" in answer.json()["error"]
+
+
+def test_ways_of_asking_that_there_are_not(page):
+    answer = page.put("/api/explain")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json().keys() == {"error"}
+    answer = page.get("/static/", follow_redirects=False)
+    assert answer.status_code == 404
+    assert page.post("/api/explain/", json={}, follow_redirects=False).status_code == 404
+
+
+def test_hosts():
+    for name in ("x@localhost", "localhost:8000:1", "localhost/", "localhost#", " localhost", "localhost\\", ""):
+        assert not Hosts("127.0.0.1").known(name), name
+    assert not Hosts("", [""]).known("")
+    for name in ("localhost", "LocalHost.:80", "[::1]:8000", "127.0.0.1"):
+        assert Hosts("127.0.0.1").known(name), name
+
+
+def test_a_cell_of_a_download_is_no_formula(demo):
+    text = '=HYPERLINK("x","good film") +1 @SUM(1) -2 good'
+    given = Ask(text=text, unit="sentence")
+    content, _, _ = exported(Served({"demo": demo}), given, ["occlusion"], "csv", lambda: None)
+    rows = list(csv.reader(io.StringIO(content)))
+    assert rows[1][0].startswith("'=HYPERLINK")
+    assert not any(cell[:1] in tuple("=+@\t\r") for row in rows for cell in row)
+    assert float(rows[1][3]) is not None  # numbers are numbers, of either sign
+
+
+def test_keys_weigh_too_and_names_that_there_are_not_are_not_kept(demo):
+    kept = Kept(1000, lambda key, value: len(key) + len(value))
+    for i in range(10):
+        kept.get(f"{i}" * 300, lambda: "x")
+    assert len(kept) == 3
+    served = Served({"demo": demo}, limits=Limits(kept=100_000))
+    given = Ask(text="good film " * 1000)
+    assert isinstance(served.explain(given, "no-such-method"), str)
+    assert not len(served._kept)
+    assert isinstance(served.explain(Ask(TEXT, output="probability"), "shapley-exact"), str)
+    assert [type(value) for value in served._kept._values.values()] == [str]
+    for i in range(5):
+        served.explain(Ask(text=f"good film {i} " + "and " * 4000), "random")
+    assert len(served._kept) <= 5
+
+
+CONFUSING = ("predicted", "0", "#0", "2")
+
+
+@pytest.fixture(scope="module")
+def confusing():
+    import zoo
+
+    names = dict(enumerate(CONFUSING))
+    return zoo.make("bert", num_labels=4, id2label=names, label2id={name: i for i, name in names.items()})
+
+
+def test_classes_are_told_apart_whatever_they_are_called(confusing):
+    served = Served({"m": confusing})
+    text = "what a dull plot"
+    likeliest = int(np.argmax(confusing.logits_of(confusing.encode(text))))
+    limits = Limits()
+    for target, index in ((None, likeliest), *((f"#{i}", i) for i in range(4)), (1, 1)):
+        question = served.question(Ask.read({"text": text, "target": target}, limits))
+        assert question.output.target == index
+        value = confusing.logits_of(confusing.encode(text))[index]
+        assert question.prediction == pytest.approx(value)
+        without_first = served.question(Ask.read({"text": text, "target": target, "removed": [0]}, limits))
+        assert without_first.output.target == index
+    assert served.question(Ask.read({"text": text}, limits)).output.target == likeliest
+    for bad in ("#4", "#999999", -1):
+        with pytest.raises(InputError, match="no class"):
+            served.question(Ask.read({"text": text, "target": bad}, limits))
+
+
+def corpus_of(demo, folder, texts):
+    heedful.corpus.run(demo, texts, ["random", "attention-mean"], out=folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["run[1]", "st*r", "wh?t", "unit=x"])
+def test_a_folder_is_read_by_its_name_alone(demo, tmp_path, name):
+    for other in ("run1", "star", "what"):
+        corpus_of(demo, tmp_path / other, ["a dull film", "a dull plot"])
+    corpus_of(demo, tmp_path / name, ["a charming film"])
+    one = folders.Searched(tmp_path / name)
+    rows = one.rows(word="", first="random", second=None, order="row", offset=0)
+    assert [row["text"] for row in rows["rows"]] == ["a charming film"]
+    assert rows["made_with"] == {"model": "demo", "unit": "word_type", "output": "logit", "masking": "unk"}
+    beyond = one.rows(word="", first="random", second=None, order="row", offset=50)
+    assert (beyond["total"], beyond["rows"]) == (1, [])
+
+
+def test_only_metrics_are_metrics(demo):
+    texts = [one.text for one in heedful.planted.generate(4, seed=2)]
+    audit = heedful.audit(demo, texts, methods=["attention-mean"], metrics=["comprehensiveness"], checks=[])
+    for field in ("text", "units", "scores", "signed", "probability", "index"):
+        with pytest.raises(InputError, match="has no"):
+            folders.audit_texts(audit, metric=field, method="attention-mean", offset=0, ascending=False)
+    given = {"metric": "comprehensiveness", "method": "attention-mean", "ascending": False}
+    beyond = folders.audit_texts(audit, offset=500, **given)
+    assert (beyond["total"], beyond["rows"]) == (4, [])
+    assert beyond["made_with"]["unit"] == "word_type"
+
+
+def test_two_threads_look_into_one_model_at_a_time(confusing):
+    from heedful.page.served import explained
+
+    served, methods = Served({"m": confusing}), ["attention-mean", "gradient-x-input", "occlusion"]
+    asks = [Ask(f"what a dull plot {word}") for word in ("it", "was", "not", "good")]
+    before = confusing.model.config._attn_implementation
+    alone = {(a, m): explained(served.question(a), m).scores for a in asks for m in methods}
+    wrong = []
+
+    def user(order):
+        for a, m in order:
+            scores = explained(served.question(a), m).scores
+            if not np.allclose(scores, alone[a, m], atol=1e-6):
+                wrong.append((a, m))
+
+    threads = [threading.Thread(target=user, args=[[*alone][::step]]) for step in (1, -1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert confusing.model.config._attn_implementation == before
+
+
+def test_a_port_is_held_at_once():
+    from heedful.cli.serve import _bound
+
+    with _bound("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(InputError, match="try --port 0"):
+            _bound("127.0.0.1", port)
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            pass
+    with pytest.raises(InputError, match="--host is empty"):
+        _bound(" ", 0)
