@@ -140,7 +140,7 @@ def _glance(rows: Sequence[Explanation]) -> Json | None:
     return shown | {"sentence": visible(seen.sentence)}
 
 
-def number(value: float | None) -> float | None:
+def number(value: float | int | None) -> float | None:
     """A number that JSON has, else None.
 
     Example:

@@ -159,7 +159,7 @@ def counted(items: Iterable[Item]) -> Iterator[Item]:
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """A spinner on stderr, gone when done; nothing where stderr is no terminal, or silenced."""
-    if not watched():
+    if _silences["inside"]:
         yield
         return
     from rich.console import Console

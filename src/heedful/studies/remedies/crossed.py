@@ -49,7 +49,7 @@ def crossed(grid: Grid, degree: int = 1) -> Crossed:
     Example:
         >>> one = crossed(np.array([[0.1, 0.3, 0.2], [0.3, 0.5, 0.4]]))
         >>> round(one.estimate.value, 3), round(one.estimate.low, 3), one.estimate.n
-        (0.3, -0.417, 3)
+        (0.3, -0.298, 3)
     """
     known = grid[:, ~np.isnan(grid).all(0)]
     known = known[~np.isnan(known).all(1)]
