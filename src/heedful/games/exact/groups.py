@@ -38,7 +38,7 @@ def group(game: RatioGame, members: Sequence[int], tolerance: Number = 1e-9) -> 
 
     With S the members, T a random subset of the other units (its size uniform, then uniform among those of that size)
     and f the game, the value is the mean of f(S and T) - f(T), and the interaction the mean over T of the sum over
-    subsets L of S of (-1)^(|S| - |L|) f(L and T).
+    subsets L of S of (-1)^(s - l) f(L and T), with s and l the sizes of S and L.
 
     Args:
         game: the ratio game, of one output.
