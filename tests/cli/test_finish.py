@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 import heedful
 from heedful.cli import COMMANDS, app
@@ -15,6 +19,7 @@ from heedful.cli.options import one_of, registered
 from heedful.methods.registry import REGISTRY as METHODS
 from heedful.metrics.registry import REGISTRY as METRICS
 from heedful.question import Choices
+from heedful.render.terminal import print_explanation
 from heedful.studies import NAMES
 
 EXAMPLES = {
@@ -159,3 +164,12 @@ def test_scores_without_sampling_error_say_so(run) -> None:
     assert "std. error" not in out
     longer = "The plot was dull, the cast was superb, the ending was weak and the music was loud and far too long."
     assert "std. error" in run("explain", "demo", longer, "-m", "lime:n_samples=200")[1]
+
+
+def test_a_sample_without_spread_is_not_called_complete() -> None:
+    longer = "The plot was dull, the cast was superb, the ending was weak and the music was loud and far too long."
+    sampled = heedful.explain(heedful.load("demo"), longer, "lime:n_samples=200")
+    told = io.StringIO()
+    print_explanation(replace(sampled, std_error=np.zeros(len(sampled))), Console(file=told, width=100))
+    assert "std. error" in told.getvalue()
+    assert "All masks" not in told.getvalue()

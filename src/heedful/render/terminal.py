@@ -211,13 +211,14 @@ def _scores(explanations: list[Explanation], width: int) -> list[ConsoleRenderab
             (label, [Text(_number(explanation, unit), style) for unit, style in zip(units, styles, strict=True)])
         )
     only = explanations[0]
-    sampled = len(explanations) == 1 and only.std_error is not None and bool(only.std_error.any())
-    if sampled:
+    alone = len(explanations) == 1 and only.std_error is not None
+    enumerated = only.details.get("enumerated") == 1.0  # an error of 0 may also be that of a sample without spread
+    if alone and not enumerated:
         for name, errors in (("std. error", only.std_error), ("± (95 %)", only.margin_of_error)):
             if errors is not None:
                 columns.append((name, [Text(view.number(float(errors[unit]), signed=False)) for unit in units]))
     tables = _tables(title, [only.units[unit] for unit in units], columns, width)
-    if len(explanations) == 1 and only.std_error is not None and not sampled:
+    if alone and enumerated:
         tables.append(Text("All masks were evaluated: no sampling error."))
     return tables
 

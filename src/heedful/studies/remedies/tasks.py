@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from heedful.data import Dataset, Rationale, Splits, planted, read_splits
+from heedful.data import Dataset, Rationale, Splits, planted
 from heedful.errors import DataError
+from heedful.studies.reading import drawn, read_folder
 
 PLANTED = "planted"
 UNION = "rationale_union"  # HateXplain's training part has no other marks
@@ -65,23 +66,15 @@ def _planted(task: Task, seed: int) -> Splits:
 
 def _read(task: Task, path: Path | None, seed: int) -> Splits:
     assert path is not None  # noqa: S101 - `read` has seen to it
-    folder = path / task.name
-    if not folder.is_dir():
-        raise DataError(f"{path}: no folder {task.name} there; {HOW}")
-    try:
-        splits = read_splits(folder)
-    except DataError as error:
-        raise DataError(f"{error}; {HOW}") from None
-    if splits.validation is None or splits.test is None:
-        missing = "validation" if splits.validation is None else "test"
-        raise DataError(f"{folder}: no {missing} part; {HOW}")
+    folder, splits = path / task.name, read_folder(path, task.name, HOW, validated=True)
+    assert splits.validation is not None and splits.test is not None  # noqa: S101, PT018 - as above
     train = with_union(splits.train, folder / "train.parquet") if splits.train.rationales is None else splits.train
     if train.rationales is None:
         raise DataError(f"{folder}: the training part has no rationales; {HOW}")
     return Splits(
-        _drawn(train, task.n_train, seed),
-        _drawn(splits.validation, task.n_validation, seed),
-        _drawn(splits.test, task.n_test, seed),
+        drawn(train, task.n_train, seed),
+        drawn(splits.validation, task.n_validation, seed),
+        drawn(splits.test, task.n_test, seed),
     )
 
 
@@ -119,7 +112,3 @@ def marked(text: str, tokens: Sequence[str], weights: Sequence[float | int]) -> 
         at = start + len(token)
         spans.append((start, at))
     return Rationale(np.array(spans, dtype=np.int64).reshape(-1, 2), np.array(weights, dtype=np.float64))
-
-
-def _drawn(part: Dataset, n: int, seed: int) -> Dataset:
-    return part.subset(np.sort(np.random.default_rng(seed).permutation(len(part))[:n]))

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from heedful.data import Dataset, Splits, read_splits
+from heedful.data import Splits
 from heedful.errors import DataError
+from heedful.studies.reading import drawn, read_folder
 from heedful.studies.repulsive_attention.hops import Arm, Fit
 from heedful.studies.repulsive_attention.present import generate
 from heedful.studies.run import Settings
@@ -107,16 +106,6 @@ def _planted(task: Task, seed: int) -> Splits:
 
 def _read(task: Task, path: Path | None, seed: int) -> Splits:
     assert path is not None  # noqa: S101 - `data` has seen to it
-    if not (path / task.name).is_dir():
-        raise DataError(f"{path}: no folder {task.name} there; {HOW}")
-    try:
-        splits = read_splits(path / task.name)
-    except DataError as error:
-        raise DataError(f"{error}; {HOW}") from None
-    if splits.test is None:
-        raise DataError(f"{path / task.name}: no test part; {HOW}")
-    return Splits(_drawn(splits.train, task.n_train, seed), None, _drawn(splits.test, task.n_test, seed))
-
-
-def _drawn(part: Dataset, n: int, seed: int) -> Dataset:
-    return part.subset(np.sort(np.random.default_rng(seed).permutation(len(part))[:n]))
+    splits = read_folder(path, task.name, HOW)
+    assert splits.test is not None  # noqa: S101 - as above
+    return Splits(drawn(splits.train, task.n_train, seed), None, drawn(splits.test, task.n_test, seed))
