@@ -132,7 +132,7 @@ def cells(alphas: tuple[float, ...] = (1.0, 1.5, 2.0), n: int = 12) -> list[pa.T
                 tau = base + lift - 0.2 * (alpha - 1) + (1 - 2 * nth) * noise  # trainings differ, their mean does not
                 row = {name: np.full(n, 0.5) for name in MEANS} | {
                     "input": tau, "state": tau, "left_out": tau, "input_state": base - 0.1, "input_support": tau + 0.3,
-                    "support": np.full(n, 30.0 if alpha == 1 else 20.0 if alpha < 2 else 10.0) + np.arange(n) * 0.0,
+                    "support": np.full(n, 30 if alpha == 1 else 20 if alpha < 2 else 10), "n_words": np.full(n, 30),
                     "input_entropy": np.linspace(0.8, 0.9, n) * (1 - 0.05 * (alpha - 1)),
                 }  # fmt: skip
                 same = {"data": "made", "encoder": "bilstm", "scorer": scorer, "alpha": alpha, "nth": nth}
@@ -167,6 +167,7 @@ def test_classifiers_are_summed_over_trainings() -> None:
     assert (first["accuracy_least"], first["accuracy_most"]) == (0.8, 0.81)
     assert first["accuracy"] == pytest.approx(0.805)
     assert first["input_least"] < first["input"] < first["input_most"]
+    assert first["tau_limit"] == 1  # at alpha 1 no word is at 0
 
 
 def test_a_text_is_averaged_over_the_rows_where_it_is_defined() -> None:

@@ -17,12 +17,20 @@ NAMES = {
 }  # fmt: skip
 
 
+FIGURES = {  # of the table `contrasts.summary`
+    "input_state": "tau-b of gradients by inputs and by states", "input_slope": "slope of tau-b with gradients by inputs",
+    "support_ratio": "share of the support left", "entropy_change": "change of the entropy of input importance",
+    "list_gap": "tau-b over the support less that over all words",
+}  # fmt: skip
+
+
 def words(tables: Tables) -> dict[str, Any]:
     """Names for the template."""
     classifiers = tables.rows("classifiers.summary")
     return {
         "lists": lists(tables),
         "named": NAMES,
+        "figures": FIGURES,
         "control": CONTROL,
         "mixing": MIXING,
         "all": ALL,
@@ -41,7 +49,8 @@ def lists(tables: Tables) -> list[dict[str, Any]]:
 
     Returns:
         data, encoder, scorer, and for softmax, the sparsest attention over all words, and that over its support: the
-        figure with its interval, and theirs (class 0, class 1), of their bidirectional LSTM; None where there is none.
+        figure with its interval; limit, the largest tau-b possible over all words, None over the support; kept, the mean
+        number of words above 0; and theirs (class 0, class 1), of their bidirectional LSTM; None where there is none.
     """
     rows = []
     every = tables.rows("classifiers.summary")
@@ -55,6 +64,7 @@ def lists(tables: Tables) -> list[dict[str, Any]]:
         rows += [
             {"data": place[0], "encoder": place[1], "scorer": place[2], "list": name, "alpha": row["alpha"]}
             | {f"tau{end}": row[f"{figure}{end}"] for end in ("", "_low", "_high", "_n")}
+            | {"kept": row["support"], "limit": None if name == SUPPORT else row["tau_limit"]}
             | {"theirs": theirs.get((place[0], name))}
             for name, row, figure in figures
         ]

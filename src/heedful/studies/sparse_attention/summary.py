@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float64
+from jaxtyping import Float64, Int
 
 from heedful.studies.measuring import Row, groups, mean, report
 from heedful.studies.run import Run
@@ -39,8 +39,8 @@ def by_classifier(tables: Iterable[pa.Table]) -> pa.Table:
 
     Returns:
         data, encoder, scorer, alpha, trainings, n_test; accuracy (mean over trainings), accuracy_least, accuracy_most;
-        texts; all of `MEANS` with their intervals over texts; of those in `SPREAD` also NAME_least and NAME_most of the
-        trainings' means.
+        texts; all of `MEANS` with their intervals over texts; tau_limit with its own (see `tau_limits`); of those in
+        `SPREAD` also NAME_least and NAME_most of the trainings' means.
     """
     rows: list[Row] = []
     for key, columns in groups(pa.concat_tables(tables), "data", "encoder", "scorer", "alpha"):
@@ -50,14 +50,36 @@ def by_classifier(tables: Iterable[pa.Table]) -> pa.Table:
             for name in SPREAD
             for end, pick in (("least", min), ("most", max))
         }
+        limits = columns | {"tau_limit": tau_limits(columns["support"], columns["n_words"])}
         rows.append(
             key
             | {"trainings": len(right), "n_test": int(columns["n_test"][0]), "accuracy": float(np.mean(right))}
             | {"accuracy_least": min(right), "accuracy_most": max(right), "texts": len(np.unique(columns["text"]))}
-            | intervals.columns({name: intervals.mean(of_texts(columns, name)) for name in MEANS})
+            | intervals.columns({name: intervals.mean(of_texts(limits, name)) for name in (*MEANS, "tau_limit")})
             | spread
         )
     return report(rows)
+
+
+def tau_limits(support: Int[np.ndarray, " texts"], n_words: Int[np.ndarray, " texts"]) -> Float64[np.ndarray, " texts"]:
+    """Return the largest tau-b that attention can have with scores without ties.
+
+    The words of weight 0 are one tie: of n (n - 1) / 2 pairs of words, those of two such words cannot agree.
+
+    Args:
+        support: how many words have a weight above 0, text by text.
+        n_words: how many words there are.
+
+    Returns:
+        The limits; NaN for one word, which has no pairs.
+
+    Examples:
+        >>> tau_limits(np.array([2, 1]), np.array([3, 3])).round(3).tolist()
+        [1.0, 0.816]
+    """
+    tied = n_words - support
+    pairs = np.where(n_words > 1, n_words * (n_words - 1.0), np.nan)
+    return np.sqrt(1 - tied * (tied - 1.0) / pairs)
 
 
 def of_texts(columns: Mapping[str, np.ndarray], name: str) -> Float64[np.ndarray, " texts"]:
