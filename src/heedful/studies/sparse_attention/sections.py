@@ -18,7 +18,8 @@ NAMES = {
 
 
 FIGURES = {  # of the table `contrasts.summary`
-    "input_state": "tau-b of gradients by inputs and by states", "input_slope": "slope of tau-b with gradients by inputs",
+    "input_state": "tau-b of gradients by inputs and by states",
+    "input_slope": "slope of tau-b with gradients by inputs",
     "support_ratio": "share of the support left", "entropy_change": "change of the entropy of input importance",
     "list_gap": "tau-b over the support less that over all words",
 }  # fmt: skip
@@ -49,8 +50,8 @@ def lists(tables: Tables) -> list[dict[str, Any]]:
 
     Returns:
         data, encoder, scorer, and for softmax, the sparsest attention over all words, and that over its support: the
-        figure with its interval; limit, the largest tau-b possible over all words, None over the support; kept, the mean
-        number of words above 0; and theirs (class 0, class 1), of their bidirectional LSTM; None where there is none.
+        figure with its interval; limit, the largest tau-b possible over all words, None over the support; kept, the
+        mean number of words above 0; theirs (class 0, class 1), of their bidirectional LSTM, None where there is none.
     """
     rows = []
     every = tables.rows("classifiers.summary")
