@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -128,6 +128,24 @@ def test_a_scatter_shows_the_others_over_the_first(comparison):
         assert axes.get_ylabel() == other.method
     with pytest.raises(InputError, match="two methods"):
         Comparison(explanations=comparison.explanations[:1]).plot("scatter")
+
+
+def test_names_of_a_scatter_do_not_overlap(comparison):
+    close = make(scores=[0.5, 0.51, 0.5, 0.49, 0.5, 0.505, 0.495], method="lime")
+    figure = Comparison(explanations=(close, close, comparison[2])).plot("scatter")
+    for axes in figure.axes:
+        boxes = [name.get_window_extent() for name in axes.texts]
+        assert boxes
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+
+
+def test_agreement_says_where_it_is_that_of_sizes(comparison):
+    axes = comparison.plot("agreement").axes[0]
+    italic = [name.get_style() == "italic" for name in axes.texts]
+    assert italic == [False, True, False, True, True, True, False, True, False]
+    assert "sizes" in axes.get_xlabel()
+    signed = Comparison(explanations=(comparison[0], comparison[2])).plot("agreement").axes[0]
+    assert signed.get_xlabel() == ""
 
 
 def test_unknown_kinds_are_named(comparison):

@@ -6,6 +6,7 @@ Each returns a figure of its own, outside of pyplot's state, that a notebook sho
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch, Rectangle
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
 except ImportError:
     raise MissingExtraError("matplotlib", "plot", "plot()") from None
 
@@ -37,6 +40,7 @@ _OURS = {name: value for name, value in STYLE.items() if name != "font.family"} 
 _WIDTH, _LINE = 6.4, 0.28  # inches of a figure, and of a bar or a line of text
 _MOST = 15  # units that bars and waterfall show
 _NAMED = 5  # units that a scatter plot names
+_SIDES = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # right or left of a point, above or below
 _LINES = 60  # of a text that are drawn
 
 
@@ -220,19 +224,23 @@ def _laid_out(figure: Figure, explanation: Explanation) -> tuple[list[tuple[str,
 
 
 def agreement(comparison: Comparison) -> Figure:
-    """Kendall's tau-b of every two methods: with signs where both have any, else of sizes."""
+    """Kendall's tau-b of every two methods: with signs where both have any, else of sizes, in italics."""
     values, names = pairwise(comparison.explanations), labels(comparison.explanations)
+    signed = [explanation.signed for explanation in comparison.explanations]
     figure, axes = _axes(1.6 + 0.42 * len(names), 2.6 + 0.6 * len(names))
     for (row, column), value in np.ndenumerate(values):
         fill = shade(float(value), 1.0, AGREEMENT)
         axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=_rgb(fill), edgecolor="white"))
         colour = "white" if fill.dark else "black"
-        axes.text(column, row, _figure_of(value), ha="center", va="center", color=colour, fontsize=8)
+        style = "normal" if signed[row] and signed[column] else "italic"
+        axes.text(column, row, _figure_of(value), ha="center", va="center", color=colour, fontsize=8, style=style)
     axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5))
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_yticks(range(len(names)), names)
     bare(axes)
     axes.set_title("agreement: Kendall's tau-b")
+    if not all(signed):
+        axes.set_xlabel("in italics: of the sizes of scores, because a method has no signs", color=DIM)
     return figure
 
 
@@ -252,13 +260,41 @@ def scatter(comparison: Comparison) -> Figure:
     grid = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axes, other, name in zip(grid, others, names[1:], strict=False):
         axes.scatter(first.scores, other.scores, s=16, color=[_colour(other, score) for score in other.scores])
-        for unit in dict.fromkeys([*ranking(first)[:_NAMED], *ranking(other)[:_NAMED]]):
-            place = (float(first.scores[unit]), float(other.scores[unit]))
-            axes.annotate(shortened(first.units[unit], 14), place, (3, 3), textcoords="offset points", fontsize=7)
         axes.axhline(0.0, color=DIM, linewidth=0.8)
         axes.axvline(0.0, color=DIM, linewidth=0.8)
         axes.margins(0.25)
         axes.set(xlabel=names[0], ylabel=name)
     for axes in grid[len(others) :]:
         axes.remove()
+    figure.draw_without_rendering()  # so that places on the page are known
+    for axes, other in zip(grid, others, strict=False):
+        _name_points(axes, first, other)
     return figure
+
+
+def _name_points(axes: Axes, first: Explanation, other: Explanation) -> None:
+    """Name the largest words of both beside their points, where no other name stands and the fewest points lie."""
+    points = np.c_[first.scores, other.scores]
+    drawn = axes.transData.transform(points)
+    taken: list[Bbox] = []
+    by_turns = zip(ranking(first)[:_NAMED], ranking(other)[:_NAMED], strict=True)
+    for unit in dict.fromkeys(itertools.chain.from_iterable(by_turns)):
+        places: list[tuple[int, int, Annotation, Bbox]] = []
+        for x, y in _SIDES:
+            name: Annotation = axes.annotate(
+                shortened(first.units[unit], 14),
+                (float(points[unit, 0]), float(points[unit, 1])),
+                (3 * x, 3 * y),
+                textcoords="offset points",
+                fontsize=7,
+                ha="left" if x > 0 else "right",
+                va="bottom" if y > 0 else "top",
+            )
+            box = name.get_window_extent()
+            name.remove()
+            if not any(box.overlaps(other_box) for other_box in taken):
+                places.append((box.padded(3).count_contains(drawn), len(places), name, box))
+        if places:
+            *_, name, box = min(places)
+            axes.add_artist(name)
+            taken.append(box)
