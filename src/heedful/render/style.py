@@ -16,7 +16,7 @@ try:
     from matplotlib.axes import Axes
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 except ImportError:
     raise MissingExtraError("matplotlib", "study", "drawing figures") from None
 
@@ -60,6 +60,7 @@ STYLE: Any = {
     "figure.dpi": 100,
     "figure.facecolor": "#ffffff",
     "savefig.dpi": 160,
+    "savefig.bbox": "tight",  # a legend wider than the panels is not cut off
     "svg.fonttype": "path",
 }
 
@@ -92,14 +93,18 @@ def logarithmic_shares(axes: Axes, which: str) -> None:
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if which == "x" else (1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
+    axis.set_major_formatter(FuncFormatter(_per_cent))
     axis.set_minor_formatter(NullFormatter())
 
 
 def shares(axes: Axes, which: str) -> None:
     """Per cent on a plain axis, "x" or "y"."""
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axis.set_major_formatter(FuncFormatter(_per_cent))
+
+
+def _per_cent(share: float, _: object = None) -> str:
+    return f"{round(100 * share, 6):.4g} %".replace("-", "−")
 
 
 def whiskers(
