@@ -10,6 +10,7 @@ import numpy as np
 
 from heedful.auditing.rows import REVERSED
 from heedful.auditing.tables import CHANCE
+from heedful.render.document import number
 from heedful.render.style import AGAINST, CYCLE, DIM, FOR, INK, LINE, SIGNED, WEIGHT, bare, shares, subplots
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _agreement(rows: Sequence[Content]) -> Figure:
     figure, axes = subplots(size + 1.2, size)
     axes.imshow(table, cmap=SIGNED, vmin=-1, vmax=1)
     for i, j in np.ndindex(table.shape):
-        shown = "–" if np.isnan(table[i, j]) else f"{table[i, j]:.2f}"
+        shown = "–" if np.isnan(table[i, j]) else number(table[i, j])
         axes.text(
             j, i, shown, ha="center", va="center", fontsize=7, color="#ffffff" if abs(table[i, j]) > 0.75 else INK
         )

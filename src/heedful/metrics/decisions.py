@@ -56,7 +56,7 @@ def decided(question: Question, logits: Float64[np.ndarray, "n classes"]) -> Boo
 class DecisionFlip(Flip):
     """Share of the units that must be removed, the highest score first, until another class is decided for.
 
-    1 where that never happens before nothing is left, nor then.
+    1 where the decision never changes, not even with every unit removed.
 
     Example:
         >>> import heedful

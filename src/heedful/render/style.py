@@ -60,7 +60,6 @@ STYLE: Any = {
     "figure.dpi": 100,
     "figure.facecolor": "#ffffff",
     "savefig.dpi": 160,
-    "savefig.bbox": "tight",  # a legend wider than the panels is not cut off
     "svg.fonttype": "path",
 }
 
@@ -98,13 +97,32 @@ def logarithmic_shares(axes: Axes, which: str) -> None:
 
 
 def shares(axes: Axes, which: str) -> None:
-    """Per cent on a plain axis, "x" or "y"."""
+    """Per cent on a plain axis, "x" or "y": with decimals where its ticks would be rounded to the same number."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_formatter(FuncFormatter(_per_cent))
 
 
 def _per_cent(share: float, _: object = None) -> str:
-    return f"{round(100 * share, 6):.4g} %".replace("-", "−")
+    return f"{round(100 * share, 6) + 0.0:.4g} %".replace("-", "−")  # a tick near zero is zero, without a sign
+
+
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """Name what is drawn in one panel, below all panels, in as many columns as are within the figure.
+
+    Example:
+        >>> figure, axes = subplots(2, 2)
+        >>> lines = [axes.plot([0, 1], label="a name of some length") for _ in range(4)]
+        >>> legend_below(figure, axes)
+        >>> figure.legends[0].get_window_extent().width <= figure.bbox.width
+        True
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    for columns in range(min(len(labels), 4), 0, -1):
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+        figure.draw_without_rendering()
+        if legend.get_window_extent().width <= figure.bbox.width or columns == 1:
+            return
+        legend.remove()
 
 
 def whiskers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from heedful.render.style import AGREE, CYCLE, DIM, DISAGREE, shares, subplots, whiskers
+from heedful.render.style import AGREE, CYCLE, DIM, DISAGREE, legend_below, shares, subplots, whiskers
 from heedful.runs.tables import Tables
 from heedful.studies.combinatorial_shortcuts.sections import TRAININGS, VALUES
 
@@ -30,7 +30,7 @@ def existence(tables: Tables) -> Figure:
         axes.set_xlabel("accuracy")
         shares(axes, "x")
     panels[0][0].invert_yaxis()
-    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    legend_below(figure, panels[0][0])
     return figure
 
 
@@ -49,7 +49,7 @@ def trade(tables: Tables) -> Figure:
         shares(axes, "x")
         shares(axes, "y")
     panels[0][0].set_ylabel("told by the evaluator from the words")
-    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    legend_below(figure, panels[0][0])
     return figure
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from heedful.render.style import AGAINST, CYCLE, DIM, INK, shares, subplots, whiskers
+from heedful.render.style import AGAINST, CYCLE, DIM, INK, legend_below, shares, subplots, whiskers
 from heedful.runs.tables import Tables
 from heedful.studies.remedies.columns import ACCURACY, COLUMNS, TAU
 from heedful.studies.remedies.trainings import PLAIN
@@ -32,7 +32,7 @@ def trade(tables: Tables) -> Figure:
         axes.set_xlabel("rise of tau-b with sizes of Shapley values")
         shares(axes, "y")
     panels[0][0].set_ylabel("change of accuracy")
-    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    legend_below(figure, panels[0][0])
     return figure
 
 

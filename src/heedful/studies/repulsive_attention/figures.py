@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from heedful.render.style import CYCLE, shares, subplots, whiskers
+from heedful.render.style import CYCLE, legend_below, shares, subplots, whiskers
 from heedful.runs.tables import Tables
 
 
@@ -29,7 +29,7 @@ def diversity(tables: Tables) -> Figure:
             shares(axes, "y")
             axes.set_xlabel("mean cosine between maps")
         line[0].set_ylabel("accuracy")
-    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    legend_below(figure, panels[0][0])
     return figure
 
 
