@@ -110,10 +110,10 @@ def legend_below(figure: Figure, axes: Axes) -> None:
     """Name what is drawn in one panel, below all panels, in as many columns as are within the figure.
 
     Example:
-        >>> figure, axes = subplots(2, 2)
+        >>> figure, axes = subplots(4, 2)
         >>> lines = [axes.plot([0, 1], label="a name of some length") for _ in range(4)]
         >>> legend_below(figure, axes)
-        >>> figure.legends[0].get_window_extent().width <= figure.bbox.width
+        >>> bool(figure.legends[0].get_window_extent().width <= figure.bbox.width)
         True
     """
     handles, labels = axes.get_legend_handles_labels()
