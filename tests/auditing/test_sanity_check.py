@@ -86,8 +86,8 @@ def test_random_scores_are_flagged_by_every_test_and_said_to_be_a_baseline(findi
     assert all(row["unchanged"] for row in rows if row["stage"] != ANOTHER)
     (flag,) = [flag for flag in findings.flags if flag.startswith("random")]
     assert flag == (
-        "random passes unchanged (weights, target, constant, labels), as it must: it does not look at the model, "
-        "and shows that the tests work"
+        "random says the same in every case (weights, target, constant, labels), as it must: it never looks at the "
+        "model, and that it is caught shows that the tests work"
     )
 
 

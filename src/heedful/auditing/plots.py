@@ -110,7 +110,7 @@ def _agreement(rows: Sequence[Content]) -> Figure:
     figure, axes = subplots(size + 1.2, size)
     axes.imshow(table, cmap=SIGNED, vmin=-1, vmax=1)
     for i, j in np.ndindex(table.shape):
-        shown = "–" if np.isnan(table[i, j]) else number(table[i, j])
+        shown = "–" if np.isnan(table[i, j]) else number(float(table[i, j]))
         axes.text(
             j, i, shown, ha="center", va="center", fontsize=7, color="#ffffff" if abs(table[i, j]) > 0.75 else INK
         )

@@ -14,6 +14,7 @@ from heedful.explaining.answers import Refusal
 from heedful.explanation import Explanation
 from heedful.methods.base import Method
 from heedful.question import ask_all
+from heedful.support.counts import count
 from heedful.support.durations import duration
 
 _TRIED = 4  # further texts, from the shortest on, before a method is left out
@@ -52,9 +53,10 @@ class Price:
         total = self.total()
         dearest = max(rows, key=lambda row: float(row["seconds"]))
         share = float(dearest["seconds"]) / total if total else 0.0
+        forwards = sum(float(row["n_forward"]) for row in rows)
         return (
-            f"{self.n_texts:,} texts, {len(rows) - 1} methods: about {sum(float(r['n_forward']) for r in rows):,.0f} "
-            f"forward passes for explanations, and {duration(total)} with metrics ({dearest['name']}: {share:.0%})"
+            f"{count(self.n_texts, 'text')}, {count(len(rows) - 1, 'method')}: about {forwards:,.0f} forward passes "
+            f"for explanations, and {duration(total)} with metrics ({dearest['name']}: {share:.0%})"
         )
 
 

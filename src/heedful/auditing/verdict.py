@@ -12,6 +12,7 @@ from jaxtyping import Float64
 
 from heedful.auditing.figures import PerText
 from heedful.auditing.reliability import ceiling, mean_corrected
+from heedful.support.counts import count
 from heedful.support.intervals import LEVEL, Estimate, mean, proportion, share
 
 RULE = "rule 1"
@@ -204,7 +205,7 @@ def _on_mass(one: Judged, texts: int) -> str:
 
 def _sentence(one: Judged, texts: int, before: str, after: str, says: tuple[str, str]) -> str:
     if not one.n:
-        return f"{before} ... {after}: none of {texts} texts says anything about it."
+        return f"{before} ... {after}: none of {count(texts, 'text')} says anything about it."
     value, low, high, random, bar = map(_percent, (one.value, one.low, one.high, one.at_random, one.threshold))
     condition = f"{'at most' if one.threshold == MASS_AGAINST else 'at least'} {bar} needed"
     ending = {HOLDS: says[0], FAILS: says[1], NOT_SETTLED: _unsettled(one, texts)}[one.says]
@@ -217,8 +218,8 @@ def _percent(part: float) -> str:
 
 def _unsettled(one: Judged, texts: int) -> str:
     if math.isinf(one.more):
-        return f"cannot tell from {texts} texts, and more will hardly help: the figure lies on the threshold"
-    return f"cannot tell from {texts} texts: about {one.more:.0f} more are needed"
+        return f"cannot tell from {count(texts, 'text')}, and more will hardly help: the figure lies on the threshold"
+    return f"cannot tell from {count(texts, 'text')}: about {one.more:.0f} more needed"
 
 
 def _without_nan(value: Any) -> Any:

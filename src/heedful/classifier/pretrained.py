@@ -59,7 +59,8 @@ def _loaded(
     source: str, device: str | torch.device | int | None, kind: Any, what: str
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model of a kind, by transformers' class for it, and its tokenizer; `what` is what errors call the kind."""
-    with _one_line(f"cannot load a {what} from {source}"), quiet_transformers():
+    place = source if Path(source).exists() else f"{source}, which is no folder here and so looked for on the hub"
+    with _one_line(f"cannot load a {what} from {place}"), quiet_transformers():
         _check_folder(source)
         raw, _ = PreTrainedConfig.get_config_dict(source)
         _check_configuration(source, raw)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import heedful
+from heedful.cli.interrupting import Interrupted, interruptible
 from heedful.cli.options import SETTINGS, Named, shown_examples
 from heedful.errors import InputError, PrecisionError
 from heedful.support.visible import visible
@@ -87,7 +88,10 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
-        code = app(prog_name="heedful", standalone_mode=False)
+        with interruptible():
+            code = app(prog_name="heedful", standalone_mode=False)
+    except Interrupted:
+        _stop("interrupted", 130)
     except (InputError, PrecisionError) as error:
         _stop(str(error), 2)
     except _UsageError as error:

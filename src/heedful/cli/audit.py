@@ -28,10 +28,12 @@ from heedful.cli.options import (
     column,
     command,
     registered,
+    several_of,
 )
 from heedful.cli.printing import check_format, print_json, print_records
 from heedful.cli.reading import listed, load_classifier
 from heedful.errors import DataError, SettingError
+from heedful.support.counts import count
 from heedful.support.progress import say, waiting
 from heedful.support.settings import check_seed
 from heedful.support.visible import visible
@@ -64,7 +66,12 @@ def audit(  # noqa: PLR0913, PLR0917 - one option a choice
     ] = None,
     checks: Annotated[
         list[str] | None,
-        typer.Option("--checks", "--check", help="attention, sanity, shortcuts, or none. Default: all three."),
+        typer.Option(
+            "--checks",
+            "--check",
+            autocompletion=several_of(("attention", "sanity", "shortcuts", "none")),
+            help="attention, sanity, shortcuts, or none. Default: all three.",
+        ),
     ] = None,
     train: Annotated[
         str | None, typer.Option(metavar="DATA", help="Labelled texts to train a control on, for some checks.")
@@ -168,7 +175,7 @@ def _compare(word: str, first: str, second: str, *, as_json: bool, as_csv: bool)
         ("first", "second"), (first, second), result.models, result.levels, strict=True
     ):
         typer.echo(visible(f"{nth}: {folder}, {model}: {level}"))
-    typer.echo(f"{result.n_texts:,} texts in common; second minus first, with 95 % intervals")
+    typer.echo(f"{count(result.n_texts, 'text')} in common; second minus first, with 95 % intervals")
     for row in result.cells:
         means = " to ".join(_number(row[name]) for name in ("first", "second"))
         interval = f" [{_number(row['difference_low'], '+')}, {_number(row['difference_high'], '+')}]"

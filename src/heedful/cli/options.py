@@ -37,9 +37,22 @@ def registered(kind: str) -> Callable[[str], list[str]]:
     """
 
     def complete(incomplete: str) -> list[str]:
-        before, comma, last = incomplete.rpartition(",")
         cards = import_module(f"heedful.{kind}.registry").REGISTRY.cards()
-        names = [name for card in cards for name in (card.name, *card.aliases)]
+        return several_of([name for card in cards for name in (card.name, *card.aliases)])(incomplete)
+
+    return complete
+
+
+def several_of(names: Sequence[str]) -> Callable[[str], list[str]]:
+    """Return what a shell is told of an option that takes some of these names, with commas between.
+
+    Example:
+        >>> several_of(["attention", "sanity"])("attention,s")
+        ['attention,sanity']
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
         return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
 
     return complete

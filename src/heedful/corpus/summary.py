@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from heedful.support.counts import count
 from heedful.support.durations import duration
 
 _SHOWN = 5  # problems named
@@ -13,8 +14,8 @@ _SHOWN = 5  # problems named
 def lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield lines that tell of the facts of a corpus what has been explained, what has not and why, and its size."""
     methods = ", ".join(one["method"] for one in facts["methods"].values())
-    files = f"{facts['n_shards']:,} file{'s' * (facts['n_shards'] != 1)}"
-    yield f"{facts['n_explained']:,} of {facts['n_rows']:,} texts explained by {methods}, in {files}"
+    texts, files = count(facts["n_rows"], "text"), count(facts["n_shards"], "file")
+    yield f"{facts['n_explained']:,} of {texts} explained by {methods}, in {files}"
     if facts["predicted"]:
         yield "predicted: " + ", ".join(f"{name} {n:,}" for name, n in _largest(facts["predicted"]))
     right, known, labelled = facts["correct"]

@@ -187,8 +187,9 @@ _loading: list[tuple[bool, bool]] = []  # the flags before, once for everyone wh
 
 @contextmanager
 def hushed_transformers() -> Iterator[None]:
-    """Hide transformers' own warnings in this thread: what matters is raised as an error."""
-    thread, handlers = threading.get_ident(), logging.getLogger("transformers").handlers
+    """Hide warnings of transformers and the hub's library in this thread: what matters is raised as an error."""
+    thread = threading.get_ident()
+    handlers = [*logging.getLogger("transformers").handlers, *logging.getLogger("huggingface_hub").handlers]
     with _lock:
         _hush.threads[thread] += 1
         for handler in handlers:

@@ -64,6 +64,10 @@ def cell(gain: float, low: float, high: float, data: str = "sst2", arm: str = "S
     return {"data": data, "arm": arm, "gain": gain, "gain_low": low, "gain_high": high}
 
 
+def plain(data: str = "sst2") -> dict:
+    return {"data": data, "arm": "plain", "gain": 0.0, "gain_low": None, "gain_high": None}
+
+
 @pytest.mark.parametrize(
     ("gains", "verdict"),
     [
@@ -75,19 +79,26 @@ def cell(gain: float, low: float, high: float, data: str = "sst2", arm: str = "S
     ],
 )
 def test_the_rule_by_hand(gains: list, verdict: str) -> None:
-    (row,) = summaries.claims(gains, 0.05, 5 / 6).to_pylist()
+    (row,) = summaries.claims([plain(), *gains], 0.05, 5 / 6).to_pylist()
     assert row["verdict"] == verdict
     assert row["cells"] == 6
     assert row["p"] == pytest.approx(sum(math.comb(6, k) for k in range(row["better"], 7)) / 64)
 
 
 def test_planted_texts_are_counted_apart() -> None:
-    rows = summaries.claims([cell(0.1, 0.05, 0.2)] * 6 + [cell(0.1, 0.05, 0.2, "planted")] * 2, 0.05, 5 / 6).to_pylist()
+    cells = [plain(), plain("planted"), *[cell(0.1, 0.05, 0.2)] * 6, *[cell(0.1, 0.05, 0.2, "planted")] * 2]
+    rows = summaries.claims(cells, 0.05, 5 / 6).to_pylist()
     assert [(row["data"], row["cells"], row["verdict"]) for row in rows] == [
         ("public", 6, "confirmed"), ("planted", 2, "not settled")
     ]  # fmt: skip
-    (row,) = summaries.claims([cell(-0.1, -0.2, 0.05, "planted")] * 2, 0.05, 5 / 6).to_pylist()
+    (row,) = summaries.claims([plain("planted"), *[cell(-0.1, -0.2, 0.05, "planted")] * 2], 0.05, 5 / 6).to_pylist()
     assert row["verdict"] == "not settled"  # two could never have confirmed it
+
+
+def test_an_arm_that_changes_nothing_has_its_row() -> None:
+    same = plain("planted") | {"arm": "SVGD"}
+    (row,) = summaries.claims([plain("planted"), same, same], 0.05, 5 / 6).to_pylist()
+    assert (row["arm"], row["better"], row["verdict"]) == ("SVGD", 0, "not settled")
 
 
 def test_a_summary_by_hand() -> None:

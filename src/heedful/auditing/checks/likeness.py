@@ -100,8 +100,8 @@ def told(table: Sequence[Compared], baselines: Collection[str]) -> tuple[list[st
     flags = [_flag(row) for row in last.values() if row.method not in baselines]
     passed = {name: [test for method, test in last if method == name] for name in baselines}
     flags += [
-        f"{name} passes unchanged ({', '.join(tests)}), as it must: it does not look at the model, "
-        "and shows that the tests work"
+        f"{name} says the same in every case ({', '.join(tests)}), as it must: it never looks at the model, "
+        "and that it is caught shows that the tests work"
         for name, tests in passed.items()
         if tests
     ]
@@ -123,11 +123,11 @@ def _sentence(rows: Sequence[Compared]) -> str:
     what = f"{_WHAT[rows[0].test]} ({rows[0].stage})"
     known, parts = [row for row in rows if row.n], list[str]()
     if same := [row for row in known if row.unchanged]:
-        parts.append("unchanged: " + ", ".join(f"{row.method} ({_figure(row)})" for row in same))
+        parts.append("the same as on the real model: " + ", ".join(f"{row.method} ({_figure(row)})" for row in same))
     if others := [row for row in known if not row.unchanged]:
         nearest = max(others, key=_nearness)
         parts.append(
-            f"nearest of the {len(others)} {'others' if same else 'methods'}: {nearest.method} ({_figure(nearest)})"
+            f"most alike of the {len(others)} {'others' if same else 'methods'}: {nearest.method} ({_figure(nearest)})"
         )
     for reason in dict.fromkeys(row.reason for row in rows if not row.n):
         silent = [row.method for row in rows if not row.n and row.reason == reason]

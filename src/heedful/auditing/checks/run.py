@@ -153,7 +153,9 @@ def _by_index(work: Work, rows: Sequence[Row]) -> list[Text]:
 _BY_NAME: Mapping[str, Check] = {
     "attention": Check("Attention on trial", ("figure", "value", "at_chance", "n", "meaning"), _attention),
     "sanity": Check(
-        "Sanity: what passes unchanged", ("method", "test", "stage", "tau", "tau_sizes", "left", "unchanged"), _sanity
+        "Sanity: what stays the same when the model changes",
+        ("method", "test", "stage", "tau", "tau_sizes", "left", "unchanged"),
+        _sanity,
     ),
     "shortcuts": Check(
         "Words that carry a class",

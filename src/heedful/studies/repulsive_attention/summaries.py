@@ -110,7 +110,7 @@ def claims(cells: Sequence[Mapping[str, Any]], alpha: float, straddling: float) 
     rows: list[Row] = []
     for planted in (False, True):
         chosen = [cell for cell in cells if (cell["data"] == "planted") == planted]
-        for arm in dict.fromkeys(cell["arm"] for cell in chosen if cell["gain_low"] is not None or cell["gain"] != 0):
+        for arm in [*dict.fromkeys(cell["arm"] for cell in chosen)][1:]:  # the first is plain training
             of_arm = [cell for cell in chosen if cell["arm"] == arm]
             better = sum(cell["gain"] > 0 for cell in of_arm)
             above = sum(cell["gain_low"] is not None and cell["gain_low"] > 0 for cell in of_arm)
