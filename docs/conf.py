@@ -46,6 +46,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_preserve_defaults = True
+toc_object_entries_show_parents = "hide"  # names within a class, in the narrow list beside the page
 napoleon_numpy_docstring = False
 napoleon_use_admonition_for_examples = False
 napoleon_use_ivar = True  # fields of a class as one list

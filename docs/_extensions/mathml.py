@@ -37,7 +37,7 @@ def converted(latex: str, *, block: bool, node: nodes.Element) -> str:
     except MathError as error:
         LOGGER.warning("a formula cannot be converted: %s in %r", error, latex, location=node, type="mathml")
         return html.escape(latex)
-    return shown
+    return shown.replace("\N{MODIFIER LETTER MACRON}", "\N{OVERLINE}")  # the former touches its letter in math fonts
 
 
 def inline(self: Any, node: nodes.math) -> None:
