@@ -25,6 +25,7 @@ extensions = [
     "mathml",
     "notebook_pages",
     "site_check",
+    "tidy",
 ]
 exclude_patterns = ["_build", "_extensions", "conf.py", "conftest.py"]
 nitpicky = True
@@ -45,8 +46,10 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_preserve_defaults = True
+toc_object_entries_show_parents = "hide"  # names within a class, in the narrow list beside the page
 napoleon_numpy_docstring = False
 napoleon_use_admonition_for_examples = False
+napoleon_use_ivar = True  # fields of a class as one list
 napoleon_preprocess_types = False
 
 bibtex_bibfiles = ["references.bib"]
@@ -73,11 +76,17 @@ html_theme_options = {
 
 
 def _literally(*given: Any) -> None:
-    r"""A backslash in a docstring is one, and so is the star of a pattern such as *.csv: no markup."""
-    *_, lines = given
+    r"""Take a backslash in a docstring as one, and the star of a pattern such as *.csv: no markup.
+
+    What is in front of a colon in a description of a result or a property is no type: an empty type before it says so.
+    """
+    _, kind, _, _, _, lines = given
     for place, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):
             lines[place] = re.sub(r"\*(?=\.)", r"\\*", line.replace("\\", "\\\\"))
+        described = lines[place - 1].strip() == "Returns:" if place else kind in ("property", "attribute", "data")
+        if described and ":" in line:
+            lines[place] = re.sub(r"^(\s*)", r"\1: ", lines[place])
 
 
 def setup(app: Any) -> None:

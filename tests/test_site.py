@@ -139,6 +139,20 @@ def test_formulas_become_mathml() -> None:
     node = nodes.math()
     assert "<mfrac>" in module.converted(r"\frac{1}{2}", block=False, node=node)
     assert "…" in module.converted(r"1, \dots, n", block=False, node=node)
+    assert re.findall(r"<mn>(.*?)</mn>", module.converted(r"\tfrac12 x", block=False, node=node)) == ["1", "2"]
+    mean = re.sub(r"\s", "", module.converted(r"\bar D_k", block=False, node=node))
+    assert "<msub>" in mean  # k is an index, not a limit below
+    assert "munder" not in mean
+
+
+def test_numbers_keep_their_per_cent_sign_and_examples_end_without_an_empty_line() -> None:
+    module = loaded(DOCS / "_extensions" / "tidy.py")
+    document = nodes.document(None, None)
+    code = nodes.literal_block(">>> 5 % 3\n2\n\n", ">>> 5 % 3\n2\n\n")
+    document += [nodes.paragraph("", "5 % of", nodes.literal("", "5 % 3")), code]
+    module.tidy(None, document)
+    assert document[0].astext() == "5\N{NO-BREAK SPACE}% of5 % 3"
+    assert code.astext() == code.rawsource == ">>> 5 % 3\n2"
     assert module.converted(r"a < \nonsense", block=False, node=node) == r"a &lt; \nonsense"
 
 

@@ -17,15 +17,27 @@ from sphinx.util import logging
 LOGGER = logging.getLogger(__name__)
 
 
+def grouped(latex: str) -> str:
+    r"""LaTeX with braces where docutils reads on too far: `\frac12` is no twelve, and the k of `\bar D_k` is no limit.
+
+    Example:
+        >>> print(grouped(r"\tfrac12 \bar D_k"))
+        \tfrac{1}{2} {\bar D{}}_k
+    """
+    latex = re.sub(r"(\\[dtc]?frac)\s*(\d)", r"\1{\2}", latex)
+    latex = re.sub(r"(\\[dtc]?frac\{\d\})\s*(\d)", r"\1{\2}", latex)
+    return re.sub(r"(\\(?:bar|hat|tilde)\s*(?:\\[A-Za-z]+|[A-Za-z]))_", r"{\1{}}_", latex)
+
+
 def converted(latex: str, *, block: bool, node: nodes.Element) -> str:
     """A formula as MathML; as LaTeX, with a warning, where that cannot be done."""
-    latex = re.sub(r"\\dots\b", r"\\ldots", latex)  # the one name in use here that docutils does not know
+    latex = grouped(re.sub(r"\\dots\b", r"\\ldots", latex))  # the one name in use here that docutils does not know
     try:
         shown: str = latex2mathml.tex2mathml(latex, as_block=block)
     except MathError as error:
         LOGGER.warning("a formula cannot be converted: %s in %r", error, latex, location=node, type="mathml")
         return html.escape(latex)
-    return shown
+    return shown.replace("\N{MODIFIER LETTER MACRON}", "\N{OVERLINE}")  # the former touches its letter in math fonts
 
 
 def inline(self: Any, node: nodes.math) -> None:

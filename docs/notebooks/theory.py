@@ -56,7 +56,7 @@ large = RatioGame(
 )
 values = exact.shapley(large)
 nothing, everything = large.ends()
-abs(values.values.sum() - (everything - nothing)) < 1e-9, values.error_bound < 1e-8
+bool(abs(values.values.sum() - (everything - nothing)) < 1e-9), values.error_bound < 1e-8
 
 # %% [markdown]
 # ## How LIME's noise settles
@@ -75,7 +75,7 @@ review = heedful.planted.generate(1, seed=1)[0].text
 limit = heedful.explain(clf, review, "lime-exact", target="positive")
 unit = int(np.argmax(np.abs(limit.scores)))
 sizes = (50, 200, 800, 3200)
-found = {
+runs = {
     n: [heedful.explain(clf, review, Lime(n_samples=n), target="positive", seed=s).scores[unit] for s in range(5)]
     for n in sizes
 }
@@ -87,7 +87,7 @@ from IPython.display import Image
 
 figure = Figure(figsize=(6, 3), layout="constrained")
 axes = figure.subplots()
-for n, coefficients in found.items():
+for n, coefficients in runs.items():
     axes.scatter([n] * len(coefficients), coefficients, s=18, color="#2166ac")
 axes.axhline(limit.scores[unit], color="#b2182b")
 axes.set(xscale="log", xlabel="samples", ylabel=f"coefficient of “{limit.units[unit]}”")
@@ -99,5 +99,5 @@ Image(picture.getvalue())
 # The spread falls like one over the root of the number of samples: sixteen times the samples, a quarter of the spread.
 
 # %%
-spread = {n: float(np.std(coefficients)) for n, coefficients in found.items()}
+spread = {n: float(np.std(coefficients)) for n, coefficients in runs.items()}
 spread[3200] < spread[50]

@@ -131,14 +131,16 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def power(value: float | None) -> str:
-    """A small number by its order of magnitude.
+    """A small number by its order of magnitude; one near 1 as it is.
 
     Example:
-        >>> power(0.00000123), power(0.0)
-        ('1.2e−06', '0')
+        >>> power(0.00000123), power(0.0), power(1.3)
+        ('1.2e−06', '0', '1.3')
     """
     if value is None or math.isnan(value):
         return "–"
+    if 0.01 <= abs(value) < 100:
+        return number(value, 1 if abs(value) >= 1 else 2)
     return "0" if value == 0 else f"{value:.1e}".replace("-", _MINUS)
 
 
