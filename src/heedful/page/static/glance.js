@@ -28,6 +28,18 @@ export function headline(about) {
   return parts;
 }
 
+// The same in a sentence, as a screen reader says it when it changes.
+export function predicted(about) {
+  const likeliest = (classes) => classes.reduce((a, one) => (one.logit > a.logit ? one : a));
+  const said = (one) => (one.probability === null ? `${one.name} ${number(one.logit)}` : `${one.name} ${percent(one.probability)}`);
+  const gone = about.removed.map((unit) => `\u201c${about.units[unit]}\u201d`);
+  const without = gone.length > 3 ? `${gone.length} words` : gone.join(" and ");
+  const now = about.classes[about.predicted];
+  const scores = about.target_name === now.name ? "" : ` Scores are for ${about.target_name}.`;
+  if (!gone.length) return `Predicted: ${said(now)}.${scores}`;
+  return `Without ${without}, predicted: ${said(now)}; with all words ${said(likeliest(about.classes_before))}.${scores}`;
+}
+
 export function bars(about) {
   const order = about.classes.map((one, i) => [one, i]).sort((a, b) => b[0].logit - a[0].logit)
     .filter(([, i], rank) => rank < CLASSES || i === about.target);

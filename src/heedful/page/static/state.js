@@ -130,4 +130,10 @@ export function fail(error) {
   place.hidden = !error;
 }
 
-export const say = (text) => { byId("status").textContent = text; };
+// What a screen reader says of a change, where the page shows more than is to be said.
+export const speak = (text) => { byId("spoken").textContent = text; };
+
+export const say = (text, spoken = text) => {
+  byId("status").textContent = text;
+  speak(spoken);
+};
