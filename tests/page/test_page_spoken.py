@@ -18,7 +18,7 @@ ARE_SAID = "assertive", "polite"
 
 
 def told(tab):
-    """Controls, regions and tables as the browser tells them to a screen reader, in their order; words of texts apart."""
+    """Controls, regions and tables as the browser tells them to a screen reader, in their order; no words of texts."""
     session = tab.context.new_cdp_session(tab)
     nodes = {node["nodeId"]: node for node in session.send("Accessibility.getFullAXTree")["nodes"]}
     lines = []
@@ -182,6 +182,20 @@ def test_the_focus_stays_where_results_are_put_in_the_place_of_others(tab, addre
     assert tab.evaluate("document.activeElement.textContent") == "Highest first"
     cell = tab.locator("#audit-table .cell").last
     cell.click()
-    spoken(tab, "of random")
+    spoken(tab, " of ".join(cell.get_attribute("data-cell").split()))
     assert cell.get_attribute("aria-pressed") == "true"
     assert tab.locator("#audit-table [aria-pressed=true]").count() == 1
+
+
+def test_what_the_server_has_no_time_for_can_be_tried_again(tab, address):
+    said = "101 requests are being answered already: try again in a few seconds"
+    visit(tab, address, methods="occlusion")
+    tab.route("**/api/explain", lambda route: route.fulfill(status=503, json={"error": said}), times=1)
+    tab.locator("#text").fill("A dull plot.")
+    tab.locator("#error button").wait_for()
+    assert tab.locator("#error").inner_text() == f"{said} Try again"
+    tab.locator("#error button").click()
+    assert spoken(tab, "Predicted: negative")
+    assert tab.locator("#error").is_hidden()
+    assert tab.locator("#rows .row").count() == 1
+    tab.failed[:] = [text for text in tab.failed if "503" not in text]

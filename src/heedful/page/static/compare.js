@@ -100,7 +100,7 @@ export function matrix(place, agreement) {
 
 function chart(answer, about) {
   const series = answer.curves.map((one) => ({ name: one.method, values: one.values, note: `area ${number(one.area, false)}` }));
-  if (!series.length) return byId("curves").replaceChildren();
+  if (!series.length) return byId("curves").replaceChildren(...Object.values(answer.refused).slice(0, 1).map((text) => el("p", { class: "note", text })));
   lines(byId("curves"), {
     xs: answer.shares, series, x: "share of the words removed", y: `probability of ${about.target_name}`,
     label: `Probability of ${about.target_name} as the highest-scored words are removed: ${series.map((one) => `${one.name} ${one.note}`).join(", ")}`,

@@ -103,7 +103,7 @@ function targets(answer) {
   const list = byId("target");
   const wanted = ["", ...answer.classes.map((_, i) => String(i))];
   const best = answer.classes_before.reduce((a, one, i, all) => (one.logit > all[a].logit ? i : a), 0);
-  const names = [`the predicted one (${answer.classes[best].name})`, ...answer.classes.map((one) => one.name)];
+  const names = [`the ${answer.kind === "several" ? "likeliest" : "predicted"} one (${answer.classes[best].name})`, ...answer.classes.map((one) => one.name)];
   if (list.dataset.names === JSON.stringify(names)) return;
   list.dataset.names = JSON.stringify(names);
   list.replaceChildren(...wanted.map((value, i) => el("option", { value, text: names[i] })));
