@@ -22,7 +22,7 @@ def test_a_click_takes_a_word_away_and_another_puts_it_back(tab, address):
     assert tab.locator(".verdict").inner_text() == "positive 82 %"
     assert tab.locator("#legend").inner_text().replace("\n", " ").startswith("red speaks for positive")
     note = word(tab, "dull").get_attribute("aria-label")
-    assert note == "dull: −0.876 · speaks against positive · rank 1 of 20"
+    assert note == "dull: −0.876, speaks against positive, rank 1 of 20"
     word(tab, "dull").click()
     settled(tab)
     assert tab.locator(".verdict").inner_text() == "positive 96 %"

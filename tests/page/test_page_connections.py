@@ -63,7 +63,10 @@ def get(address, path="/", over=None):
     asked = over or http.client.HTTPConnection("127.0.0.1", urlsplit(address).port, timeout=20)
     asked.request("GET", path, headers={"host": "localhost"})
     answer = asked.getresponse()
-    return answer, answer.read()
+    content = answer.read()
+    if over is None:
+        asked.close()
+    return answer, content
 
 
 def test_a_request_has_to_come_in_time_and_the_next_one_too():
