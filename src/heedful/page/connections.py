@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -40,8 +40,8 @@ def bounded(limits: Limits) -> type[H11Protocol]:
     silent: dict[H11Protocol, asyncio.TimerHandle] = {}  # in the order in which they fell silent
 
     class Connection(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(cast("asyncio.Transport", transport))
             if len(self.connections) > limits.connections:
                 if silent:
                     _close(next(iter(silent)))
