@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 MOST_SECONDS = 300
@@ -42,6 +43,7 @@ def main() -> None:
     install, demo = demo_of(readme)
     if (install, demo) != ("pip install -c constraints.txt .", "heedful demo"):
         sys.exit(f"the README's first commands have changed to {install!r} and {demo!r}: teach this script")
+    check_files(WHEEL, README.parent / "src")
     SCRATCH.mkdir(parents=True, exist_ok=True)
     wheels = SCRATCH / "wheels"
     run(sys.executable, "-m", "pip", "download", "--quiet", "-c", CONSTRAINTS, "-d", wheels, WHEEL)
@@ -62,6 +64,16 @@ def main() -> None:
     print(f"newcomer: {seconds:.0f} s without downloads, {installing:.0f} of them installing; the report {opened}")
     if seconds > MOST_SECONDS:
         sys.exit(f"that is more than {MOST_SECONDS} s")
+
+
+def check_files(wheel: Path, source: Path) -> None:
+    """See that the wheel has every file of the package: scripts, styles and templates of the page among them."""
+    there = set(zipfile.ZipFile(wheel).namelist())
+    names = {path.relative_to(source).as_posix() for path in (source / "heedful").rglob("*") if path.is_file()}
+    missing = sorted(name for name in names - there if "__pycache__" not in name)
+    page = [name for name in names if name.startswith(("heedful/page/static/", "heedful/page/templates/"))]
+    if missing or not page:
+        sys.exit(f"{wheel.name} lacks {', '.join(missing) or 'the page'}")
 
 
 def see(report: Path) -> str:

@@ -24,5 +24,13 @@ def settled(tab):
     tab.wait_for_function(READY, timeout=30_000)
 
 
+def retype(tab, text):
+    """Type another text, which is not the one the page begins with, and wait until it is answered."""
+    tab.locator("#text").fill(text)
+    is_asked = "text => new URLSearchParams(location.hash.slice(1)).get('text') === text"
+    tab.wait_for_function(is_asked, arg=text)  # the page waits for a moment, in case that more is typed
+    settled(tab)
+
+
 def word(tab, text, row="shapley-exact"):
     return tab.locator(f'#rows .row[data-method="{row}"] .u', has_text=re.compile(f"^{re.escape(text)}$")).first

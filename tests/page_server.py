@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import heedful
-from heedful.page import Hosts, Limits, Served, create_app
+from heedful.page import Hosts, Limits, Served, config, create_app
 
 
 def application(models: Any = None, **given: Any) -> Any:
@@ -27,14 +27,13 @@ def client(app: Any) -> Any:
 
 
 @contextmanager
-def running(app: Any) -> Iterator[str]:
+def running(app: Any, limits: Limits | None = None) -> Iterator[str]:
     """The address of a server of this application, on a thread."""
     import uvicorn
 
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", ws="none", access_log=False)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(config(app, limits or Limits(), log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     started = time.monotonic()

@@ -8,7 +8,7 @@ import pytest
 
 import heedful
 from heedful.models.builtin import REVIEW
-from page_browser import CHROMIUM, settled, visit, word
+from page_browser import CHROMIUM, retype, settled, visit, word
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 HOSTILE = (
@@ -22,7 +22,7 @@ def test_a_click_takes_a_word_away_and_another_puts_it_back(tab, address):
     assert tab.locator(".verdict").inner_text() == "positive 82 %"
     assert tab.locator("#legend").inner_text().replace("\n", " ").startswith("red speaks for positive")
     note = word(tab, "dull").get_attribute("aria-label")
-    assert note == "dull: −0.876 · speaks against positive · rank 1 of 20"
+    assert note == "dull: −0.876, speaks against positive, rank 1 of 20"
     word(tab, "dull").click()
     settled(tab)
     assert tab.locator(".verdict").inner_text() == "positive 96 %"
@@ -65,10 +65,7 @@ def test_the_keyboard_alone(tab, address):
 
 def test_a_link_restores_the_view(tab, address):
     visit(tab, address)
-    tab.locator("#text").fill("A dull film with a charming end, שלום.")
-    settled(tab)
-    tab.wait_for_timeout(500)
-    settled(tab)
+    retype(tab, "A dull film with a charming end, שלום.")
     word(tab, "dull").click()
     settled(tab)
     assert tab.locator("#rows .u.removed").first.inner_text() == "dull"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import heedful
-from heedful.errors import InputError
+from heedful.errors import DataError, InputError
 from heedful.page import Hosts, Limits, folders
 from heedful.page.asked import Ask
 from heedful.page.export import exported
@@ -71,6 +71,45 @@ def test_a_parquet_file_may_not_stand_for_more_than_the_page_takes(page, diction
     content = parquet(table, compression="zstd", use_dictionary=dictionary)
     assert len(content) < 100_000
     assert "split the file" in upload(page, "a.parquet", content, 400)["error"]
+
+
+def claiming(content, size, claimed):
+    """The file with another size in its footer, in as many bytes."""
+
+    def varint(value, length=0):
+        value, given = 2 * value, bytearray()
+        while value or len(given) < max(1, length):
+            given.append(value & 127 | 128)
+            value >>= 7
+        given[-1] &= 127
+        return bytes(given)
+
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    true = varint(size)
+    assert true in content[start:]
+    return content[:start] + content[start:].replace(true, varint(claimed, len(true)))
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_parquet_file_whose_footer_lies_is_refused_before_it_is_unpacked(dictionary, version):
+    """By what its pages say themselves: of a page so large, not even the first row is to be read."""
+    limits = Limits(rows=10, characters=1_000)
+    table = EXTRA.table({"other": [1, 2], "text": ["x" * 1_000_000, "dull"]})
+    content = parquet(table, compression="zstd", use_dictionary=dictionary, data_page_version=version)
+    read = EXTRA.parquet.ParquetFile(io.BytesIO(content)).metadata.row_group(0).column(1)
+    lying = claiming(content, read.total_uncompressed_size, 100)
+    column = EXTRA.parquet.ParquetFile(io.BytesIO(lying)).metadata.row_group(0).column(1)
+    assert column.total_uncompressed_size == 100
+    for one in (content, lying):
+        with pytest.raises(DataError, match=r"unpacked, its texts have 1,0\d\d,\d\d\d bytes"):
+            listed("a.parquet", one, None, limits)
+    small = parquet(EXTRA.table({"text": ["good", None] * 4}), data_page_version=version, use_dictionary=dictionary)
+    assert len(listed("a.parquet", small, None, limits)["rows"]) == 8
+    broken = bytearray(small)
+    broken[4:8] = b"\xff\xff\xff\xff"
+    with pytest.raises(DataError, match="damaged"):
+        listed("a.parquet", bytes(broken), None, limits)
 
 
 def test_a_parquet_file_of_lists_is_refused_before_they_are_read(page):

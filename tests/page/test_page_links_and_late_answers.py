@@ -7,38 +7,37 @@ from contextlib import suppress
 
 import pytest
 
-from page_browser import CHROMIUM, settled, visit, word
+from page_browser import CHROMIUM, retype, settled, visit, word
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 TEXT = "A charming film, not good and not bad, but the plot was dull."
 OTHER = "Dull plot and a boring film with nothing good in it."
 
 
-def hold(tab, path):
-    """Hold back every answer of a path; returns what lets them go."""
-    api = pytest.importorskip("playwright.sync_api")
-    held = []
+class Held:
+    """Answers of a path that are held back."""
 
-    def keep(route):
-        held.append(route)
+    def __init__(self, tab, path):
+        self._tab, self._path, self._routes = tab, f"**/api/{path}", []
+        tab.route(self._path, self._routes.append)
 
-    tab.route(f"**/api/{path}", keep)
+    def wait(self):
+        """Wait until the page has asked."""
+        for _ in range(1000):
+            if self._routes:
+                return
+            self._tab.wait_for_timeout(10)
+        pytest.fail(f"the page does not ask for {self._path}")
 
-    def release():
-        assert held
-        for route in held:
-            with suppress(api.Error):  # the page has given it up already
-                route.continue_()
-        tab.unroute(f"**/api/{path}")
-        tab.wait_for_timeout(400)
-
-    return release
-
-
-def retype(tab, text):
-    tab.locator("#text").fill(text)
-    tab.wait_for_timeout(450)
-    settled(tab)
+    def release(self):
+        """Let the page have them, those too that it has given up."""
+        api = pytest.importorskip("playwright.sync_api")
+        self.wait()
+        self._tab.unroute(self._path)
+        for route in self._routes:
+            with suppress(api.Error):
+                route.fulfill(response=route.fetch())
+        self._tab.wait_for_timeout(100)
 
 
 def allow_status(tab, *codes):
@@ -48,12 +47,12 @@ def allow_status(tab, *codes):
 
 def test_heads_of_another_text_are_dropped(tab, address):
     visit(tab, address, text=TEXT, methods="occlusion,attention-mean")
-    release = hold(tab, "heads")
+    held = Held(tab, "heads")
     tab.locator("#heads-fold summary").click()
-    tab.wait_for_timeout(150)
+    held.wait()
     tab.locator("#heads-fold summary").click()
     retype(tab, OTHER)
-    release()
+    held.release()
     assert tab.locator("#heads .row").count() == 0
     tab.locator("#heads-fold summary").click()
     tab.locator("#heads .row").first.wait_for()
@@ -65,13 +64,13 @@ def test_heads_wait_for_the_text_that_they_are_painted_on(tab, address):
     visit(tab, address, text=TEXT, methods="occlusion")
     tab.locator("#heads-fold summary").click()
     tab.locator("#heads .row").first.wait_for()
-    release = hold(tab, "explain")
+    held = Held(tab, "explain")
     tab.locator("#text").fill(OTHER)
-    tab.wait_for_timeout(450)
-    tab.locator("#layer").dispatch_event("change")  # heads of the new text, while the old one is still shown
-    tab.wait_for_timeout(400)
+    held.wait()
+    with tab.expect_response("**/api/heads"):
+        tab.locator("#layer").dispatch_event("change")  # heads of the new text, while the old one is still shown
     assert "stale" in tab.locator("#heads").get_attribute("class")
-    release()
+    held.release()
     settled(tab)
     tab.wait_for_function("() => !document.querySelector('#heads.stale')")
     assert tab.locator("#heads .u").first.inner_text() == "Dull"
@@ -80,33 +79,33 @@ def test_heads_wait_for_the_text_that_they_are_painted_on(tab, address):
 def test_a_joint_value_of_words_no_longer_selected_is_dropped(tab, address):
     visit(tab, address, text=TEXT, mode="select", methods="occlusion")
     first, second = (word(tab, one, "occlusion") for one in ("good", "dull"))
-    release = hold(tab, "joint")
+    held = Held(tab, "joint")
     first.click()
     second.click()
+    held.wait()
     tab.locator("#unselect").click()
-    release()
+    held.release()
     assert tab.locator("#joint").inner_text() == ""
-    release = hold(tab, "joint")
+    held = Held(tab, "joint")
     first.click()
     second.click()
+    held.wait()
     retype(tab, OTHER)
-    release()
+    held.release()
     assert tab.locator("#joint").inner_text() == ""
     word(tab, "Dull", "occlusion").click()
     word(tab, "boring", "occlusion").click()
     tab.locator("#joint dl").wait_for()
-    tab.locator("#text").fill(TEXT)
-    tab.wait_for_timeout(450)
+    retype(tab, TEXT)
     assert tab.locator("#joint").inner_text() == ""
 
 
 def test_words_of_a_text_that_has_changed_do_not_act(tab, address):
     visit(tab, address, text=TEXT, methods="occlusion")
-    release = hold(tab, "explain")
+    held = Held(tab, "explain")
     tab.locator("#text").fill(OTHER)
     word(tab, "dull", "occlusion").click()  # a word of the text before
-    tab.wait_for_timeout(450)
-    release()
+    held.release()
     settled(tab)
     assert tab.locator("#rows .removed").count() == 0
     assert "removed" not in tab.url

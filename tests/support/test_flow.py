@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heedful.support.flow import network
+from heedful.support.stopping import Stopped, stoppable
 
 
 def reference(source: np.ndarray, capacities: np.ndarray, sink: int) -> float:
@@ -91,3 +92,16 @@ def test_many_sinks_in_threads_are_each_alone() -> None:
     alone = [network.flows(np.eye(40)[3], capacities, np.array([t]))[0] for t in range(40)]
     assert together.tolist() == alone
     assert network.flows(np.eye(40)[3], capacities, np.array([], dtype=np.int64)).shape == (0,)
+
+
+def test_it_ends_in_the_middle_once_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With little work a part: eight sinks each, of which the third part is not begun."""
+    monkeypatch.setattr(network, "_WORK", 1.0)
+    monkeypatch.setattr("heedful.support.parallel.n_threads", lambda: 1)
+    rng, done, compiled = np.random.default_rng(0), [], network.max_flows
+    monkeypatch.setattr(network, "max_flows", lambda *given: done.append(len(given[2])) or compiled(*given))
+    capacities = rng.dirichlet(np.full(40, 0.2), size=(2, 40))
+    with pytest.raises(Stopped), stoppable(lambda: len(done) == 2):
+        network.flows(np.eye(40)[3], capacities, np.arange(40))
+    assert done == [8, 8]
+    assert network.flows(np.eye(40)[3], capacities, np.arange(40)).shape == (40,)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heedful.support.parallel import in_parallel, parts
+from heedful.support.stopping import Stopped, pause, stoppable
 
 
 @pytest.fixture
@@ -53,6 +54,20 @@ def test_few_items_and_items_within_items_stay_on_their_thread(two_threads: None
 def test_errors_come_through(two_threads: None) -> None:
     with pytest.raises(ZeroDivisionError):
         in_parallel(lambda x: 1 / x, [1, 0])
+
+
+def test_threads_end_what_nobody_waits_for(two_threads: None) -> None:
+    """The caller's threads look at what the caller's own thread is stopped by, before each item and inside."""
+    together, seen = threading.Barrier(2, timeout=30), []
+
+    def work(i: int) -> None:
+        together.wait()
+        seen.append(i)
+        pause()
+
+    with pytest.raises(Stopped), stoppable(lambda: len(seen) > 1):
+        in_parallel(work, range(100))
+    assert sorted(seen) == [0, 1]
 
 
 def test_of_several_errors_the_first_item_s_is_raised(two_threads: None) -> None:

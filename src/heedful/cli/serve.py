@@ -16,7 +16,6 @@ from heedful.errors import SettingError
 from heedful.support.progress import say, waiting
 from heedful.support.settings import check_whole
 
-_CONNECTIONS = 500  # at once, idle ones too
 _GRACE = 3  # seconds that requests have to end in after Ctrl-C
 
 
@@ -63,21 +62,12 @@ def serve(  # noqa: PLR0913, PLR0917 - one option a choice
         say("open this address in a browser; Ctrl-C stops the page")
         if browser:
             webbrowser.open(address)
-        _run(app, bound)
+        _run(page.config(app, limits, log_level="warning", timeout_graceful_shutdown=_GRACE), bound)
 
 
-def _run(app: Any, bound: socket.socket) -> None:
+def _run(config: Any, bound: socket.socket) -> None:
     import uvicorn
 
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-        access_log=False,
-        limit_concurrency=_CONNECTIONS,
-        timeout_graceful_shutdown=_GRACE,
-    )
     uvicorn.Server(config).run(sockets=[bound])
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from heedful.data.columns import Columns, Query, row_place
+from heedful.data.pages import unpacked
 from heedful.errors import DataError, MissingExtraError, first_line
 from heedful.support.stopping import pause
 
@@ -45,7 +46,10 @@ def _bounded(file: Any, query: Query, path: Path, names: list[str]) -> Iterator[
             raise DataError(f"{path}: column {name!r} holds lists, not texts")
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     columns = [group.column(i) for group in groups for i in range(group.num_columns)]
-    n_bytes = sum(one.total_uncompressed_size for one in columns if one.path_in_schema in names)
+    columns = [one for one in columns if one.path_in_schema in names]
+    n_bytes = sum(one.total_uncompressed_size for one in columns)
+    if n_bytes <= 4 * most:  # by the footer, which may say anything
+        n_bytes = unpacked(path, [(_start(one), one.total_compressed_size) for one in columns])
     if n_bytes > 4 * most:
         raise DataError(f"{path}: unpacked, its texts have {n_bytes:,} bytes: split the file")
     n_characters = 0
@@ -55,6 +59,12 @@ def _bounded(file: Any, query: Query, path: Path, names: list[str]) -> Iterator[
         if n_characters > 4 * most:
             raise DataError(f"{path}: its texts have more than {most:,} characters: split the file")
         yield batch
+
+
+def _start(column: Any) -> int:
+    """Where its first page is."""
+    first, dictionary = column.data_page_offset, column.dictionary_page_offset
+    return int(dictionary if column.has_dictionary_page and 0 < dictionary < first else first)
 
 
 def table_rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, Any]]:

@@ -11,9 +11,10 @@ if any(find_spec(name) is None for name in ("fastapi", "uvicorn", "multipart", "
     raise MissingExtraError("fastapi, uvicorn, python-multipart, pyarrow and duckdb", "serve", "heedful serve")
 
 from heedful.page.app import create_app
+from heedful.page.connections import config
 from heedful.page.folders import corpora, named
 from heedful.page.guard import Hosts
 from heedful.page.limits import Limits
 from heedful.page.served import Served
 
-__all__ = ["Hosts", "Limits", "Served", "corpora", "create_app", "named"]
+__all__ = ["Hosts", "Limits", "Served", "config", "corpora", "create_app", "named"]

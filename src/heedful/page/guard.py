@@ -35,6 +35,7 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 _UPLOAD = "/api/upload"
+CROWDED = "heedful.crowded"  # in the scope of a connection that is one too many
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?", re.IGNORECASE)
 App = Callable[[Any, Any, Any], Any]
 
@@ -134,6 +135,8 @@ class Guard:
             self._held -= len(body)
 
     def _check(self, scope: Any, headers: dict[bytes, str]) -> None:
+        if scope.get(CROWDED):
+            raise BusyError(f"{self._limits.connections} connections are open already: try again in a few seconds")
         host = headers.get(b"host", "")
         if not self._hosts.known(host):
             raise ForbiddenError(

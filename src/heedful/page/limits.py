@@ -23,6 +23,7 @@ class Limits:
         kept: bytes, about, of answers kept for requests that come again.
         columns: of a file.
         sending: seconds in which a request has to be there.
+        connections: at once.
         bodies: requests with a body at once, answered or not.
         held: bytes of all these together.
     """
@@ -38,6 +39,7 @@ class Limits:
     kept: int = 50_000_000
     columns: int = 500
     sending: float = 30.0
+    connections: int = 500
     bodies: int = 300
     held: int = 100_000_000
 

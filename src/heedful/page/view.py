@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from heedful.classifier import Classifier
 from heedful.explanation import Explanation
 from heedful.metrics.agreement import pairwise
 from heedful.page.asked import Ask
@@ -68,6 +69,7 @@ def about(whole: Question, question: Question) -> Json:
         "unit": view.words(whole.units.kind),
         "output": view.words(output.kind),
         "masking": whole.masking,
+        "kind": _kind(classifier),
         "target": output.target,
         "target_name": shortened(classifier.labels[output.target], _NAME),
         "other_name": None if output.other is None else shortened(classifier.labels[output.other], _NAME),
@@ -78,6 +80,13 @@ def about(whole: Question, question: Question) -> Json:
         "classes": classes(question),
         "classes_before": classes(whole),
     }
+
+
+def _kind(classifier: Classifier) -> str:
+    """What is predicted: "one" of classes, "several" that do not exclude each other, or a "number"."""
+    if classifier.model.config.problem_type == "regression":
+        return "number"
+    return "one" if classifier.exclusive else "several"
 
 
 def classes(question: Question) -> list[Json]:

@@ -11,7 +11,10 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from typing import TypeVar
+
+from heedful.support.stopping import pause
 
 _thread = threading.local()
 In = TypeVar("In")
@@ -33,7 +36,7 @@ def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: in
     """Results in the order of the items, by `n_threads()` threads, the caller's among them.
 
     Fewer than `least` items, or items within items, are worked off one after the other. If several items fail, the
-    error of the first is raised.
+    error of the first is raised. Before each item it ends what nobody waits for: see `heedful.support.stopping`.
 
     Example:
         >>> in_parallel(lambda x: x * x, [1, 2, 3])
@@ -42,7 +45,7 @@ def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: in
     alone = len(items) < max(2, least) or getattr(_thread, "busy", False)  # before torch is asked, which takes a while
     count = 1 if alone else min(len(items), n_threads())
     if count < 2:
-        return [function(item) for item in items]
+        return [_unless_stopped(function, item) for item in items]
     results: dict[int, Out] = {}
     errors: dict[int, BaseException] = {}
     turn = itertools.count()
@@ -52,18 +55,23 @@ def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: in
         try:
             while not errors and (i := next(turn)) < len(items):
                 try:
-                    results[i] = function(items[i])
+                    results[i] = _unless_stopped(function, items[i])
                 except BaseException as error:  # of any kind: raised below, on the caller's thread
                     errors[i] = error
         finally:
             _thread.busy = False
 
-    others = [_helpers(count - 1).submit(work) for _ in range(count - 1)]
+    others = [_helpers(count - 1).submit(copy_context().run, work) for _ in range(count - 1)]
     work()
     wait([other for other in others if not other.cancel()])
     if errors:
         raise errors[min(errors)]
     return [results[i] for i in range(len(items))]
+
+
+def _unless_stopped(function: Callable[[In], Out], item: In) -> Out:
+    pause()
+    return function(item)
 
 
 _pools: dict[int, ThreadPoolExecutor] = {}
@@ -78,12 +86,14 @@ def _helpers(count: int) -> ThreadPoolExecutor:
     return _pools[count]
 
 
-def parts(n: int, least: int = 1) -> list[slice]:
+def parts(n: int, least: int = 1, most: int | None = None) -> list[slice]:
     """0..n cut into consecutive parts, one a thread, of at least `least` each where n allows.
+
+    They are more than threads where each may have `most` items only.
 
     Example:
         >>> sum(part.stop - part.start for part in parts(7))
         7
     """
-    count = max(1, min(n_threads(), n // least))
+    count = max(1, min(n_threads(), n // least), 0 if most is None else -(-n // most))
     return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]

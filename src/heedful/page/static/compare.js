@@ -2,9 +2,9 @@
 
 import { lines } from "./charts.js";
 import { byId, debounced, el, number } from "./dom.js";
-import { bars, headline } from "./glance.js";
+import { bars, headline, predicted } from "./glance.js";
 import { draw } from "./rows.js";
-import { ask, asked, fail, model, start, state, write } from "./state.js";
+import { ask, asked, fail, model, speak, start, state, write } from "./state.js";
 import { attend, legend, paint } from "./words.js";
 
 let turn = 0;
@@ -29,6 +29,7 @@ export async function compare() {
     if (second(a.target) && !b) return;
     fail(null);
     show(a, b);
+    speak(b ? `${title(false)}: ${predicted(a)} ${title(true)}: ${predicted(b)}` : predicted(a));
     matrix(byId("matrix"), a.agreement);
     byId("curves").classList.add("stale");
     const curves = await ask("curves", first);
@@ -58,16 +59,22 @@ function clear() {
 }
 
 function show(a, b) {
-  const made = [side(a, "The first text"), b && side(b, state.model2 === state.model ? "The other text" : `By ${model(state.model2).shown}`)].filter(Boolean);
+  const made = [side(a, title(false)), b && side(b, title(true))].filter(Boolean);
   byId("sides").classList.toggle("two", made.length === 2);
   byId("sides").replaceChildren(...made);
   legend(byId("legend2"), { ...a, selected: [] }, a.rows);
+}
+
+function title(isOther) {
+  if (!isOther) return "The first text";
+  return state.model2 === state.model ? "The other text" : `By ${model(state.model2).shown}`;
 }
 
 function side(answer, title) {
   const rows = el("div", { class: "rows" });
   attend(rows, null);
   draw(rows, { ...answer, selected: [] }, answer.rows, { shared: state.scale === "1" });
+  for (const box of rows.querySelectorAll("[role=toolbar]")) box.setAttribute("role", "group");
   for (const word of rows.querySelectorAll(".u[role]")) {
     word.setAttribute("role", "img");
     word.removeAttribute("aria-pressed");
@@ -88,12 +95,12 @@ export function matrix(place, agreement) {
   };
   const head = el("tr", {}, el("td"), ...agreement.methods.map((name) => el("th", { scope: "col", text: name })));
   const body = agreement.values.map((line, i) => el("tr", {}, el("th", { scope: "row", text: agreement.methods[i] }), ...line.map((value, j) => cell(value, i, j))));
-  place.replaceChildren(el("table", { class: "matrix" }, el("thead", {}, head), el("tbody", {}, ...body)));
+  place.replaceChildren(el("table", { class: "matrix", "aria-label": "Agreement of every two methods" }, el("thead", {}, head), el("tbody", {}, ...body)));
 }
 
 function chart(answer, about) {
   const series = answer.curves.map((one) => ({ name: one.method, values: one.values, note: `area ${number(one.area, false)}` }));
-  if (!series.length) return byId("curves").replaceChildren();
+  if (!series.length) return byId("curves").replaceChildren(...Object.values(answer.refused).slice(0, 1).map((text) => el("p", { class: "note", text })));
   lines(byId("curves"), {
     xs: answer.shares, series, x: "share of the words removed", y: `probability of ${about.target_name}`,
     label: `Probability of ${about.target_name} as the highest-scored words are removed: ${series.map((one) => `${one.name} ${one.note}`).join(", ")}`,

@@ -50,6 +50,18 @@ export function debounced(work, wait) {
   };
 }
 
+// Put new elements into a place. If the focus was inside, it stays at the element with the same data-key, if that can
+// have it still, and else goes to the heading.
+export function replaceKept(place, ...children) {
+  const key = place.contains(document.activeElement) ? document.activeElement.dataset.key ?? "" : null;
+  place.replaceChildren(...children);
+  if (key === null) return;
+  const same = [...place.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && !one.disabled);
+  const heading = place.querySelector("h3");
+  heading?.setAttribute("tabindex", "-1");
+  (same ?? heading)?.focus();
+}
+
 // What is hovered or focused, with a note above it.
 export function showTip(target, text) {
   const tip = byId("tip");

@@ -1,14 +1,16 @@
 // The view Explain: one question, every method's answer; words go and come back by a click.
 
 import { byId, el, number } from "./dom.js";
-import { glance } from "./glance.js";
+import { glance, predicted } from "./glance.js";
 import { draw, table } from "./rows.js";
-import { ask, asked, fail, say, state, write } from "./state.js";
+import { ask, asked, fail, say, speak, state, write } from "./state.js";
 import { attend, legend } from "./words.js";
 
 export let shown = null; // the last answer
 
 let turn = 0;
+
+const MORE = "Select another word to read what the two do together.";
 
 const question = () => JSON.stringify(asked());
 const numbering = () => JSON.stringify([state.text, state.model, state.unit]); // what the numbers of words depend on
@@ -34,13 +36,14 @@ export async function explain() {
       const quick = await ask("explain", () => asked({ methods: state.methods.slice(0, 1) }), "explain");
       if (!quick || mine !== turn) return;
       show(quick, { keep: true });
+      speak(predicted(quick));
     }
     const all = await ask("explain", () => asked({ methods: state.methods }), "explain");
     if (!all || mine !== turn) return;
     fail(null);
     show(all);
     const n = all.rows.length;
-    say(`Explained by ${n} method${n === 1 ? "" : "s"} in ${number((performance.now() - began) / 1000, false)} s.`);
+    say(`Explained by ${n} method${n === 1 ? "" : "s"} in ${number((performance.now() - began) / 1000, false)} s.`, predicted(all));
     if (byId("heads-fold").open) heads();
     if (state.selected.length > 1) joint();
   } catch (error) {
@@ -100,7 +103,7 @@ function targets(answer) {
   const list = byId("target");
   const wanted = ["", ...answer.classes.map((_, i) => String(i))];
   const best = answer.classes_before.reduce((a, one, i, all) => (one.logit > all[a].logit ? i : a), 0);
-  const names = [`the predicted one (${answer.classes[best].name})`, ...answer.classes.map((one) => one.name)];
+  const names = [`the ${answer.kind === "several" ? "likeliest" : "predicted"} one (${answer.classes[best].name})`, ...answer.classes.map((one) => one.name)];
   if (list.dataset.names === JSON.stringify(names)) return;
   list.dataset.names = JSON.stringify(names);
   list.replaceChildren(...wanted.map((value, i) => el("option", { value, text: names[i] })));
@@ -133,7 +136,8 @@ async function joint() {
   const place = byId("joint");
   if (state.selected.length < 2) {
     place.classList.remove("stale");
-    place.replaceChildren(state.selected.length ? el("p", { class: "note", text: "Select another word to read what the two do together." }) : "");
+    place.replaceChildren(state.selected.length ? el("p", { class: "note", text: MORE }) : "");
+    if (state.selected.length) speak(MORE);
     return;
   }
   place.classList.add("stale");
@@ -142,6 +146,7 @@ async function joint() {
     if (!answer || !isCurrent()) return; // `explain` asks again
     place.classList.remove("stale");
     place.replaceChildren(...together(answer));
+    speak([...place.querySelectorAll("h3, dl > div")].map((part) => [...part.querySelectorAll("dt, dd b")].map((one) => one.textContent).join(" ") || part.textContent).join("; "));
     fail(null);
   } catch (error) {
     place.replaceChildren();
@@ -194,11 +199,16 @@ async function heads() {
   }
 }
 
+// A button that is about to be disabled would take the focus with it.
+function toWords() {
+  byId("rows").querySelector(".u[tabindex='0']")?.focus({ preventScroll: true });
+}
+
 export function prepare() {
   attend(byId("rows"), act);
   attend(byId("heads"), null);
-  byId("restore").addEventListener("click", () => { state.removed = []; write(); explain(); });
-  byId("unselect").addEventListener("click", () => { state.selected = []; write(); redraw(); joint(); });
+  byId("restore").addEventListener("click", () => { state.removed = []; write(); toWords(); explain(); });
+  byId("unselect").addEventListener("click", () => { state.selected = []; write(); toWords(); redraw(); joint(); });
   byId("same-scale").addEventListener("change", (event) => { state.scale = event.target.checked ? "1" : "0"; write(); redraw(); });
   for (const one of document.querySelectorAll("input[name=mode]")) {
     one.addEventListener("change", () => { state.mode = one.value; write(); });

@@ -1,7 +1,7 @@
 // Texts that come from elsewhere: rows of a file, an audit, a corpus. Each opens in Explain.
 
-import { byId, el, number, percent } from "./dom.js";
-import { ask, fail, model, start, state, write } from "./state.js";
+import { byId, el, number, percent, replaceKept } from "./dom.js";
+import { ask, fail, model, speak, start, state, write } from "./state.js";
 import { colour, legend, sentence } from "./words.js";
 
 let open = () => {}; // opens a text in Explain
@@ -46,7 +46,9 @@ async function upload() {
     const lines = answer.rows.map((row) => el("li", {}, el("span", { class: "place", text: row.place }),
       row.text === null ? el("span", { class: "note", text: row.problem })
         : el("button", { type: "button", class: "text", dir: "auto", text: row.text.slice(0, 300), onclick: () => open(row.text) })));
-    place.replaceChildren(el("p", { class: "note", text: `${answer.rows.length} rows${answer.rows.length === answer.most ? ", the first of the file" : ""}: choose one to explain it.` }), el("ol", { class: "listed" }, ...lines));
+    const said = `${answer.rows.length} rows${answer.rows.length === answer.most ? ", the first of the file" : ""}: choose one to explain it.`;
+    place.replaceChildren(el("p", { class: "note", text: said }), el("ol", { class: "listed" }, ...lines));
+    speak(said);
   } catch (error) {
     place.replaceChildren();
     fail(error);
@@ -85,9 +87,9 @@ function grid(seen) {
     const cell = value.get(`${metric} ${method}`);
     if (!cell || cell.value === null) return el("td", { class: "n", text: "\u2013" });
     const title = `${metric} of ${method}: 95 % interval ${number(cell.value_low, false)} to ${number(cell.value_high, false)}, ${cell.n} texts`;
-    return el("td", { class: "n" }, el("button", { type: "button", class: "cell", title, text: number(cell.value, false), onclick: () => { Object.assign(state, { metric, method, offset: 0 }); texts(); } }));
+    return el("td", { class: "n" }, el("button", { type: "button", class: "cell", title, "aria-label": `${number(cell.value, false)}: ${title}`, "data-cell": `${metric} ${method}`, text: number(cell.value, false), onclick: () => { Object.assign(state, { metric, method, offset: 0 }); texts(); } }));
   })));
-  byId("audit-table").replaceChildren(el("table", { class: "matrix" }, el("thead", {}, head), el("tbody", {}, ...body)));
+  byId("audit-table").replaceChildren(el("table", { class: "matrix", "aria-label": "Metrics of the methods" }, el("thead", {}, head), el("tbody", {}, ...body)));
 }
 
 async function texts() {
@@ -97,6 +99,9 @@ async function texts() {
     if (!answer) return;
     fail(null);
     if (isBeyond(answer)) return texts();
+    for (const cell of byId("audit-table").querySelectorAll("[data-cell]")) {
+      cell.setAttribute("aria-pressed", String(cell.dataset.cell === `${state.metric} ${state.method}`));
+    }
     list(answer);
   } catch (error) {
     byId("audit-texts").replaceChildren();
@@ -112,14 +117,16 @@ function isBeyond(answer) {
 }
 
 function list(answer) {
-  const turn = el("button", { type: "button", text: state.up ? "Highest first" : "Lowest first", onclick: () => { state.up = state.up ? "" : "1"; state.offset = 0; texts(); } });
+  const turn = el("button", { type: "button", "data-key": "turn", text: state.up ? "Highest first" : "Lowest first", onclick: () => { state.up = state.up ? "" : "1"; state.offset = 0; texts(); } });
   const items = answer.rows.map((row) => {
     const facts = [row.place, row.predicted && `predicted ${row.predicted}${row.probability === null ? "" : ` (${percent(row.probability)})`}`, row.label !== null && `label ${row.label}`, `${state.metric} ${number(row.value, false)}`];
     const shown = row.whole ? row.text : row.units.join(" ");
     return item(facts, row.units, [{ method: state.method, scores: row.scores, signed: row.signed }], row.predicted ?? "the class", shown, row.whole ? "Explain it" : "Explain these words");
   });
-  byId("audit-texts").replaceChildren(el("h3", { text: `${answer.total} texts by ${state.metric} of ${state.method}, ${state.up ? "lowest" : "highest"} first` }),
+  const said = `${answer.total} texts by ${state.metric} of ${state.method}, ${state.up ? "lowest" : "highest"} first`;
+  replaceKept(byId("audit-texts"), el("h3", { text: said }),
     el("p", { class: "hint" }, "Words as the audit keeps them: each once, without punctuation. ", turn), ...origin(answer.made_with), ...items, pager(answer, texts));
+  speak(`${said}; ${range(answer)}.`);
 }
 
 function item(facts, units, rows, target, text, label) {
@@ -131,15 +138,18 @@ function item(facts, units, rows, target, text, label) {
     return el("div", { class: "row" }, el("div", { class: "who" }, el("h3", { text: row.method })), box);
   });
   return el("article", { class: "item" }, el("p", { class: "facts-line" }, ...facts.filter(Boolean).flatMap((fact, i) => [i ? " \u00b7 " : "", el("bdi", { text: fact })])),
-    el("div", { class: "rows" }, ...drawn), el("p", {}, el("button", { type: "button", text: label, onclick: () => open(text.replace(/\s+/g, " ").trim()) })));
+    el("div", { class: "rows" }, ...drawn), el("p", {}, el("button", { type: "button", text: label, "aria-label": `${label}: ${text.trim().slice(0, 60)}`, onclick: () => open(text.replace(/\s+/g, " ").trim()) })));
 }
 
 function pager(answer, again) {
   const go = (offset, text, off) => el("button", { type: "button", text, disabled: off, onclick: () => { state.offset = offset; again(); } });
-  const last = Math.min(answer.offset + answer.page, answer.total);
   return el("p", { class: "pager" }, go(Math.max(0, answer.offset - answer.page), "Earlier", !answer.offset),
-    el("span", { class: "note", text: ` ${answer.total ? answer.offset + 1 : 0} to ${last} of ${answer.total.toLocaleString("en")} ` }), go(answer.offset + answer.page, "Later", last >= answer.total));
+    el("span", { class: "note", text: ` ${range(answer)} ` }), go(answer.offset + answer.page, "Later", last(answer) >= answer.total));
 }
+
+const last = (answer) => Math.min(answer.offset + answer.page, answer.total);
+
+const range = (answer) => `${answer.total ? answer.offset + 1 : 0} to ${last(answer)} of ${answer.total.toLocaleString("en")}`;
 
 export async function corpus() {
   if (!start.corpora.length) return;
@@ -187,5 +197,7 @@ function found(answer) {
   });
   const key = el("p", { class: "legend" });
   legend(key, { target_name: "the explained class", other_name: null }, [{ signed: signed(state.first) }, ...(state.second === NONE ? [] : [{ signed: signed(state.second) }])]);
-  byId("corpus-rows").replaceChildren(...origin(answer.made_with), key, ...(items.length ? items : [el("p", { text: "No text has this word." })]), pager(answer, corpus));
+  const said = answer.total ? `Texts ${range(answer)}${state.word ? `, with \u201c${state.word}\u201d` : ""}.` : "No text has this word.";
+  replaceKept(byId("corpus-rows"), el("h3", { class: "hidden", text: said }), ...origin(answer.made_with), key, ...(items.length ? items : [el("p", { text: said })]), pager(answer, corpus));
+  speak(said);
 }

@@ -13,26 +13,45 @@ export function glance(place, about) {
   place.replaceChildren(el("div", { class: "glance" }, ...parts));
 }
 
+// What is predicted, each with how likely it is: of classes that exclude each other the likeliest one, of others all that
+// are likelier than not; or a number.
+function likely(about, classes) {
+  if (about.kind === "number") return classes.map((one) => [one.name, number(one.logit)]);
+  const order = [...classes].sort((a, b) => b.logit - a.logit);
+  const some = about.kind === "several" ? order.filter((one) => one.probability > 0.5) : order.slice(0, 1);
+  return some.map((one) => [one.name, percent(one.probability)]);
+}
+
+const NONE = "none of the classes";
+
 export function headline(about) {
-  const predicted = about.classes[about.predicted];
-  const before = about.classes_before;
-  const best = before.reduce((a, one, i) => (one.logit > before[a].logit ? i : a), 0);
+  const now = likely(about, about.classes), before = likely(about, about.classes_before);
   const parts = [el("p", { class: "kicker", text: about.removed.length ? "Without the removed words, predicted" : "Predicted" })];
-  parts.push(el("p", { class: "verdict" }, el("bdi", { text: predicted.name }),
-    predicted.probability === null ? "" : el("span", { class: "chance", text: ` ${percent(predicted.probability)}` })));
+  const names = (some, tag) => (some.length ? some.slice(0, CLASSES).flatMap(([name, said], i) => [i ? ", " : "", el("bdi", { text: name }), ...tag(said)]) : [NONE]);
+  parts.push(el("p", { class: "verdict" }, ...names(now, (said) => [el("span", { class: "chance", text: ` ${said}` })])));
   if (about.removed.length) {
-    const same = best === about.predicted;
-    parts.push(el("p", { class: "note" }, same ? "as with all words" : "with all words: ", same ? "" : el("bdi", { text: before[best].name }),
-      before[best].probability === null ? "" : `, ${percent(before[best].probability)}`));
+    const same = JSON.stringify(now.map(([name]) => name)) === JSON.stringify(before.map(([name]) => name)) && before.length === 1;
+    parts.push(el("p", { class: "note" }, ...(same ? [`as with all words, ${before[0][1]}`] : ["with all words: ", ...names(before, (said) => [`, ${said}`])])));
   }
   return parts;
+}
+
+// The same in a sentence, as a screen reader says it when it changes.
+export function predicted(about) {
+  const said = (some) => some.map((one) => one.join(" ")).join(", ") || NONE;
+  const now = likely(about, about.classes);
+  const gone = about.removed.map((unit) => `\u201c${about.units[unit]}\u201d`);
+  const without = gone.length > 3 ? `${gone.length} words` : gone.join(" and ");
+  const scores = now.length === 1 && about.target_name === now[0][0] ? "" : ` Scores are for ${about.target_name}.`;
+  if (!gone.length) return `Predicted: ${said(now)}.${scores}`;
+  return `Without ${without}, predicted: ${said(now)}; with all words ${said(likely(about, about.classes_before))}.${scores}`;
 }
 
 export function bars(about) {
   const order = about.classes.map((one, i) => [one, i]).sort((a, b) => b[0].logit - a[0].logit)
     .filter(([, i], rank) => rank < CLASSES || i === about.target);
   const shown = order.sort((a, b) => a[1] - b[1]);
-  if (shown[0][0].probability === null) return [el("p", { class: "note", text: `output ${number(shown[0][0].logit)}` })];
+  if (about.kind === "number") return [];
   const lines = shown.map(([one, i]) => {
     const before = about.classes_before[i].probability;
     const bar = el("span", { class: "track" }, el("i", { class: "fill", "--w": one.probability }),

@@ -6,7 +6,7 @@ import * as explaining from "./explain.js";
 import * as folders from "./folders.js";
 import * as noising from "./noise.js";
 import { drawn, png, save } from "./picture.js";
-import { ask, asked, checkUnits, fail, isOther, model, read, say, start, state, write } from "./state.js";
+import { ask, asked, checkUnits, fail, isOther, model, onAgain, read, say, start, state, write } from "./state.js";
 
 const VIEWS = { explain: explaining.explain, noise: noising.noise, compare: comparing.compare, audit: folders.audit, corpus: folders.corpus };
 const WITHOUT_TEXT = new Set(["audit", "corpus"]);
@@ -140,6 +140,7 @@ function prepare() {
     const kind = event.target.closest("button")?.dataset.take;
     if (kind) take(kind);
   });
+  onAgain(() => { fail(null); byId("result").focus(); run(); });
   addEventListener("hashchange", () => { if (isOther()) restore(); });
   explaining.prepare();
   noising.prepare();

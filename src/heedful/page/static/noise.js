@@ -2,7 +2,7 @@
 
 import { dots } from "./charts.js";
 import { byId, el, number } from "./dom.js";
-import { ask, asked, fail, start, state, write } from "./state.js";
+import { ask, asked, fail, speak, start, state, write } from "./state.js";
 
 const WORDS = 8; // shown
 
@@ -59,6 +59,7 @@ function show(answer) {
   const said = sentence(answer, centre);
   dots(byId("noise-chart"), { words, draws: answer.draws.map(pick), exact: pick(answer.exact), expected: pick(answer.expected), label: said });
   byId("noise-said").textContent = said;
+  speak(said);
   byId("noise-key").textContent = answer.exact
     ? `Solid line: infinitely many samples, exact. Dashed line: what ${answer.count.toLocaleString("en")} samples give on average; LIME's penalty pulls it towards 0.`
     : "This model has no exact engine, so there is no line: look at how far the dots lie apart.";
@@ -84,7 +85,7 @@ function table(answer, words, pick) {
     const values = [Math.min(...scores), Math.max(...scores), pick(answer.exact)?.[k], pick(answer.expected)?.[k]];
     return el("tr", {}, el("th", { scope: "row" }, el("bdi", { text: word })), ...values.map((value) => el("td", { class: "n", text: value === undefined ? "\u2013" : number(value) })));
   });
-  return el("table", { class: "all" }, el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col", text: name })))), el("tbody", {}, ...lines));
+  return el("table", { class: "all", "aria-label": "Scores of the runs" }, el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col", text: name })))), el("tbody", {}, ...lines));
 }
 
 export function prepare() {

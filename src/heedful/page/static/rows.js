@@ -52,7 +52,7 @@ function who(row, scale) {
   if (scale) {
     const ramp = el("i", { class: `ramp ${row.signed ? "for" : "weight"}-ramp` });
     const ends = [row.signed ? number(-scale) : "0", number(scale, row.signed)];
-    parts.push(el("div", { class: "scale" }, el("span", { text: ends[0] }), ramp, el("span", { text: ends[1] })));
+    parts.push(el("div", { class: "scale", role: "img", "aria-label": `colours from ${ends[0]} to ${ends[1]}` }, el("span", { text: ends[0] }), ramp, el("span", { text: ends[1] })));
   }
   if (row.faint) parts.push(el("p", { class: "faint", text: row.faint }));
   if (row.family === "exact" && row.error_bound !== null) {

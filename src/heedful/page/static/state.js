@@ -1,6 +1,6 @@
 // What the page shows, kept in the address behind #, so that a link restores it; and the way to the server.
 
-import { byId } from "./dom.js";
+import { byId, el } from "./dom.js";
 
 export const start = JSON.parse(byId("start").textContent);
 
@@ -110,24 +110,36 @@ export async function ask(path, given, kind = path) {
     });
     if (!answer.ok) {
       const said = await answer.json().catch(() => ({}));
-      throw new Error(said.error ?? `the server answered ${answer.status}`);
+      throw Object.assign(new Error(said.error ?? `the server answered ${answer.status}`), { isPassing: answer.status > 500 });
     }
     const isFile = (answer.headers.get("content-disposition") ?? "").startsWith("attachment");
     const content = await (isFile ? answer.blob() : answer.json());
     return isAsked() ? content : null;
   } catch (error) {
     if (!isAsked()) return null;
-    if (error instanceof TypeError) throw new Error("the server cannot be reached: is heedful serve still running?");
+    if (error instanceof TypeError) throw Object.assign(new Error("the server cannot be reached: is heedful serve still running?"), { isPassing: true });
     throw error;
   } finally {
     if (running.get(kind)?.control === control) running.delete(kind);
   }
 }
 
+let again = () => {};
+
+// What is done to try again what the server had no time for.
+export const onAgain = (work) => { again = work; };
+
 export function fail(error) {
   const place = byId("error");
   place.textContent = error ? error.message : "";
+  if (error?.isPassing) place.append(" ", el("button", { type: "button", text: "Try again", onclick: () => again() }));
   place.hidden = !error;
 }
 
-export const say = (text) => { byId("status").textContent = text; };
+// What a screen reader says of a change, where the page shows more than is to be said.
+export const speak = (text) => { byId("spoken").textContent = text; };
+
+export const say = (text, spoken = text) => {
+  byId("status").textContent = text;
+  speak(spoken);
+};

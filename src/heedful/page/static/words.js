@@ -6,10 +6,12 @@ import { start } from "./state.js";
 export function shade(score, scale, signed) {
   if (score === null || score === undefined) return ["undefined", 0];
   const size = Math.abs(score);
-  if (!size) return ["zero", 0];
+  if (size <= ROUNDING * (scale || 0)) return ["zero", 0];
   const strength = scale > 0 ? Math.min(1, size / scale) : 0;
   return [signed ? (score > 0 ? "for" : "against") : "weight", strength];
 }
+
+const ROUNDING = 1e-12; // of the scale: what is smaller has no sign to speak of
 
 export const isDark = (kind, strength) => strength >= (start.dark_from[kind] ?? 2);
 
@@ -23,8 +25,9 @@ export function paint(element, kind, strength) {
 }
 
 // The words of a text, as the server splits it: [text, units...], -1 for what the classifier never saw.
+// Words that act are a toolbar: screen readers then leave the arrow keys to the page.
 export function sentence(pieces, label, { active = true } = {}) {
-  const box = el("div", { class: "sentence", dir: "auto", role: "group", "aria-label": label });
+  const box = el("div", { class: "sentence", dir: "auto", role: active ? "toolbar" : "group", "aria-label": label });
   let first = true;
   for (const [text, ...units] of pieces) {
     if (!units.length) box.append(text);
@@ -52,23 +55,24 @@ export function colour(box, row, about, scale = row.scale) {
     const [kind, strength] = gone ? ["zero", 0] : shade(score, scale, row.signed);
     paint(word, kind, strength);
     word.classList.toggle("removed", gone);
-    word.classList.toggle("chosen", units.some((unit) => selected.has(unit)));
-    const note = gone ? "removed: click to put it back" : describe(row, units, score, rank, n, about);
-    word.dataset.note = note;
+        const chosen = units.some((unit) => selected.has(unit));
+    word.classList.toggle("chosen", chosen);
+    const parts = gone ? ["removed: click to put it back"] : describe(row, units, score, rank, n, about);
+    word.dataset.note = parts.join(" \u00b7 ");
     if (word.hasAttribute("role")) {
-      word.setAttribute("aria-label", `${word.textContent}: ${note}`);
-      word.setAttribute("aria-pressed", String(gone || units.some((unit) => selected.has(unit))));
+      word.setAttribute("aria-label", `${word.textContent}: ${[...(chosen && !gone ? ["selected"] : []), ...parts].join(", ")}`);
+      word.setAttribute("aria-pressed", String(gone || chosen));
     }
   }
 }
 
 function describe(row, units, score, rank, n, about) {
-  if (score === null) return "no score";
+  if (score === null) return ["no score"];
   const margin = row.margin && units.length === 1 ? row.margin[units[0]] : null;
   const parts = [number(score, row.signed) + (margin === null ? "" : ` \u00b1 ${number(margin, false)}`)];
-  if (row.signed && score) parts.push(`speaks ${score > 0 ? "for" : "against"} ${about.target_name}`);
+  if (row.signed && Math.abs(score) > ROUNDING * (row.scale ?? 0)) parts.push(`speaks ${score > 0 ? "for" : "against"} ${about.target_name}`);
   parts.push(`rank ${rank.get(units[0])} of ${n}`);
-  return parts.join(" \u00b7 ");
+  return parts;
 }
 
 // The legend, which names the classes.

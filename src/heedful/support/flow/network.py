@@ -11,6 +11,7 @@ from heedful.support.parallel import in_parallel, parts
 # Capacities count in whole numbers of 2^-50: flows are then exact sums and differences, and Dinic's algorithm ends.
 # A cut rounds by 2^-51 an edge, so with a million edges by 1e-9 at the very worst, and as a rule by less than 1e-12.
 _UNIT = 2.0**-50
+_WORK = 1e8  # layers x tokens^2 x sinks that are computed without a pause: below a second
 
 
 def flows(
@@ -33,5 +34,6 @@ def flows(
     whole = np.rint(capacities / _UNIT).astype(np.int64)
     first = np.rint(source / _UNIT).astype(np.int64)
     values = np.zeros(len(sinks), np.int64)
-    in_parallel(lambda part: max_flows(first, whole, sinks[part], values[part]), parts(len(sinks), least=8))
+    few = parts(len(sinks), least=8, most=max(8, int(_WORK / max(1, whole.size))))
+    in_parallel(lambda part: max_flows(first, whole, sinks[part], values[part]), few)
     return values * _UNIT
