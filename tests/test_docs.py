@@ -127,7 +127,7 @@ def test_the_study_page_gives_the_numbers_and_verdicts_of_the_tables() -> None:
     shown = {
         "share": lambda value: f"{100 * value:.1f}",
         "number": lambda value: f"{value:.3f}",
-        "power": lambda value: f"{value:.1e}",
+        "power": lambda value: f"{value:.1f}" if 1 <= abs(value) < 100 else f"{value:.1e}",
     }
     assert len(lines) == len(FULL.claims) + 1
     for claim, line in zip(FULL.claims, lines, strict=False):

@@ -19,7 +19,10 @@ class Held:
 
     def __init__(self, tab, path):
         self._tab, self._path, self._routes = tab, f"**/api/{path}", []
-        tab.route(self._path, self._routes.append)
+        tab.route(self._path, self._keep)
+
+    def _keep(self, route):  # playwright marks what it calls, which cannot be done to a list's method
+        self._routes.append(route)
 
     def wait(self):
         """Wait until the page has asked."""
@@ -197,7 +200,7 @@ def test_a_link_to_a_corpus_restores_without_a_reload(tab, address):
     visit(tab, address, view="corpus", word="the")
     tab.locator("#corpus-rows .pager").wait_for()
     tab.evaluate("location.hash = 'view=corpus&word=plot&first=attention_mean&second=-&order=row'")
-    tab.wait_for_function("() => document.querySelector('#corpus-rows h3').textContent === 'attention_mean'")
+    tab.wait_for_function("() => document.querySelector('#corpus-rows .who h3')?.textContent === 'attention_mean'")
     assert tab.locator("#word").input_value() == "plot"
     assert [tab.locator(f"#{name}").input_value() for name in ("first", "second", "order")] == [
         "attention_mean", "-", "row",

@@ -105,8 +105,8 @@ region 'Metrics of the audit'
 table 'Metrics of the methods'
 CELLS
 button 'Lowest first'
-button 'Explain it: A dull film.'
-button 'Explain it: A charming plot.'
+button 'Explain these words: A dull film'
+button 'Explain these words: A charming plot'
 button 'Earlier'
 button 'Later'
 """,
