@@ -219,7 +219,7 @@ def _percent(part: float) -> str:
 def _unsettled(one: Judged, texts: int) -> str:
     if math.isinf(one.more):
         return f"cannot tell from {count(texts, 'text')}, and more will hardly help: the figure lies on the threshold"
-    return f"cannot tell from {count(texts, 'text')}: about {one.more:.0f} more needed"
+    return f"cannot tell from {count(texts, 'text')}: about {one.more:.0f} more are needed"
 
 
 def _without_nan(value: Any) -> Any:

@@ -59,7 +59,7 @@ def _loaded(
     source: str, device: str | torch.device | int | None, kind: Any, what: str
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model of a kind, by transformers' class for it, and its tokenizer; `what` is what errors call the kind."""
-    place = source if Path(source).exists() else f"{source}, which is no folder here and so looked for on the hub"
+    place = source if _is_here(source) else f"{source}, which is no folder here and so looked for on the hub"
     with _one_line(f"cannot load a {what} from {place}"), quiet_transformers():
         _check_folder(source)
         raw, _ = PreTrainedConfig.get_config_dict(source)
@@ -87,6 +87,13 @@ def _loaded(
         with _one_line(f"cannot move {source} to {device}"):
             model = model.to(device)
     return model, tokenizer
+
+
+def _is_here(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except OSError:  # of a name that is too long for a file
+        return False
 
 
 def _check_device(source: str, device: str | torch.device | int) -> None:
