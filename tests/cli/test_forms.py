@@ -105,9 +105,8 @@ def test_no_line_is_broken_in_a_pipe(run: Run, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("COLUMNS")
     lines = run("methods")[1].splitlines()
     cards = REGISTRY.cards()  # with those that other tests have registered
-    assert (
-        len(lines) == 1 + len({card.family for card in cards}) + len(cards) + 2
-    )  # the header, and what the end refers to
+    families = {card.family for card in cards}
+    assert len(lines) == 1 + len(families) + len(cards) + 2  # the header, and what the end refers to
     review = " ".join([REVIEW] * 5)
     out = run("compare", "demo", review)[1]
     assert review in out.splitlines()

@@ -56,6 +56,14 @@ def test_errors_come_through(two_threads: None) -> None:
         in_parallel(lambda x: 1 / x, [1, 0])
 
 
+@pytest.mark.parametrize("least", [2, 1000], ids=["by threads", "one after the other"])
+def test_no_item_is_begun_once_nobody_waits(two_threads: None, least: int) -> None:
+    done: list[int] = []
+    with pytest.raises(Stopped), stoppable(lambda: len(done) >= 2):
+        in_parallel(done.append, range(100), least=least)
+    assert 2 <= len(done) <= 3  # the other thread may have looked before the second was done
+
+
 def test_threads_end_what_nobody_waits_for(two_threads: None) -> None:
     """The caller's threads look at what the caller's own thread is stopped by, before each item and inside."""
     together, seen = threading.Barrier(2, timeout=30), []

@@ -38,7 +38,7 @@ def interruptible() -> Iterator[None]:
     sys.unraisablehook = unraisable
     try:
         yield
-    except Exception:
+    except Exception:  # of any kind: what fails after a Ctrl-C failed for it
         if heard:
             raise Interrupted from None
         raise

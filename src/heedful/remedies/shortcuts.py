@@ -1,6 +1,6 @@
 """Combinatorial shortcuts: a selector of k words before a reader, trained so that which words it takes tells nothing.
 
-Source: Bai, Liang, Zhang, Li, Shen and Zhang, Why attentions may not be interpretable?, KDD 2021. A selector that is
+Source: Bai, Liang, Zhang, Li, Bai and Wang, Why attentions may not be interpretable?, KDD 2021. A selector that is
 trained together with what reads its words can send the label by where it looks instead of by what is there. Two
 repairs: train the reader on random choices and freeze it before the selector is trained; or weigh every text by
 P(y) / P(y | m), so that under the weights the mask m tells nothing of the label y. Neither code nor all details of the

@@ -36,7 +36,7 @@ def in_parallel(function: Callable[[In], Out], items: Sequence[In], *, least: in
     """Results in the order of the items, by `n_threads()` threads, the caller's among them.
 
     Fewer than `least` items, or items within items, are worked off one after the other. If several items fail, the
-    error of the first is raised. Before each item it ends what nobody waits for: see `heedful.support.stopping`.
+    error of the first is raised. Once nobody waits for the results (`heedful.support.stopping`), no item is begun.
 
     Example:
         >>> in_parallel(lambda x: x * x, [1, 2, 3])
@@ -87,9 +87,9 @@ def _helpers(count: int) -> ThreadPoolExecutor:
 
 
 def parts(n: int, least: int = 1, most: int | None = None) -> list[slice]:
-    """0..n cut into consecutive parts, one a thread, of at least `least` each where n allows.
+    """Cut 0..n into consecutive parts: one a thread, or more, so that none has over `most` items.
 
-    They are more than threads where each may have `most` items only.
+    Where n allows, each has `least` items at least; `most` goes before that.
 
     Example:
         >>> sum(part.stop - part.start for part in parts(7))
