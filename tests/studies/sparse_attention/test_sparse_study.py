@@ -116,8 +116,8 @@ def test_thresholds_are_fixed_in_the_settings_of_the_full_run() -> None:
         ("H2", "input_slope", -math.inf, 0.0), ("H3", "support_ratio", -math.inf, 0.5),
         ("H3", "entropy_change", -0.1, 0.1), ("H4", "list_gap", 0.2, math.inf),
     }  # fmt: skip
-    assert {one.data for one in settings.FULL.recipes} == {"SST-2", "IMDb"}
-    assert len(settings.FULL.recipes) == 2 * 3 * 6 * 5
+    assert {one.data for one in settings.FULL.recipes} == {"SST-2", "IMDb", "planted"}
+    assert len(settings.FULL.recipes) == 3 * 3 * 6 * 5
     assert len({one.name for one in settings.FULL.recipes}) == len(settings.FULL.recipes)
 
 
@@ -238,7 +238,7 @@ def test_without_data_the_message_says_which_files_and_that_quick_does_without(t
 def test_the_public_data_is_cut_to_the_settings(data_folder: Path) -> None:
     texts = settings.data(settings.FULL, data_folder, 0)
     assert {name: (len(one.train), len(one.test)) for name, one in texts.items()} == {
-        "SST-2": (6920, 1821), "IMDb": (8000, 2000),
+        "SST-2": (6920, 1821), "planted": (8000, 2000), "IMDb": (8000, 2000),
     }  # fmt: skip
     assert all(0.45 < part.labels.mean() < 0.55 for one in texts.values() for part in (one.train, one.test))
 

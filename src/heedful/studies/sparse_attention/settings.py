@@ -1,4 +1,4 @@
-"""The numbers of the study: of the full run, on SST-2 and IMDb, and of the quick one, on planted reviews."""
+"""The numbers of the study: of the full run, on SST-2, IMDb and planted reviews, and of the quick one, on the last."""
 
 from __future__ import annotations
 
@@ -40,7 +40,6 @@ class Numbers(Settings):
 
     Attributes:
         recipes: the classifiers: every data set, encoder with its scorer, alpha and training.
-        built_in: the data is planted reviews.
         training_texts, test_texts: most that are taken of each data set, drawn at random.
         texts: test texts that every classifier is measured on.
         shapley_texts: how many of them get Shapley values, in the control.
@@ -50,7 +49,6 @@ class Numbers(Settings):
     """
 
     recipes: tuple[Pooled, ...]
-    built_in: bool
     training_texts: int
     test_texts: int
     texts: int
@@ -72,15 +70,14 @@ def recipes(data: tuple[str, ...], alphas: tuple[float, ...], trainings: int, **
 
 
 FULL = Numbers(
-    recipes=recipes((SST2,), ALPHAS, 3) + recipes((IMDB,), ALPHAS, 3, epochs=3),
-    built_in=False,
+    recipes=recipes((SST2, PLANTED), ALPHAS, 3) + recipes((IMDB,), ALPHAS, 3, epochs=3),
     training_texts=8000,
     test_texts=2000,
     texts=100,
     shapley_texts=40,
     n_permutations=40,
     matched=0.02,
-    hypotheses=hypotheses((SST2, IMDB)),
+    hypotheses=hypotheses((SST2, IMDB, PLANTED)),
 )
 QUICK = replace(
     FULL,
@@ -88,7 +85,6 @@ QUICK = replace(
         (PLANTED,), (1.0, 1.5, 2.0), 2, hidden_size=32, state_size=32, dropout=0.1, max_tokens=64, min_frequency=1,
         epochs=5, learning_rate=1e-2,
     ),
-    built_in=True,
     training_texts=2000,
     test_texts=400,
     texts=60,
@@ -104,17 +100,22 @@ def data(settings: Numbers, path: Path | None, seed: int) -> Mapping[str, Splits
     Raises:
         DataError: a file is missing or is of no use; the message says what is wanted.
     """
-    if settings.built_in:
-        if path is not None:
-            raise DataError("--quick brings its own reviews: give --data or --quick, not both")
-        train, test = (
-            planted.as_dataset(planted.generate(n, part_seed))
-            for n, part_seed in ((settings.training_texts, 2 * seed), (settings.test_texts, 2 * seed + 1))
-        )
-        return {PLANTED: Splits(train, None, test)}
-    if path is None:
+    names = dict.fromkeys(one.data for one in settings.recipes)
+    to_read = [name for name in names if name in FILES]
+    if path is None and to_read:
         raise DataError(HOW)
-    return {name: _read(path, files, settings, seed) for name, files in FILES.items()}
+    if path is not None and not to_read:
+        raise DataError("--quick brings its own reviews: give --data or --quick, not both")
+    texts = {name: _read(path, FILES[name], settings, seed) for name in to_read} if path is not None else {}
+    return {name: texts[name] if name in FILES else _planted(settings, seed) for name in names}
+
+
+def _planted(settings: Numbers, seed: int) -> Splits:
+    train, test = (
+        planted.as_dataset(planted.generate(n, part_seed))
+        for n, part_seed in ((settings.training_texts, 2 * seed), (settings.test_texts, 2 * seed + 1))
+    )
+    return Splits(train, None, test)
 
 
 def _read(path: Path, files: tuple[str, str], settings: Numbers, seed: int) -> Splits:
