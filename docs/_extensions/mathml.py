@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 from typing import Any
+from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.utils.math import MathError, latex2mathml
@@ -15,17 +16,59 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
+SPACE = "{http://www.w3.org/1998/Math/MathML}"
+ACCENTS = set("\u02c9\u02c6~\u02d9\u2192")  # bar, hat, tilde, dot, vec
+BREAKS = set("=\u2264\u2265<>\u2248\u221d\u2260\u2254+\u2212,")  # a line may end behind these
+LONG, PIECE = 22, 8  # characters of a formula that may be broken, and of a piece of it
 
 
 def converted(latex: str, *, block: bool, node: nodes.Element) -> str:
     """A formula as MathML; as LaTeX, with a warning, where that cannot be done."""
     latex = re.sub(r"\\dots\b", r"\\ldots", latex)  # the one name in use here that docutils does not know
+    latex = re.sub(r"(\\[dt]?frac)\s*(\d)(\d)", r"\1{\2}{\3}", latex)  # docutils reads \frac12 as twelve over what follows
     try:
         shown: str = latex2mathml.tex2mathml(latex, as_block=block)
     except MathError as error:
         LOGGER.warning("a formula cannot be converted: %s in %r", error, latex, location=node, type="mathml")
         return html.escape(latex)
-    return shown
+    root = ElementTree.fromstring(shown.replace("&ApplyFunction;", "\u2061"))
+    for part in root.iter(f"{SPACE}munderover"):
+        _set_beside(part)
+    return "<wbr>".join(written(piece) for piece in ([root] if block else pieces(root)))
+
+
+def _set_beside(part: ElementTree.Element) -> None:
+    """Put the index of an accented letter beside it: docutils puts it below."""
+    letter, index, accent = part
+    if (accent.text or "").strip() in ACCENTS:
+        accented = ElementTree.Element(f"{SPACE}mover", {"accent": "true"})
+        accented.extend([letter, accent])
+        part.tag = f"{SPACE}msub"
+        part[:] = [accented, index]
+
+
+def length(element: ElementTree.Element) -> int:
+    """How many characters a formula has."""
+    return sum(len((text or "").strip()) for text in element.itertext())
+
+
+def pieces(root: ElementTree.Element) -> list[ElementTree.Element]:
+    """A long formula within a line, cut behind operators: browsers do not break lines within one."""
+    if length(root) <= LONG:
+        return [root]
+    cut = [ElementTree.Element(root.tag, root.attrib)]
+    for child in root:
+        cut[-1].append(child)
+        if child.tag == f"{SPACE}mo" and (child.text or "").strip() in BREAKS and length(cut[-1]) >= PIECE:
+            child.set("form", "infix")  # at an end it would lose the space behind it
+            cut.append(ElementTree.Element(root.tag, root.attrib))
+    return [piece for piece in cut if len(piece)]
+
+
+def written(root: ElementTree.Element) -> str:
+    """A formula as text for a page."""
+    ElementTree.register_namespace("", SPACE.strip("{}"))
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def inline(self: Any, node: nodes.math) -> None:
