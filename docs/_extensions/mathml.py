@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
@@ -52,12 +53,21 @@ def length(element: ElementTree.Element) -> int:
     return sum(len((text or "").strip()) for text in element.itertext())
 
 
+def _opened(root: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    """What a formula consists of, long groups opened."""
+    for child in root:
+        if child.tag == f"{SPACE}mrow" and length(child) > LONG:
+            yield from _opened(child)
+        else:
+            yield child
+
+
 def pieces(root: ElementTree.Element) -> list[ElementTree.Element]:
     """A long formula within a line, cut behind operators: browsers do not break lines within one."""
     if length(root) <= LONG:
         return [root]
     cut = [ElementTree.Element(root.tag, root.attrib)]
-    for child in root:
+    for child in _opened(root):
         cut[-1].append(child)
         if child.tag == f"{SPACE}mo" and (child.text or "").strip() in BREAKS and length(cut[-1]) >= PIECE:
             child.set("form", "infix")  # at an end it would lose the space behind it
