@@ -26,13 +26,15 @@ LONG, PIECE = 22, 8  # characters of a formula that may be broken, and of a piec
 def converted(latex: str, *, block: bool, node: nodes.Element) -> str:
     """A formula as MathML; as LaTeX, with a warning, where that cannot be done."""
     latex = re.sub(r"\\dots\b", r"\\ldots", latex)  # the one name in use here that docutils does not know
-    latex = re.sub(r"(\\[dt]?frac)\s*(\d)(\d)", r"\1{\2}{\3}", latex)  # docutils reads \frac12 as twelve over what follows
+    latex = re.sub(
+        r"(\\[dt]?frac)\s*(\d)(\d)", r"\1{\2}{\3}", latex
+    )  # docutils reads \frac12 as twelve over what follows
     try:
         shown: str = latex2mathml.tex2mathml(latex, as_block=block)
     except MathError as error:
         LOGGER.warning("a formula cannot be converted: %s in %r", error, latex, location=node, type="mathml")
         return html.escape(latex)
-    root = ElementTree.fromstring(shown.replace("&ApplyFunction;", "\u2061"))
+    root = ElementTree.fromstring(shown.replace("&ApplyFunction;", "\u2061"))  # noqa: S314 (docutils wrote it)
     for part in root.iter(f"{SPACE}munderover"):
         _set_beside(part)
     return "<wbr>".join(written(piece) for piece in ([root] if block else pieces(root)))
