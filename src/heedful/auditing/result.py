@@ -112,7 +112,7 @@ class Audit:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What was audited (model, texts, methods and metrics with their settings), versions and seed."""
+        """What was audited: model, texts, methods and metrics with their settings, versions, seed."""
         facts: Mapping[str, Any] = self.content["facts"]
         return facts
 

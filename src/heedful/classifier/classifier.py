@@ -106,7 +106,7 @@ class Classifier:
 
     @property
     def exclusive(self) -> bool:
-        """True if exactly one class is right, so that probabilities are a softmax; else a sigmoid of each class."""
+        """True if exactly one class is right: probabilities are a softmax, else one sigmoid a class."""
         if self.activation is not None:
             return self.activation == "softmax"
         return len(self.labels) > 1 and self.model.config.problem_type != "multi_label_classification"

@@ -53,12 +53,12 @@ class PlantedReview:
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """What each word says for the review's own label, its strength, with a minus for words against."""
+        """What each word says for the review's own label: its strength, with a minus for words against."""
         return tuple(-s if role == "against" else s for role, s in zip(self.roles, self.strength, strict=True))
 
     @property
     def score(self) -> float:
-        """The planted score, at least `MARGIN` for a positive review and at most minus `MARGIN` for a negative one."""
+        """The planted score: at least `MARGIN` for a positive review, at most minus `MARGIN` for a negative one."""
         return sum(self.weights) if self.label else -sum(self.weights)
 
 

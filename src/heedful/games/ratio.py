@@ -193,12 +193,12 @@ class RatioGame(ForOthers):
 
     @property
     def n_forward(self) -> int:
-        """Texts pushed through a model, of which there are none, as the arrays are all there is."""
+        """Texts pushed through a model: none, the arrays are all there is."""
         return 0
 
     @property
     def outputs(self) -> tuple[int, ...]:
-        """Shape of one value, which is () for a single output and (outputs,) for several at once."""
+        """Shape of one value: () for a single output, (outputs,) for several at once."""
         return self.kept.outputs
 
     def __call__(self, masks: Bool[np.ndarray, "n units"]) -> Float64[np.ndarray, "n ..."]:

@@ -97,7 +97,7 @@ class Terms:
 
     @property
     def outputs(self) -> tuple[int, ...]:
-        """Shape of one value, which is () for a single output and (outputs,) for several at once."""
+        """Shape of one value: () for a single output, (outputs,) for several at once."""
         return self.value.shape[self.log_weight.ndim :]
 
     def grouped(self, owner: Int[np.ndarray, " units"], n_groups: int) -> Terms:

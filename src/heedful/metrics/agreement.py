@@ -21,8 +21,8 @@ def kendall_tau_b(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " uni
     """Compute Kendall's rank correlation with ties counted as in tau-b (Kendall 1945), exact in integers, O(n log n).
 
     Returns:
-        A number in [-1, 1]; not-a-number where it is undefined (constant scores, fewer than two units, a score that is
-        not a number).
+        A number in [-1, 1]; not-a-number where it is undefined: constant scores, fewer than two units, a score that is
+        not a number.
 
     Example:
         >>> round(kendall_tau_b(np.array([1.0, 2.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0, 3.0])), 3)
@@ -120,7 +120,7 @@ def pairwise(
             scores; None chooses for every two.
 
     Returns:
-        Symmetric float64 array (methods, methods), 1 on the diagonal, not-a-number where the measure is undefined,
+        Symmetric float64 array (methods, methods): 1 on the diagonal, not-a-number where the measure is undefined,
         as it is for constant scores.
 
     Raises:

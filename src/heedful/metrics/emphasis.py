@@ -31,7 +31,7 @@ def jensen_shannon(a: Float64[np.ndarray, " units"], b: Float64[np.ndarray, " un
     """Compute the Jensen-Shannon divergence, in bits, of the shares that units have in all absolute scores.
 
     Returns:
-        A number in [0, 1], 0 for equal shares, 1 where no unit has a share in both; not-a-number where a sum of
+        A number in [0, 1]: 0 for equal shares, 1 where no unit has a share in both; not-a-number where a sum of
         absolute scores is zero or not finite.
 
     Example:
