@@ -24,6 +24,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "mathml",
     "notebook_pages",
+    "tables",
     "site_check",
     "tidy",
 ]

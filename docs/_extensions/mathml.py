@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from typing import Any
+from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.utils.math import MathError, latex2mathml
@@ -15,6 +17,9 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
+SPACE = "{http://www.w3.org/1998/Math/MathML}"
+BREAKS = set("=\u2264\u2265<>\u2248\u221d\u2260\u2254+\u2212,")  # a line may end behind these
+LONG, PIECE = 22, 8  # characters of a formula that may be broken, and of a piece of it
 
 
 def grouped(latex: str) -> str:
@@ -37,7 +42,42 @@ def converted(latex: str, *, block: bool, node: nodes.Element) -> str:
     except MathError as error:
         LOGGER.warning("a formula cannot be converted: %s in %r", error, latex, location=node, type="mathml")
         return html.escape(latex)
-    return shown.replace("\N{MODIFIER LETTER MACRON}", "\N{OVERLINE}")  # the former touches its letter in math fonts
+    shown = shown.replace("\N{MODIFIER LETTER MACRON}", "\N{OVERLINE}")  # the former touches its letter in math fonts
+    root = ElementTree.fromstring(shown.replace("&ApplyFunction;", "\u2061"))  # noqa: S314 (docutils wrote it)
+    return "<wbr>".join(written(piece) for piece in ([root] if block else pieces(root)))
+
+
+def length(element: ElementTree.Element) -> int:
+    """How many characters a formula has."""
+    return sum(len((text or "").strip()) for text in element.itertext())
+
+
+def _opened(root: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    """What a formula consists of, long groups opened."""
+    for child in root:
+        if child.tag == f"{SPACE}mrow" and length(child) > LONG:
+            yield from _opened(child)
+        else:
+            yield child
+
+
+def pieces(root: ElementTree.Element) -> list[ElementTree.Element]:
+    """A long formula within a line, cut behind operators: browsers do not break lines within one."""
+    if length(root) <= LONG:
+        return [root]
+    cut = [ElementTree.Element(root.tag, root.attrib)]
+    for child in _opened(root):
+        cut[-1].append(child)
+        if child.tag == f"{SPACE}mo" and (child.text or "").strip() in BREAKS and length(cut[-1]) >= PIECE:
+            child.set("form", "infix")  # at an end it would lose the space behind it
+            cut.append(ElementTree.Element(root.tag, root.attrib))
+    return [piece for piece in cut if len(piece)]
+
+
+def written(root: ElementTree.Element) -> str:
+    """A formula as text for a page."""
+    ElementTree.register_namespace("", SPACE.strip("{}"))
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def inline(self: Any, node: nodes.math) -> None:
