@@ -146,6 +146,36 @@ def test_formulas_become_mathml() -> None:
     assert module.converted(r"a < \nonsense", block=False, node=node) == r"a &lt; \nonsense"
 
 
+def test_long_formulas_within_a_line_break_behind_operators_and_lose_nothing() -> None:
+    module = loaded(DOCS / "_extensions" / "mathml.py")
+    node = nodes.math()
+    latex = r"f(S) = a_1 + a_2 + \left( a_3 + a_4 + a_5 + a_6 + a_7 + a_8 + a_9 + a_{10} + a_{11} \right)"
+    inline, block = (module.converted(latex, block=kind, node=node) for kind in (False, True))
+    assert "<wbr>" not in block
+    pieces = inline.split("<wbr>")
+    assert len(pieces) > 2
+    assert all(one.startswith("<math") and one.endswith("</math>") for one in pieces)
+    plain = [re.sub(r"<[^>]+>|\s", "", text) for text in (inline, block)]
+    assert plain[0] == plain[1]
+    assert all(re.sub(r"<[^>]+>|\s", "", one)[-1] in "=+" for one in pieces[:-1])
+    assert "<wbr>" not in module.converted("a + b = c", block=False, node=node)
+
+
+def test_a_table_wider_than_a_phone_is_told_by_its_longest_words() -> None:
+    module = loaded(DOCS / "_extensions" / "tables.py")
+
+    def table(*cells: str) -> nodes.table:
+        row = nodes.row("", *(nodes.entry("", nodes.paragraph(cell, cell)) for cell in cells))
+        return nodes.table("", nodes.tgroup("", nodes.tbody("", row), cols=len(cells)))
+
+    narrow, wide = table("a word or two, many times over", "b"), table("integrated-gradients", "attention-x-gradient")
+    for one in (narrow, wide):
+        module.mark(one)
+    assert narrow["classes"] == []
+    assert wide["classes"] == ["wider-than-a-phone"]
+    assert [cell["classes"] for cell in wide.findall(nodes.entry)] == [["short"], ["short"]]
+
+
 def test_numbers_keep_their_per_cent_sign_and_examples_end_without_an_empty_line() -> None:
     module = loaded(DOCS / "_extensions" / "tidy.py")
     document = nodes.document(None, None)
