@@ -1,11 +1,11 @@
 """How fast `heedful serve` is: first paint, one exact explanation, and many users at once, each with texts of its own.
 
     python benchmarks/page.py                     # 50 users for a minute
-    python benchmarks/page.py --users 5 --seconds 5
+    python benchmarks/page.py --users 10 --seconds 600   # does memory stay flat?
 
 Prints a line a figure. Every answer is checked: it must hold the words of the text that was sent, and no other user's.
-The page is served by a process of its own, whose memory is read before and after. First paint needs chromium and
-playwright; without them it is left out and said so.
+The page is served by a process of its own, whose memory is read before, every minute, and after. First paint needs
+chromium and playwright; without them it is left out and said so.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
 WORDS = ("dull", "charming", "good", "boring", "superb", "terrible", "wonderful", "plot", "acting", "ending", "film")
 MOST_PAINT, MOST_EXACT = 1.0, 0.1  # seconds: what the page promises
+MINUTE = 60.0
 
 
 def main() -> int:
@@ -47,11 +49,11 @@ def main() -> int:
             if paint is None
             else f"first paint: {paint:.2f} s"
         )
-        before = resident(server.pid)
-        counts = asyncio.run(crowd(address, given.users, given.seconds))
-        after = resident(server.pid)
+        memory = [resident(server.pid)]
+        counts = asyncio.run(crowd(address, given.users, given.seconds, lambda: memory.append(resident(server.pid))))
+        memory.append(resident(server.pid))
         print(json.dumps(counts))
-        print(f"memory of the server: {before:.0f} MB before, {after:.0f} MB after")
+        print(f"memory of the server, before, every minute and after: {', '.join(f'{mb:.0f}' for mb in memory)} MB")
     finally:
         server.terminate()
         server.wait(20)
@@ -110,7 +112,7 @@ def first_paint(address: str) -> float | None:
     return float(painted) / 1000
 
 
-async def crowd(address: str, users: int, seconds: float) -> dict[str, float]:
+async def crowd(address: str, users: int, seconds: float, each_minute: Callable[[], None]) -> dict[str, float]:
     """Let users ask, each its next text as soon as the last is answered; count answers, errors and mixed-up ones."""
     counts = {"users": users, "answers": 0, "errors": 0, "mixed": 0}
     taken: list[float] = []
@@ -133,9 +135,14 @@ async def crowd(address: str, users: int, seconds: float) -> dict[str, float]:
             counts["answers"] += 1
             counts["mixed"] += "".join(piece[0] for piece in answer.json()["pieces"]) != text
 
+    async def minutes() -> None:
+        while time.perf_counter() + MINUTE < until:
+            await asyncio.sleep(MINUTE)
+            each_minute()
+
     limits = httpx.Limits(max_connections=users)
     async with httpx.AsyncClient(base_url=address, timeout=90, limits=limits) as client:
-        await asyncio.gather(*(one(user, client) for user in range(users)))
+        await asyncio.gather(minutes(), *(one(user, client) for user in range(users)))
     ordered = sorted(taken) or [0.0]
     return counts | {
         "a_second": round(counts["answers"] / seconds, 1),
