@@ -43,17 +43,17 @@ def converted(latex: str, *, block: bool, node: nodes.Element) -> str:
         LOGGER.warning("a formula cannot be converted: %s in %r", error, latex, location=node, type="mathml")
         return html.escape(latex)
     shown = shown.replace("\N{MODIFIER LETTER MACRON}", "\N{OVERLINE}")  # the former touches its letter in math fonts
-    root = ElementTree.fromstring(shown.replace("&ApplyFunction;", "\u2061"))  # noqa: S314 (docutils wrote it)
+    root = ElementTree.fromstring(shown.replace("&ApplyFunction;", "\u2061"))  # noqa: S314 - docutils wrote it
     return "<wbr>".join(written(piece) for piece in ([root] if block else pieces(root)))
 
 
 def length(element: ElementTree.Element) -> int:
-    """How many characters a formula has."""
+    """Count the characters of a formula."""
     return sum(len((text or "").strip()) for text in element.itertext())
 
 
 def _opened(root: ElementTree.Element) -> Iterator[ElementTree.Element]:
-    """What a formula consists of, long groups opened."""
+    """List what a formula consists of, long groups opened."""
     for child in root:
         if child.tag == f"{SPACE}mrow" and length(child) > LONG:
             yield from _opened(child)
@@ -62,7 +62,7 @@ def _opened(root: ElementTree.Element) -> Iterator[ElementTree.Element]:
 
 
 def pieces(root: ElementTree.Element) -> list[ElementTree.Element]:
-    """A long formula within a line, cut behind operators: browsers do not break lines within one."""
+    """Cut a long formula within a line behind operators: browsers do not break lines within one."""
     if length(root) <= LONG:
         return [root]
     cut = [ElementTree.Element(root.tag, root.attrib)]
@@ -75,7 +75,7 @@ def pieces(root: ElementTree.Element) -> list[ElementTree.Element]:
 
 
 def written(root: ElementTree.Element) -> str:
-    """A formula as text for a page."""
+    """Write a formula as text for a page."""
     ElementTree.register_namespace("", SPACE.strip("{}"))
     return ElementTree.tostring(root, encoding="unicode")
 

@@ -10,13 +10,13 @@ SHORT, LONG = 26, 60  # characters of a cell that stays on one line, and of one 
 
 
 def least_width(cell: nodes.entry) -> int:
-    """How many characters its longest word has, with what surrounds it."""
+    """Count the characters of a cell's longest word, and two for the space around it."""
     words = [word for text in cell.findall(nodes.Text) for word in text.split()]
     return max(map(len, words), default=0) + 2
 
 
 def mark(table: nodes.table) -> None:
-    """Tell a table that cannot fit a phone, and how much room each of its cells wants there."""
+    """Mark a table that cannot fit a phone, and each of its cells by how much room it wants there."""
     rows = [list(row.findall(nodes.entry, descend=True)) for row in table.findall(nodes.row)]
     columns = max(map(len, rows), default=0)
     if sum(max((least_width(row[k]) for row in rows if k < len(row)), default=0) for k in range(columns)) <= SCREEN:
@@ -29,7 +29,7 @@ def mark(table: nodes.table) -> None:
 
 
 def prepare(app: Sphinx, document: nodes.document, name: str) -> None:
-    """Look at every table of a page."""
+    """Mark the tables of a page."""
     del app, name
     for table in document.findall(nodes.table):
         mark(table)

@@ -13,7 +13,7 @@ import pytest
 
 from heedful.errors import InputError
 from heedful.models import builtin, training
-from heedful.studies import find
+from heedful.studies import NAMES, find
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -107,6 +107,23 @@ def test_refused_before_anything_takes_time(run: Run, tmp_path: Path, arguments:
     before = sorted(path.name for path in tmp_path.rglob("*"))
     refused(run, arguments, message)
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("suffix", ["", ".csv"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain", "demo", "--file", "NAME"], ["explain", "NAME", "good"], ["compare", "NAME", "good"],
+        ["corpus", "demo", "NAME", "--out", "o"], ["audit", "demo", "NAME", "--out", "o"],
+        ["audit", "diff", "NAME", "NAME"], ["train", "--data", "NAME", "--out", "o"], ["serve", "NAME", "--port", "0"],
+        ["serve", "demo", "--port", "0", "--audit", "NAME"], ["serve", "demo", "--port", "0", "--corpus", "NAME"],
+        *(["study", name, "--data", "NAME", "--out", "o"] for name in NAMES),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_read_may_have_a_name_too_long_for_a_file(run: Run, arguments: list[str], suffix: str) -> None:
+    name = "x" * 300 + suffix
+    refused(run, [name if one == "NAME" else one for one in arguments], name[:200])
 
 
 @pytest.mark.skipif(not os.access("/proc", os.R_OK), reason="needs a folder that not even root can write to")

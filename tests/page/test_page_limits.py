@@ -17,8 +17,6 @@ from heedful.page.served import Served
 from heedful.page.workers import Workers
 from heedful.support.stopping import pause
 
-pytest.importorskip("fastapi")
-
 
 @pytest.fixture(scope="module")
 def demo():

@@ -23,6 +23,7 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cache
 
 from heedful.classifier.classifier import Classifier
 from heedful.errors import InputError, ModelError, TextError, is_panic
+from heedful.support.files import is_folder, is_there
 from heedful.support.progress import quiet_transformers
 
 _COUNTED = re.compile("label|layer|head|block|expert")  # numbers of a configuration that parts of a model are made by
@@ -59,7 +60,7 @@ def _loaded(
     source: str, device: str | torch.device | int | None, kind: Any, what: str
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model of a kind, by transformers' class for it, and its tokenizer; `what` is what errors call the kind."""
-    place = source if _is_here(source) else f"{source}, which is no folder here and so looked for on the hub"
+    place = source if is_there(source) else f"{source}, which is no folder here and so looked for on the hub"
     with _one_line(f"cannot load a {what} from {place}"), quiet_transformers():
         _check_folder(source)
         raw, _ = PreTrainedConfig.get_config_dict(source)
@@ -89,13 +90,6 @@ def _loaded(
     return model, tokenizer
 
 
-def _is_here(source: str) -> bool:
-    try:
-        return Path(source).exists()
-    except OSError:  # of a name that is too long for a file
-        return False
-
-
 def _check_device(source: str, device: str | torch.device | int) -> None:
     """Refuse devices that torch does not know, or cannot compute on here."""
     try:
@@ -111,13 +105,13 @@ def _check_device(source: str, device: str | torch.device | int) -> None:
 def _check_folder(source: str) -> None:
     """Refuse what is, or looks like, a folder without a model before it is taken for a hub id."""
     folder = Path(source)
-    if (folder / "adapter_config.json").is_file():
+    if is_there(folder / "adapter_config.json"):
         raise ModelError(f"{source} holds a PEFT adapter: merge it into its model (merge_and_unload) and save that")
-    if (folder / "run.json").is_file() and not (folder / "config.json").is_file():
+    if is_there(folder / "run.json") and not (folder / "config.json").is_file():
         raise ModelError(f"{source} holds a training run that has not ended: call the same `heedful train` again")
-    if folder.exists() and not (folder / "config.json").is_file():
+    if is_there(folder) and not (folder / "config.json").is_file():
         raise ModelError(f"{source} is not a model folder: it has no config.json")
-    if not folder.exists() and (folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1):
+    if not is_there(folder) and (folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1):
         raise ModelError(f"there is no model folder {source}")
 
 
@@ -136,7 +130,7 @@ def _check_weight_files(source: str, raw: Mapping[str, Any]) -> None:
     Raises:
         ModelError: there are none, an index cannot be read, or it names another kind of file or one of elsewhere.
     """
-    if not Path(source).is_dir() and _file(source, "adapter_config.json") is not None:
+    if not is_folder(source) and _file(source, "adapter_config.json") is not None:
         raise ModelError(f"{source} is a PEFT adapter: merge it into its model (merge_and_unload) and save that")
     wanted = raw.get("transformers_weights")  # in place of the usual names
     names = (SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME) if wanted is None else (wanted,)
@@ -165,7 +159,7 @@ def _within(source: str, name: object) -> str:
     if ".." in steps or PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
         raise ModelError(f"{source} keeps its weights in {name}, outside its folder")
     folder = Path(source)
-    if folder.is_dir():
+    if is_folder(folder):
         homes = [folder.resolve()]
         if folder.resolve().parent.name == "snapshots":  # of the hub's cache, where all files are links
             homes.append(folder.resolve().parents[1] / "blobs")
@@ -176,7 +170,7 @@ def _within(source: str, name: object) -> str:
 
 def _file(source: str, name: str) -> Path | None:
     """A file of a folder, or of the hub; None if there is no such file."""
-    if Path(source).is_dir():
+    if is_folder(source):
         path = Path(source) / name
         return path if path.is_file() else None
     path = cached_file(source, name, _raise_exceptions_for_missing_entries=False)

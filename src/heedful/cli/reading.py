@@ -14,6 +14,7 @@ import heedful
 from heedful.cli.options import column
 from heedful.data.encodings import without_line_end
 from heedful.errors import SettingError, TextError
+from heedful.support.files import is_folder
 from heedful.support.names import shown
 from heedful.support.progress import waiting
 
@@ -38,7 +39,7 @@ def read_given(
     """
     if text is not None and file is not None:
         raise SettingError("give the text or --file, not both")
-    if file is not None and (heedful.data.is_table(file) or file.is_dir()):
+    if file is not None and (heedful.data.is_table(file) or is_folder(file)):
         rows = heedful.data.read_texts(file, text=column(text_column), encoding=encoding)
         LOG.info("read %s: %d rows", file, len(rows))
         return rows

@@ -12,6 +12,7 @@ from heedful.data import Dataset, Row, RowColumns, TextRow, stream_rows
 from heedful.data.checks import text_problem
 from heedful.data.rows import LONGEST
 from heedful.errors import SettingError, TextError
+from heedful.support.files import is_folder
 from heedful.support.names import shown
 from heedful.text.given import as_text
 
@@ -24,7 +25,7 @@ def check_apart(data: Iterable[object], *written: str | Path | None) -> None:
     """
     for folder in (Path(one) for one in data if isinstance(one, (str, Path))):
         for path in written:
-            if path is not None and folder.is_dir() and Path(path).resolve().is_relative_to(folder.resolve()):
+            if path is not None and is_folder(folder) and Path(path).resolve().is_relative_to(folder.resolve()):
                 raise SettingError(f"{path} lies in {folder}, whose files are the data: write somewhere else")
 
 

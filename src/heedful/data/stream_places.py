@@ -29,6 +29,7 @@ from heedful.data.stream_sources import (
 )
 from heedful.data.text_streams import OnePass, TextFile, on_disk
 from heedful.errors import DataError
+from heedful.support.files import is_folder, is_there
 
 STANDARD_INPUT = "standard input"
 Files = tuple[Path, ...]
@@ -60,12 +61,12 @@ def files_of(place: Path) -> list[Path]:
     Raises:
         DataError: there are none, or a folder does not say which of its files are meant.
     """
-    if _PATTERN.search(str(place)) and not place.exists():
+    if _PATTERN.search(str(place)) and not is_there(place):
         paths = [Path(name) for name in glob.glob(str(place), recursive=True)]  # noqa: PTH207 - also absolute
         if not paths:
             raise DataError(f"{place}: no file has a name like this")
         return [file for path in sorted(paths, key=natural) for file in files_of(path)]
-    return _folder_files(place) if place.is_dir() else [place]
+    return _folder_files(place) if is_folder(place) else [place]
 
 
 def _folder_files(folder: Path) -> list[Path]:

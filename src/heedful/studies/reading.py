@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from heedful.data import Dataset, Splits, read_splits
+from heedful.data import Dataset, Splits, planted, read_splits
 from heedful.errors import DataError
+from heedful.support.files import is_folder
 
 
 def read_folder(path: Path, name: str, advice: str, *, validated: bool = False) -> Splits:
@@ -23,7 +24,7 @@ def read_folder(path: Path, name: str, advice: str, *, validated: bool = False) 
         DataError: there is no such folder, it cannot be read, or a part is missing; the message ends with the advice.
     """
     folder = path / name
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise DataError(f"{path}: no folder {name} there; {advice}")
     try:
         splits = read_splits(folder)
@@ -34,6 +35,19 @@ def read_folder(path: Path, name: str, advice: str, *, validated: bool = False) 
     if splits.test is None:
         raise DataError(f"{folder}: no test part; {advice}")
     return splits
+
+
+def planted_reviews(n_train: int, n_test: int, seed: int) -> Splits:
+    """Generate planted reviews to train and to test on, the same for the same seed.
+
+    Example:
+        >>> splits = planted_reviews(3, 2, seed=0)
+        >>> len(splits.train), len(splits.test)
+        (3, 2)
+    """
+    sizes = ((n_train, 2 * seed), (n_test, 2 * seed + 1))
+    train, test = (planted.as_dataset(planted.generate(n, part_seed)) for n, part_seed in sizes)
+    return Splits(train, None, test)
 
 
 def drawn(part: Dataset, n: int, seed: int) -> Dataset:

@@ -54,6 +54,26 @@ def open_whole(path: Path) -> Iterator[BinaryIO]:
             scratch.unlink(missing_ok=True)
 
 
+def is_there(path: str | Path) -> bool:
+    """Tell whether a file or folder is there; `Path.exists` raises for a name too long for a file.
+
+    Example:
+        >>> is_there("."), is_there("x" * 1000)
+        (True, False)
+    """
+    return os.path.exists(path)  # noqa: PTH110 - see above
+
+
+def is_folder(path: str | Path) -> bool:
+    """Tell whether a folder is there; `Path.is_dir` raises for a name too long for a file.
+
+    Example:
+        >>> is_folder("."), is_folder("x" * 1000)
+        (True, False)
+    """
+    return os.path.isdir(path)  # noqa: PTH112 - see above
+
+
 def last_part(name: str) -> str:
     """Return the last part of a folder's path, for other people's eyes; what is no folder as it is.
 
@@ -62,7 +82,7 @@ def last_part(name: str) -> str:
         (..., 'someone/model')
     """
     path = Path(name)
-    return path.resolve().name if path.is_dir() else name
+    return path.resolve().name if is_folder(path) else name
 
 
 def is_scratch(path: Path) -> bool:

@@ -134,8 +134,8 @@ def test_beside_every_figure_stand_an_interval_and_the_number_of_texts(folder: P
             for name, cell in zip(head, row, strict=False):
                 if name not in NO_ESTIMATE:
                     rest, n = re.subn(r"\d+\.\d+(e−\d+)?( %)? \[[^\]]*\]", "", cell)
-                    # what is left over has no decimals, or is the largest of all texts, to a power or near 1
-                    if name == "measured":
+                    # what is left has no decimals, or is the largest of all texts: to a power, as it or its bound is
+                    if name == "measured" and any(re.search(r"\de−", one) for one in row):
                         rest = re.sub(r"^\d{1,2}\.\d$", "", rest)
                     assert not re.search(r"\d\.\d", re.sub(r"\d\.\de[−+]\d+", "", rest)), (name, cell)
                     estimates += n

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from heedful.data import Splits, planted, read_splits
+from heedful.data import Splits, read_splits
 from heedful.errors import DataError
 from heedful.models.builtin import REVIEW
 from heedful.models.presets import PRESETS
 from heedful.models.training import Sizes
 from heedful.studies.attention_meets_post_hoc import variants
 from heedful.studies.attention_meets_post_hoc.claims import claims
+from heedful.studies.reading import planted_reviews
 from heedful.studies.recipes import PaperClassifier
 from heedful.studies.run import Settings
 from heedful.studies.verdicts import Claim
@@ -184,11 +185,7 @@ def data(settings: Numbers, path: Path | None, seed: int) -> Mapping[str, Splits
         raise DataError("--quick brings its own reviews: give --data or --quick, not both")
     if not settings.built_in and path is None:
         raise DataError(HOW)
-    train, test = (
-        planted.as_dataset(planted.generate(n, part_seed))
-        for n, part_seed in ((settings.training_reviews, 2 * seed), (settings.control, 2 * seed + 1))
-    )
-    reviews = Splits(train, None, test)
+    reviews = planted_reviews(settings.training_reviews, settings.control, seed)
     if path is None:
         return {"corpus": reviews, "planted": reviews}
     try:

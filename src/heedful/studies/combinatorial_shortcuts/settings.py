@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from heedful.data import Splits, planted
+from heedful.data import Splits
 from heedful.errors import DataError
 from heedful.models.presets import PRESETS
 from heedful.models.training import Sizes
 from heedful.remedies.shortcuts import Training
 from heedful.studies.combinatorial_shortcuts.claims import claims
 from heedful.studies.combinatorial_shortcuts.tasks import PLANTED, Task
-from heedful.studies.reading import drawn, read_folder
+from heedful.studies.reading import drawn, planted_reviews, read_folder
 from heedful.studies.recipes import PaperClassifier
 from heedful.studies.run import Settings
 from heedful.studies.verdicts import Claim
@@ -90,13 +90,10 @@ def data(settings: Numbers, path: Path | None, seed: int) -> Mapping[str, Splits
         raise DataError(HOW)
     if path is not None and all(task.built_in for task in settings.tasks):
         raise DataError("--quick brings its own reviews: give --data or --quick, not both")
-    return {task.name: _planted(task, seed) if task.built_in else _read(task, path, seed) for task in settings.tasks}
-
-
-def _planted(task: Task, seed: int) -> Splits:
-    parts = ((task.n_train, 2 * seed), (task.n_test, 2 * seed + 1))
-    train, test = (planted.as_dataset(planted.generate(n, part)) for n, part in parts)
-    return Splits(train, None, test)
+    return {
+        task.name: planted_reviews(task.n_train, task.n_test, seed) if task.built_in else _read(task, path, seed)
+        for task in settings.tasks
+    }
 
 
 def _read(task: Task, path: Path | None, seed: int) -> Splits:

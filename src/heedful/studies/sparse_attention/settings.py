@@ -1,4 +1,4 @@
-"""The numbers of the study: of the full run, on SST-2, IMDb and planted reviews, and of the quick one, on the last."""
+"""The numbers of the study: of the full run, and of the quick one, which needs no data."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from heedful.data import Dataset, Splits, planted, read
+from heedful.data import Dataset, Splits, read
 from heedful.errors import DataError
+from heedful.studies.reading import planted_reviews
 from heedful.studies.run import Settings
 from heedful.studies.sparse_attention.hypotheses import Hypothesis, hypotheses
 from heedful.studies.sparse_attention.recipe import PAPER, Pooled
@@ -101,24 +102,17 @@ def data(settings: Numbers, path: Path | None, seed: int) -> Mapping[str, Splits
         DataError: a file is missing or is of no use; the message says what is wanted.
     """
     names = dict.fromkeys(one.data for one in settings.recipes)
-    to_read = [name for name in names if name in FILES]
-    if path is None and to_read:
+    reads = any(name in FILES for name in names)
+    if path is None and reads:
         raise DataError(HOW)
-    if path is not None and not to_read:
+    if path is not None and not reads:
         raise DataError("--quick brings its own reviews: give --data or --quick, not both")
-    texts = {name: _read(path, FILES[name], settings, seed) for name in to_read} if path is not None else {}
-    return {name: texts[name] if name in FILES else _planted(settings, seed) for name in names}
+    made = planted_reviews(settings.training_texts, settings.test_texts, seed)
+    return {name: _read(path, FILES[name], settings, seed) if name in FILES else made for name in names}
 
 
-def _planted(settings: Numbers, seed: int) -> Splits:
-    train, test = (
-        planted.as_dataset(planted.generate(n, part_seed))
-        for n, part_seed in ((settings.training_texts, 2 * seed), (settings.test_texts, 2 * seed + 1))
-    )
-    return Splits(train, None, test)
-
-
-def _read(path: Path, files: tuple[str, str], settings: Numbers, seed: int) -> Splits:
+def _read(path: Path | None, files: tuple[str, str], settings: Numbers, seed: int) -> Splits:
+    assert path is not None  # noqa: S101 - `data` has seen to it
     try:
         train, test = (read(path / name) for name in files)
     except DataError as error:
